@@ -1,0 +1,1 @@
+//! The benches live beside this file, each named in `Cargo.toml`.

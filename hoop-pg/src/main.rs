@@ -1,0 +1,3 @@
+//! The `hoop-pg` gateway.
+
+fn main() {}

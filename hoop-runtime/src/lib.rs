@@ -1,0 +1,1 @@
+//! The I/O that hoop's gateways share: configuration, audit trail, approvals.

@@ -1,0 +1,3 @@
+//! The `hoop` command.
+
+fn main() {}

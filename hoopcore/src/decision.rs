@@ -1,0 +1,339 @@
+//! A decision and what becomes of it: recorded, then a permit, a wait for a person, or a denial.
+
+use alloc::borrow::Cow;
+use alloc::boxed::Box;
+use alloc::collections::BTreeSet;
+use alloc::string::{String, ToString};
+use alloc::sync::Arc;
+use alloc::vec::Vec;
+use core::fmt;
+use core::sync::atomic::{AtomicU64, Ordering};
+use core::time::Duration;
+
+use jiff::Timestamp;
+
+use crate::audit::{AuditFailure, Completion, Event, EventKind, Receipt};
+use crate::command::{Command, Digest};
+use crate::identity::{Identity, Verified};
+use crate::mask::{AppliedMask, Layout, MaskPlan, RowMasker, Tally};
+
+/// The bare answer, by severity: `block` is the greatest.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Verdict {
+    /// Carried out as it is.
+    Allow,
+    /// Carried out; protected values of the answer are masked.
+    Mask,
+    /// Held until people agree.
+    Approve,
+    /// Refused.
+    Block,
+}
+
+impl fmt::Display for Verdict {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Allow => "allow",
+            Self::Mask => "mask",
+            Self::Approve => "approve",
+            Self::Block => "block",
+        })
+    }
+}
+
+/// Binds an event, its receipt and what it releases together, for the life of the process.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct DecisionId(u64);
+
+impl DecisionId {
+    pub(crate) fn next() -> Self {
+        static NEXT: AtomicU64 = AtomicU64::new(1);
+        Self(NEXT.fetch_add(1, Ordering::Relaxed))
+    }
+}
+
+/// Where a rule stands.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RuleRef {
+    /// The rule's name; `default` and `harmless` are reserved.
+    pub name: Arc<str>,
+    /// The file that holds it, where it came from one.
+    pub file: Option<Arc<str>>,
+    /// The line of its `rule:`, counted from one; `None` for the reserved ones.
+    pub line: Option<u32>,
+}
+
+impl fmt::Display for RuleRef {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.name)?;
+        match (&self.file, self.line) {
+            (Some(file), Some(line)) => write!(f, " ({file}:{line})"),
+            (None, Some(line)) => write!(f, " (line {line})"),
+            (_, None) => Ok(()),
+        }
+    }
+}
+
+/// Why a decision came out as it did.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Explanation {
+    /// The bare answer.
+    pub verdict: Verdict,
+    /// The rule that decided.
+    pub rule: RuleRef,
+    /// The reason that the rule, or hoop itself, gives.
+    pub reason: Option<Cow<'static, str>>,
+    /// Each effect in the words of the policy, and which rule covered or refused it.
+    pub effects: Vec<EffectNote>,
+    /// The column masks that can act on the answer.
+    pub masks: Vec<AppliedMask>,
+    /// Why the command was not fully understood, where it was not.
+    pub uncertain: Option<Cow<'static, str>>,
+}
+
+/// What was decided about one effect.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct EffectNote {
+    /// The verb in the policy's words.
+    pub verb: &'static str,
+    /// The object, with the schema it was resolved to.
+    pub object: String,
+    /// The rule that covered or refused it; `None` where nothing did or nothing was asked.
+    pub rule: Option<RuleRef>,
+}
+
+/// A decision that nobody has acted on yet: it must be recorded first.
+#[must_use = "a decision does nothing until it is recorded and released"]
+#[derive(Debug)]
+pub struct Decision {
+    pub(crate) id: DecisionId,
+    pub(crate) explanation: Explanation,
+    pub(crate) event: Event,
+    pub(crate) outcome: Outcome,
+}
+
+impl Decision {
+    /// The bare answer: to read, to count, to log.
+    #[must_use]
+    pub fn verdict(&self) -> Verdict {
+        self.explanation.verdict
+    }
+
+    /// The deciding rule with file and line, and what was found about each effect.
+    #[must_use]
+    pub fn explanation(&self) -> &Explanation {
+        &self.explanation
+    }
+
+    /// Splits the decision into the event to write and what that releases.
+    pub fn seal(self) -> (Event, Sealed) {
+        (self.event, Sealed { id: self.id, outcome: self.outcome })
+    }
+
+    /// Records the decision with a sink that is not async, and releases its outcome.
+    ///
+    /// Where `write` fails, the outcome is a denial: no record, no execution.
+    pub fn record<E: fmt::Display>(self, write: impl FnOnce(&Event) -> Result<(), E>) -> Outcome {
+        let (event, sealed) = self.seal();
+        match write(&event) {
+            Ok(()) => sealed.release(event.written()),
+            Err(error) => Outcome::Block(sealed.refuse(&AuditFailure::new(error.to_string()))),
+        }
+    }
+}
+
+/// An outcome out of reach until its event is safe.
+#[must_use = "a sealed outcome is released by the receipt of its event"]
+#[derive(Debug)]
+pub struct Sealed {
+    id: DecisionId,
+    outcome: Outcome,
+}
+
+impl Sealed {
+    /// The outcome, for the receipt of its own event; with another's receipt it is a denial.
+    pub fn release(self, receipt: Receipt) -> Outcome {
+        if receipt.id() == self.id {
+            self.outcome
+        } else {
+            Outcome::Block(Denial::internal("the receipt belongs to another decision"))
+        }
+    }
+
+    /// The denial of a command that could not be recorded.
+    pub fn refuse(self, why: &AuditFailure) -> Denial {
+        Denial::internal(alloc::format!("the audit trail could not be written: {why}"))
+    }
+}
+
+/// What a recorded decision comes to. Masks live inside the permit, so no arm can forget them.
+#[must_use = "an outcome says what may happen"]
+#[derive(Debug)]
+pub enum Outcome {
+    /// It may be carried out once.
+    Allow(Permit),
+    /// It waits for people.
+    Approve(Pending),
+    /// It is refused.
+    Block(Denial),
+}
+
+/// A refusal in words.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("refused by rule `{rule}`: {reason}")]
+pub struct Denial {
+    /// The rule that refused.
+    pub rule: RuleRef,
+    /// Why, for the caller.
+    pub reason: Cow<'static, str>,
+}
+
+impl Denial {
+    /// A refusal that no rule of the policy made: hoop itself could not go on.
+    #[must_use]
+    pub fn internal(reason: impl Into<Cow<'static, str>>) -> Self {
+        let rule = RuleRef { name: Arc::from("default"), file: None, line: None };
+        Self { rule, reason: reason.into() }
+    }
+}
+
+/// The right to carry out one command once.
+#[must_use = "an unspent permit means that a permitted command was dropped"]
+#[derive(Debug)]
+pub struct Permit {
+    pub(crate) id: DecisionId,
+    pub(crate) plan: Arc<MaskPlan>,
+    pub(crate) closing: Box<Event>,
+}
+
+impl Permit {
+    /// Whether any mask is armed for what returns.
+    #[must_use]
+    pub fn masks_armed(&self) -> bool {
+        self.plan.is_armed()
+    }
+
+    /// Begins the one execution that the permit stands for.
+    pub fn spend(self) -> Passage {
+        Passage { plan: self.plan, closing: self.closing, tally: Tally::default() }
+    }
+}
+
+/// One execution under way: what returns passes through its maskers.
+#[must_use = "a passage is closed with what was carried out"]
+#[derive(Debug)]
+pub struct Passage {
+    plan: Arc<MaskPlan>,
+    closing: Box<Event>,
+    tally: Tally,
+}
+
+impl Passage {
+    /// A masker for rows of this layout. It is an owned value and shares the passage's tally.
+    #[must_use]
+    pub fn rows(&self, layout: &Layout) -> RowMasker {
+        RowMasker::new(&self.plan, layout, self.tally.clone())
+    }
+
+    /// Whether any mask is armed for what returns.
+    #[must_use]
+    pub fn masks_armed(&self) -> bool {
+        self.plan.is_armed()
+    }
+
+    /// The closing record: what was carried out, and how many cells left masked and how many in clear.
+    #[must_use]
+    pub fn close(self, how: Completion) -> Event {
+        let mut event = *self.closing;
+        event.kind = EventKind::Closed { completion: how, cells: self.tally.counts() };
+        event
+    }
+}
+
+/// A command that waits for people.
+#[must_use = "a pending command is resumed with an answer"]
+#[derive(Debug)]
+pub struct Pending {
+    pub(crate) request: Box<ApprovalRequest>,
+    pub(crate) demands: Vec<Demand>,
+    pub(crate) permit: Permit,
+    pub(crate) held: Box<Held>,
+}
+
+/// What the people who answer are shown.
+#[derive(Clone, Debug)]
+pub struct ApprovalRequest {
+    /// Who calls.
+    pub who: Verified<Identity>,
+    /// On which resource.
+    pub resource: String,
+    /// The command in full: it is this, and nothing else, that is approved.
+    pub command: Command,
+    /// The values bound to its parameters, where it has any.
+    pub parameters: Option<Vec<Option<String>>>,
+    /// SHA-256 over the command and its parameters, which a grant is bound to.
+    pub digest: Digest,
+    /// When an answer comes too late.
+    pub deadline: Timestamp,
+    /// The rules that ask, with who may answer.
+    pub rules: Vec<RuleRef>,
+    /// Why the command was not fully understood, where it was not: to be shown first.
+    pub uncertain: Option<Cow<'static, str>>,
+}
+
+/// One rule's demand for people's consent.
+#[derive(Clone, Debug)]
+pub struct Demand {
+    /// The rule that asks.
+    pub rule: RuleRef,
+    /// The group whose members may answer.
+    pub group: Arc<str>,
+    /// How many different people must agree.
+    pub people: u32,
+    /// How long it waits.
+    pub within: Duration,
+    /// Who has agreed so far.
+    pub agreed: BTreeSet<String>,
+}
+
+/// The circumstances of a held command, to judge it again when it is answered.
+#[derive(Clone, Debug)]
+pub struct Held {
+    /// The policy that asked.
+    pub policy: Digest,
+}
+
+impl Pending {
+    /// What to show to those who answer.
+    #[must_use]
+    pub fn request(&self) -> &ApprovalRequest {
+        &self.request
+    }
+
+    /// What is demanded, and who has agreed so far.
+    #[must_use]
+    pub fn demands(&self) -> &[Demand] {
+        &self.demands
+    }
+}
+
+/// An answer to a held command.
+#[derive(Debug)]
+pub enum Answer {
+    /// A person's word: yes or no.
+    By(Verified<Identity>, Consent),
+    /// Nobody answered in time.
+    Expired,
+    /// The caller cancelled or left.
+    Withdrawn,
+}
+
+/// A person's word.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Consent {
+    /// It may be carried out.
+    Yes,
+    /// It may not.
+    No,
+}

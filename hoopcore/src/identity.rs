@@ -1,0 +1,78 @@
+//! Who calls: an identity, and the proof that somebody checked it.
+
+use alloc::collections::{BTreeMap, BTreeSet};
+use alloc::string::String;
+use core::ops::Deref;
+
+/// Whether a person or a program calls.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum IdentityKind {
+    /// A person.
+    Human,
+    /// A job, service account, bot or agent.
+    Workload,
+}
+
+/// A caller: name, kind, groups and claims. What is absent is unknown, not empty.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Identity {
+    /// The caller's name: unique within its issuer.
+    pub user: String,
+    /// Person or program, where the issuer says.
+    pub kind: Option<IdentityKind>,
+    /// Who vouched for it (`iss` of a token), where somebody did.
+    pub issuer: Option<String>,
+    /// Its groups; `None` where nobody told, which is not the same as no groups.
+    pub groups: Option<BTreeSet<String>>,
+    /// Claims of its token, by path; a claim that is absent is unknown.
+    pub claims: BTreeMap<String, String>,
+}
+
+impl Identity {
+    /// A caller of which only the name is known.
+    pub fn named(user: impl Into<String>) -> Self {
+        Self { user: user.into(), kind: None, issuer: None, groups: None, claims: BTreeMap::new() }
+    }
+
+    /// The same caller, in exactly these groups.
+    #[must_use]
+    pub fn with_groups<G: Into<String>>(mut self, groups: impl IntoIterator<Item = G>) -> Self {
+        self.groups = Some(groups.into_iter().map(Into::into).collect());
+        self
+    }
+
+    /// The same caller, of this kind.
+    #[must_use]
+    pub fn with_kind(mut self, kind: IdentityKind) -> Self {
+        self.kind = Some(kind);
+        self
+    }
+}
+
+/// Something that was checked, and how. Only the check itself can make one.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Verified<T> {
+    value: T,
+    how: String,
+}
+
+impl<T> Verified<T> {
+    /// The word of an embedding service that it authenticated the caller itself; `how` stands in every record.
+    pub fn vouched(value: T, how: impl Into<String>) -> Self {
+        Self { value, how: how.into() }
+    }
+
+    /// How it was checked.
+    pub fn how(&self) -> &str {
+        &self.how
+    }
+}
+
+impl<T> Deref for Verified<T> {
+    type Target = T;
+
+    fn deref(&self) -> &T {
+        &self.value
+    }
+}

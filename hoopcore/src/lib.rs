@@ -1,0 +1,50 @@
+//! Decides, without any I/O, what a caller may do to a resource and what of the answer it may see.
+//!
+//! The contract on one page: a [`Policy`] judges a [`Command`] that a [`Verified`] identity sends to a
+//! [`Resource`] and gives a [`Decision`]. The decision's outcome stays out of reach until its [`Event`] was
+//! recorded; a permit is spent once, and what comes back passes through the maskers that it carries.
+//!
+//! ```text
+//! Request ─evaluate─▶ Decision ─record─▶ Outcome::Allow(Permit) ─spend─▶ Passage ─rows─▶ RowMasker
+//!                                        Outcome::Approve(Pending) ─resume─▶ Decision
+//!                                        Outcome::Block(Denial)             Passage ─close─▶ Event
+//! ```
+#![no_std]
+#![cfg_attr(
+    test,
+    allow(
+        clippy::unwrap_used,
+        clippy::expect_used,
+        clippy::panic,
+        clippy::indexing_slicing,
+        reason = "a test fails by panicking"
+    )
+)]
+
+extern crate alloc;
+
+pub mod audit;
+pub mod command;
+mod decide;
+pub mod decision;
+pub mod identity;
+pub mod mask;
+pub mod name;
+pub mod policy;
+pub mod request;
+pub mod resource;
+#[cfg(feature = "sql")]
+pub mod sql;
+pub mod truth;
+
+pub use audit::{AuditFailure, Completion, Event, Receipt};
+pub use command::{Command, Coverage, Effect, Object, Verb};
+pub use decision::{Answer, Decision, Denial, Explanation, Outcome, Passage, Pending, Permit, Sealed, Verdict};
+pub use identity::{Identity, IdentityKind, Verified};
+pub use jiff::Timestamp;
+pub use mask::{Layout, RowMasker, RowVerdict};
+pub use name::{ColumnName, QualifiedName};
+pub use policy::{Policy, PolicyErrors, PolicySession};
+pub use request::{Call, Request, SessionFacts};
+pub use resource::{Resource, ResourceKind};
+pub use truth::Truth;

@@ -1,0 +1,59 @@
+//! What the rows of an answer look like: for each column its origin, type and format.
+
+use alloc::string::String;
+use alloc::vec::Vec;
+
+use crate::name::ColumnName;
+
+/// The columns of an answer, in order.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Layout {
+    /// The columns.
+    pub columns: Vec<Column>,
+}
+
+/// One column of an answer.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Column {
+    /// The name that the client sees: an alias can say anything, so no mask goes by it.
+    pub name: String,
+    /// Where its values come from.
+    pub origin: Origin,
+    /// What its type can carry.
+    pub kind: CellType,
+    /// How its values are written.
+    pub format: CellFormat,
+}
+
+/// Where the values of a result column come from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Origin {
+    /// Bare columns of relations, by their full names: several where a view passes on more than one.
+    Columns(Vec<ColumnName>),
+    /// A column of a relation that the adapter knows, and that carries no protected value.
+    Clean,
+    /// Computed: the server names no origin. Hidden where the command may read a protected column.
+    Derived,
+    /// A relation that the adapter does not know. Hidden where any column mask is armed.
+    Unknown,
+}
+
+/// What a column's type can carry in place of its value.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum CellType {
+    /// Text of any content: `text`, `varchar`, `bpchar`, `name`, and the types of unknown literals.
+    Text,
+    /// A type whose values are never text that a detector could find something in: numbers, times, `uuid`, `bool`.
+    Scalar,
+    /// Anything else that may hold text in a form of its own: JSON, arrays, `bytea`, XML, composites.
+    Other,
+}
+
+/// How cells are written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum CellFormat {
+    /// As text, in UTF-8.
+    Text,
+    /// In the type's own binary form. For `CellType::Text` it is the same bytes as text.
+    Binary,
+}

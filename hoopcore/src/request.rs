@@ -1,0 +1,100 @@
+//! What is asked: who calls, on what, and the call itself with what is known of its session.
+
+use alloc::collections::{BTreeMap, BTreeSet};
+use alloc::string::String;
+use alloc::sync::Arc;
+use alloc::vec;
+use alloc::vec::Vec;
+use core::net::IpAddr;
+
+use jiff::Timestamp;
+
+use crate::command::Command;
+use crate::identity::{Identity, Verified};
+use crate::name::{ColumnName, QualifiedName};
+use crate::resource::Resource;
+
+/// One question to a policy.
+#[derive(Clone, Copy, Debug)]
+pub struct Request<'a> {
+    /// Who calls.
+    pub who: &'a Verified<Identity>,
+    /// On what.
+    pub on: &'a Resource,
+    /// What is asked for.
+    pub call: Call<'a>,
+}
+
+/// A command and the circumstances in which it is asked for.
+#[derive(Clone, Copy, Debug)]
+pub struct Call<'a> {
+    /// The command, analysed.
+    pub command: &'a Command,
+    /// What is known of the session that it runs in.
+    pub session: &'a SessionFacts,
+    /// Values bound to the command's parameters, in text form; `None` where they are not known.
+    pub parameters: Option<&'a [Option<String>]>,
+    /// Where the caller's connection comes from, where that is known.
+    pub source: Option<IpAddr>,
+    /// The time of the call.
+    pub now: Timestamp,
+}
+
+impl<'a> Call<'a> {
+    /// A call without parameters from an unknown source.
+    #[must_use]
+    pub fn new(command: &'a Command, session: &'a SessionFacts, now: Timestamp) -> Self {
+        Self { command, session, parameters: None, source: None, now }
+    }
+}
+
+/// What is known of the session that a command runs in.
+#[derive(Clone, Debug)]
+pub struct SessionFacts {
+    /// Schemas that an unqualified name is looked up in, in order, without `pg_catalog`, which comes first.
+    /// Empty means: not known.
+    pub search_path: Vec<String>,
+    /// Functions and operators of other schemas that bear the name of one in `pg_catalog`.
+    pub shadows: Arc<BTreeSet<String>>,
+    /// What statements prepared by SQL do, by name.
+    pub prepared: BTreeMap<String, Command>,
+    /// What cursors declared by SQL return, by name.
+    pub cursors: BTreeMap<String, Command>,
+    /// Where protected values can be read from.
+    pub exposures: Exposures,
+}
+
+impl Default for SessionFacts {
+    /// A fresh session with the path `public`, nothing shadowed and nothing prepared.
+    fn default() -> Self {
+        Self {
+            search_path: vec![String::from("public")],
+            shadows: Arc::default(),
+            prepared: BTreeMap::new(),
+            cursors: BTreeMap::new(),
+            exposures: Exposures::Assumed,
+        }
+    }
+}
+
+/// Where the values of protected columns can be read from.
+#[derive(Clone, Debug, Default)]
+pub enum Exposures {
+    /// Not looked up: a rule's column names are taken at their word, by name.
+    #[default]
+    Assumed,
+    /// What the catalog says: every column that carries a protected column's value, the protected ones included,
+    /// and views, partitions and materialized copies of them. Where it is empty no column mask can act.
+    Known(Arc<[Exposure]>),
+}
+
+/// A column through which a protected column's value can be read.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Exposure {
+    /// The relation that a statement names.
+    pub relation: QualifiedName,
+    /// Its column; `None` where any of its columns may carry the value.
+    pub column: Option<String>,
+    /// The protected column whose value it is.
+    pub exposes: ColumnName,
+}
