@@ -1,0 +1,12 @@
+//! hoop-pg in front of a real PostgreSQL, driven by tokio-postgres, by `psql` and by bare bytes.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test fails by panicking"
+)]
+
+#[path = "../support/cluster.rs"]
+mod cluster;
+mod direct;
