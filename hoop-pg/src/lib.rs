@@ -12,3 +12,6 @@
 
 pub mod cancel;
 pub mod catalog;
+pub mod refusal;
+pub mod settings;
+pub mod startup;

@@ -1,0 +1,201 @@
+//! Settings that a client asks for when it connects: read like PostgreSQL reads them, judged like SET.
+
+use hoopcore::Command;
+
+use crate::refusal::{Refusal, code};
+
+/// Settings that hold for a whole session, whatever the client asks for: the analysis of statements rests on them.
+///
+/// They stand in the startup packet, where RESET ALL and DISCARD ALL do not undo them.
+pub const PINS: [(&str, &str); 2] = [("client_encoding", "UTF8"), ("standard_conforming_strings", "on")];
+
+/// One setting and the value asked for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Setting {
+    name: String,
+    value: String,
+}
+
+impl Setting {
+    /// A setting; its name is folded to lower case, for PostgreSQL does not tell them apart.
+    ///
+    /// # Errors
+    /// Where no setting can have that name, where a name means something else in a startup packet, and where the
+    /// value cannot be what the setting is pinned to.
+    pub fn new(name: &str, value: &str) -> Result<Self, Refusal> {
+        let name = name.to_ascii_lowercase();
+        if !is_setting_name(&name) {
+            return Err(Refusal::new(code::NAME, format!("`{}` is not the name of a setting", name.escape_debug())));
+        }
+        match name.as_str() {
+            "client_encoding" => Ok(Self { name, value: String::from("UTF8") }),
+            "standard_conforming_strings" if is_on(value) => Ok(Self { name, value: String::from("on") }),
+            "standard_conforming_strings" => Err(pinned()),
+            _ => Ok(Self { name, value: value.to_owned() }),
+        }
+    }
+
+    /// The name, in lower case.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// The value.
+    #[must_use]
+    pub fn value(&self) -> &str {
+        &self.value
+    }
+}
+
+fn pinned() -> Refusal {
+    Refusal::new(code::VALUE, "`standard_conforming_strings` stays on")
+        .with_hint("statements are analysed as PostgreSQL reads them with that setting on")
+}
+
+/// Whether PostgreSQL takes the text for true (`parse_bool`).
+fn is_on(value: &str) -> bool {
+    let value = value.to_ascii_lowercase();
+    let is_start_of = |word: &str| !value.is_empty() && word.starts_with(&value);
+    value == "1" || value == "on" || is_start_of("true") || is_start_of("yes")
+}
+
+fn is_setting_name(name: &str) -> bool {
+    let special = ["user", "database", "options", "replication"];
+    !special.contains(&name) && !name.starts_with("_pq_.") && name.split('.').all(is_word)
+}
+
+fn is_word(part: &str) -> bool {
+    let mut bytes = part.bytes();
+    bytes.next().is_some_and(|first| first.is_ascii_alphabetic() || first == b'_')
+        && bytes.all(|byte| byte.is_ascii_alphanumeric() || byte == b'_' || byte == b'$')
+}
+
+/// The settings inside the startup parameter `options`: `-c name=value`, `--name=value`.
+///
+/// # Errors
+/// Where anything else stands there: the server would take it for a switch of its own.
+pub fn parse_options(options: &str) -> Result<Vec<Setting>, Refusal> {
+    let mut words = split_words(options).into_iter();
+    let mut settings = Vec::new();
+    while let Some(word) = words.next() {
+        let assignment = match (word.strip_prefix("--"), word.strip_prefix("-c")) {
+            (Some(long), _) => long.to_owned(),
+            (None, Some("")) => words.next().ok_or_else(|| not_a_setting(&word))?,
+            (None, Some(joined)) => joined.to_owned(),
+            (None, None) => return Err(not_a_setting(&word)),
+        };
+        let (name, value) = assignment.split_once('=').ok_or_else(|| not_a_setting(&assignment))?;
+        settings.push(Setting::new(&name.replace('-', "_"), value)?);
+    }
+    Ok(settings)
+}
+
+fn not_a_setting(word: &str) -> Refusal {
+    let message = format!("`{}` in the startup parameter `options` is not a setting", word.escape_debug());
+    Refusal::new(code::UNSUPPORTED, message).with_hint("write `-c name=value` or `--name=value`")
+}
+
+/// Splits at white space; a backslash keeps the next character as it is (`pg_split_opts`).
+fn split_words(options: &str) -> Vec<String> {
+    let mut words = Vec::new();
+    let mut word: Option<String> = None;
+    let mut characters = options.chars();
+    while let Some(character) = characters.next() {
+        match character {
+            ' ' | '\t' | '\n' | '\x0b' | '\x0c' | '\r' => words.extend(word.take()),
+            '\\' => word.get_or_insert_default().extend(characters.next()),
+            other => word.get_or_insert_default().push(other),
+        }
+    }
+    words.extend(word);
+    words
+}
+
+/// The settings as statements, to be judged like any other command; `None` where the client asks for none.
+#[must_use]
+pub fn command(settings: &[Setting]) -> Option<Command> {
+    let statements: Vec<String> = settings.iter().map(statement).collect();
+    (!statements.is_empty()).then(|| Command::sql(&statements.join("; ")))
+}
+
+fn statement(setting: &Setting) -> String {
+    format!("SET {} TO '{}'", setting.name, setting.value.replace('\'', "''"))
+}
+
+/// What the server is sent: each setting once, the last one given, with the pins on top.
+#[must_use]
+pub fn forwarded(settings: &[Setting]) -> Vec<(&str, &str)> {
+    let asked = settings.iter().map(|setting| (setting.name(), setting.value()));
+    let mut sent: Vec<(&str, &str)> = Vec::new();
+    for (name, value) in asked.chain(PINS) {
+        sent.retain(|(other, _)| *other != name);
+        sent.push((name, value));
+    }
+    sent
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn options_are_read_like_the_server_reads_them() {
+        let check = |options: &str, expected: &str| {
+            let told = match parse_options(options) {
+                Ok(settings) => settings.iter().map(|s| format!("[{}={}]", s.name, s.value)).collect(),
+                Err(refusal) => refusal.code.into_owned(),
+            };
+            assert_eq!(told, expected, "{options}");
+        };
+        check("", "");
+        check("  \t\n", "");
+        check("-c a=1", "[a=1]");
+        check("-ca=1", "[a=1]");
+        check("--a=1", "[a=1]");
+        check("  -c\ta=1\n--b=2  ", "[a=1][b=2]");
+        check("-c Search-Path=x", "[search_path=x]");
+        check("--work-mem=1", "[work_mem=1]");
+        check(r"-c search_path=a,\ b", "[search_path=a, b]");
+        check(r"-c a=x\\y", r"[a=x\y]");
+        check(r"-c\ a=1", "42602");
+        check("-c a=", "[a=]");
+        check("-c a=b=c", "[a=b=c]");
+        check("-c a=1 -c a=2", "[a=1][a=2]");
+        check("-c client_encoding=SJIS", "[client_encoding=UTF8]");
+        check("-c standard_conforming_strings=TRUE", "[standard_conforming_strings=on]");
+        check("-c standard_conforming_strings=y", "[standard_conforming_strings=on]");
+        check("-c standard_conforming_strings=", "22023");
+        check("-c standard_conforming_strings=o", "22023");
+        check("-c", "0A000");
+        check("-c a", "0A000");
+        check("--a", "0A000");
+        check("--", "0A000");
+        check("-", "0A000");
+        check("a=1", "0A000");
+        check("-f s", "0A000");
+        check("-e", "0A000");
+        check("-ec a=1", "0A000");
+        check("-W 5", "0A000");
+        check("\\", "0A000");
+        check("-c user=eve", "42602");
+        check("--database=x", "42602");
+        check("--options=-ca=1", "42602");
+        check("-c _pq_.x=1", "42602");
+        check("-c a'b=1", "42602");
+    }
+
+    #[test]
+    fn the_pins_have_the_last_word() {
+        let settings = parse_options("-c a=1 -c client_encoding=LATIN1 -c a=2").unwrap();
+        let sent: Vec<String> = forwarded(&settings).iter().map(|(name, value)| format!("{name}={value}")).collect();
+        assert_eq!(sent.join(" "), "a=2 client_encoding=UTF8 standard_conforming_strings=on");
+    }
+
+    #[test]
+    fn settings_are_judged_as_statements() {
+        assert!(command(&[]).is_none());
+        let settings = parse_options(r"-c role=app -c a.b=it's\ \\x").unwrap();
+        assert_eq!(command(&settings).unwrap().text(), r"SET role TO 'app'; SET a.b TO 'it''s \x'");
+    }
+}
