@@ -242,6 +242,13 @@ impl Passage {
         self.plan.is_armed()
     }
 
+    /// Whether what returns may hold a protected value in a form that no row masker sees: then nothing but rows
+    /// with a layout may be forwarded.
+    #[must_use]
+    pub fn is_tainted(&self) -> bool {
+        self.plan.is_armed() && self.plan.tainted
+    }
+
     /// The closing record: what was carried out, and how many cells left masked and how many in clear.
     #[must_use]
     pub fn close(self, how: Completion) -> Event {

@@ -1,12 +1,17 @@
 //! What a caller asks for, normalised: effects on objects, and how much of it was understood.
 
+mod change;
 mod effect;
 
 use alloc::boxed::Box;
 use alloc::sync::Arc;
 
+pub use change::{Change, PathChange};
 pub use effect::{Columns, Coverage, Duty, Effect, Facts, Object, Verb};
 use sha2::{Digest as _, Sha256};
+
+#[cfg(feature = "sql")]
+use crate::name::QualifiedName;
 
 /// SHA-256 over the exact bytes of a command.
 pub type Digest = [u8; 32];
@@ -30,6 +35,8 @@ pub struct Statement {
     pub effects: Box<[Effect]>,
     /// Whether these are all its effects.
     pub coverage: Coverage,
+    /// What it changes in its session.
+    pub change: Change,
 }
 
 impl Command {
@@ -44,6 +51,18 @@ impl Command {
     #[must_use]
     pub fn sql(text: &str) -> Self {
         crate::sql::analyse(text)
+    }
+
+    /// A call of the function with this OID outside SQL: PostgreSQL's FunctionCall message.
+    #[cfg(feature = "sql")]
+    #[must_use]
+    pub fn fastpath(function: u32) -> Self {
+        let text = alloc::format!("fastpath {function}");
+        let object = Object::Function(QualifiedName::bare(alloc::format!("{function}")));
+        let facts = Facts { columns: Columns::All, inferred: Columns::All, ..Facts::default() };
+        let effect = Effect { facts, ..Effect::new(Verb::Fastpath, object) };
+        let statement = Statement { effects: Box::new([effect]), coverage: Coverage::Full, change: Change::Unknown };
+        Self::analysed(&text, text.as_str().into(), Box::new([statement]))
     }
 
     /// The text as it came. It may hold secrets: never log it.

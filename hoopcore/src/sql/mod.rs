@@ -3,11 +3,14 @@
 use alloc::boxed::Box;
 use alloc::vec;
 
-use crate::command::{Command, Coverage, Effect, Statement};
+use crate::command::{Change, Command, Coverage, Effect, Statement};
 
 /// The effects of a batch of statements.
 pub(crate) fn analyse(text: &str) -> Command {
-    let statement =
-        Statement { effects: Box::new([Effect::unknown()]), coverage: Coverage::Partial("not analysed".into()) };
+    let statement = Statement {
+        effects: Box::new([Effect::unknown()]),
+        coverage: Coverage::Partial("not analysed".into()),
+        change: Change::Unknown,
+    };
     Command::analysed(text, "?".into(), vec![statement].into_boxed_slice())
 }
