@@ -1,1 +1,34 @@
 //! The I/O that hoop's gateways share: configuration, audit trail, approvals.
+//!
+//! A gateway opens one [`Gateway`] from its [`Config`], lets each client in with [`Gateway::login`], and asks the
+//! [`Session`] that this gives about every command. Nothing is permitted before its record is safe:
+//!
+//! ```text
+//! Gateway ─login─▶ Session ─admit─▶ Admission::Permitted(Permit)
+//!                                   Admission::Denied(Denial)
+//!                                   Admission::Held(Hold) ─answer─▶ Result<Permit, Denial>
+//! ```
+#![cfg_attr(
+    test,
+    allow(
+        clippy::unwrap_used,
+        clippy::expect_used,
+        clippy::panic,
+        clippy::indexing_slicing,
+        reason = "a test fails by panicking"
+    )
+)]
+
+pub mod approvals;
+pub mod clock;
+pub mod config;
+mod gateway;
+mod id;
+mod session;
+pub mod trail;
+
+pub use approvals::Hold;
+pub use config::Config;
+pub use gateway::{Attempt, Gateway, OpenError};
+pub use session::{Admission, Session};
+pub use trail::Trail;

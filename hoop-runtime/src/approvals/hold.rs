@@ -1,0 +1,141 @@
+//! A command that waits, from its caller's side: an owned future that an adapter polls beside its client's socket.
+
+use std::fmt;
+use std::future::Future;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use hoopcore::decision::ApprovalRequest;
+use hoopcore::{Answer, Denial, Outcome, Pending, Permit};
+use tokio::sync::oneshot;
+use tokio::time::Sleep;
+
+use super::registry::{Waiting, note};
+use crate::clock;
+use crate::gateway::Gateway;
+use crate::session::record;
+use crate::trail::{Origin, Record, Step};
+
+/// A command that waits for people. Dropping it withdraws the question.
+#[must_use = "a held command is polled until it is answered"]
+pub struct Hold {
+    gateway: Gateway,
+    origin: Origin,
+    waiting: Box<Waiting>,
+    answer: oneshot::Receiver<Result<Permit, Denial>>,
+    deadline: Pin<Box<Sleep>>,
+    /// Runs once the deadline has passed with nobody's answer under way.
+    expiry: Option<Pin<Box<dyn Future<Output = Denial> + Send>>>,
+    over: bool,
+}
+
+/// Asks people about a command; the question is recorded before anybody sees it.
+pub(crate) async fn hold(gateway: Gateway, origin: Origin, pending: Pending) -> Result<Hold, Denial> {
+    let (waiting, answer) = gateway.approvals().add(origin.clone(), pending)?;
+    let left = waiting.request.deadline.duration_since(waiting.since);
+    let deadline = Box::pin(tokio::time::sleep(Duration::try_from(left).unwrap_or_default()));
+    let hold = Hold { gateway, origin, waiting: Box::new(waiting), answer, deadline, expiry: None, over: false };
+    let asked = Record::approval(hold.waiting.since, &hold.origin, Step::Asked, note(&hold.waiting));
+    match hold.gateway.patience(hold.gateway.trail().submit(&asked)).await {
+        Ok(()) => Ok(hold),
+        Err(failure) => Err(Denial::internal(format!("the audit trail could not be written: {failure}"))),
+    }
+}
+
+impl Hold {
+    /// The id to answer with.
+    #[must_use]
+    pub fn id(&self) -> &str {
+        &self.waiting.id
+    }
+
+    /// What is asked.
+    #[must_use]
+    pub fn request(&self) -> &ApprovalRequest {
+        &self.waiting.request
+    }
+
+    /// Takes the question back, because the caller cancelled or left, and gives the denial to answer with.
+    #[must_use]
+    pub fn withdraw(mut self) -> Denial {
+        self.take_back().unwrap_or_else(|| Denial::internal("the command was withdrawn while it was being answered"))
+    }
+
+    /// Ends the wait where nobody's answer is under way. An answer that is being recorded finds nobody any more.
+    fn take_back(&mut self) -> Option<Denial> {
+        if std::mem::replace(&mut self.over, true) || self.expiry.is_some() {
+            return None;
+        }
+        self.append(Step::Withdrawn);
+        let Some(pending) = self.gateway.approvals().take(self.id()) else {
+            self.gateway.approvals().forget(self.id());
+            return None;
+        };
+        let decision = self.gateway.policy().resume(pending, Answer::Withdrawn, clock::now());
+        let explanation = decision.explanation();
+        let reason = explanation.reason.clone().unwrap_or_else(|| "the command was withdrawn".into());
+        let denial = Denial { rule: explanation.rule.clone(), reason };
+        let (event, _) = decision.seal();
+        self.gateway.trail().append(&Record::event(&self.origin, &event));
+        Some(denial)
+    }
+
+    fn append(&self, step: Step) {
+        let told = Record::approval(clock::now(), &self.origin, step, note(&self.waiting));
+        self.gateway.trail().append(&told);
+    }
+
+    /// What is left to do when the time is up; nothing where somebody's answer is being recorded.
+    fn expire(&self) -> Option<Pin<Box<dyn Future<Output = Denial> + Send>>> {
+        let pending = self.gateway.approvals().take(self.id())?;
+        self.append(Step::Expired);
+        let decision = self.gateway.policy().resume(pending, Answer::Expired, clock::now());
+        let recorded = record(&self.gateway, &self.origin, decision);
+        Some(Box::pin(async move {
+            match recorded.await {
+                Outcome::Block(denial) => denial,
+                Outcome::Allow(_) | Outcome::Approve(_) => Denial::internal("nobody answered in time"),
+            }
+        }))
+    }
+
+    fn poll_answer(&mut self, cx: &mut Context<'_>) -> Poll<Result<Permit, Denial>> {
+        if let Some(expiry) = &mut self.expiry {
+            return expiry.as_mut().poll(cx).map(Err);
+        }
+        if let Poll::Ready(answer) = Pin::new(&mut self.answer).poll(cx) {
+            return Poll::Ready(answer.unwrap_or_else(|_| Err(Denial::internal("the answer was lost"))));
+        }
+        if self.deadline.is_elapsed() || self.deadline.as_mut().poll(cx).is_pending() {
+            return Poll::Pending;
+        }
+        self.expiry = self.expire();
+        match &mut self.expiry {
+            Some(expiry) => expiry.as_mut().poll(cx).map(Err),
+            None => Poll::Pending,
+        }
+    }
+}
+
+impl Future for Hold {
+    type Output = Result<Permit, Denial>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let polled = self.poll_answer(cx);
+        self.over |= polled.is_ready();
+        polled
+    }
+}
+
+impl Drop for Hold {
+    fn drop(&mut self) {
+        self.take_back();
+    }
+}
+
+impl fmt::Debug for Hold {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Hold").field("id", &self.waiting.id).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,234 @@
+//! All commands that are held, by id.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use hoopcore::decision::{ApprovalRequest, Consent, Demand};
+use hoopcore::{Answer, Denial, Identity, Outcome, Pending, Permit, Timestamp, Verified};
+use tokio::sync::oneshot;
+
+use crate::gateway::Gateway;
+use crate::session::record;
+use crate::trail::{Approval, Origin, Record, Step, hex};
+use crate::{clock, id};
+
+/// How long an id is: fifty bits of chance.
+const ID_LENGTH: usize = 10;
+/// How many commands may wait at the same time.
+const LIMIT: usize = 10_000;
+
+/// All commands that are held. Cheap to clone.
+#[derive(Clone, Debug, Default)]
+pub struct Registry(Arc<Mutex<BTreeMap<String, Entry>>>);
+
+#[derive(Debug)]
+struct Entry {
+    waiting: Waiting,
+    origin: Origin,
+    /// Absent while an answer is being recorded.
+    pending: Option<Pending>,
+    outcome: oneshot::Sender<Result<Permit, Denial>>,
+}
+
+/// A held command, to show.
+#[derive(Clone, Debug)]
+pub struct Waiting {
+    /// Its id.
+    pub id: String,
+    /// Since when.
+    pub since: Timestamp,
+    /// The session that it came from.
+    pub session: Arc<str>,
+    /// What is asked.
+    pub request: ApprovalRequest,
+    /// Who must agree, and who has.
+    pub demands: Vec<Demand>,
+}
+
+/// What an answer came to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Answered {
+    /// It may be carried out now.
+    Released,
+    /// It waits for more people.
+    StillWaiting,
+    /// It was refused.
+    Refused,
+    /// The caller had left.
+    CallerLeft,
+}
+
+/// Why an answer does not count.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum AnswerError {
+    /// Nothing is held under this id.
+    #[error("no command is held as `{0}`: it was answered, it expired, or its caller left")]
+    Unknown(String),
+    /// Another answer is being recorded.
+    #[error("`{0}` is being answered by somebody else at this moment")]
+    Contested(String),
+    /// Nobody may answer for a command of their own.
+    #[error("`{0}` is your own command: somebody else must answer for it")]
+    Own(String),
+    /// No rule asks this person.
+    #[error("no rule that asks about `{id}` names a group of yours; it asks {groups}")]
+    NotAsked {
+        /// The id.
+        id: String,
+        /// The groups that are asked.
+        groups: String,
+    },
+    /// The answer could not be recorded, so it does not count.
+    #[error("the answer was not recorded and does not count: {0}")]
+    NotRecorded(String),
+}
+
+impl Registry {
+    /// All that waits, by id.
+    #[must_use]
+    pub fn list(&self) -> Vec<Waiting> {
+        self.lock().values().map(|entry| entry.waiting.clone()).collect()
+    }
+
+    /// What waits under an id.
+    #[must_use]
+    pub fn find(&self, id: &str) -> Option<Waiting> {
+        self.lock().get(id).map(|entry| entry.waiting.clone())
+    }
+
+    /// Holds a command under a new id.
+    pub(crate) fn add(
+        &self,
+        origin: Origin,
+        pending: Pending,
+    ) -> Result<(Waiting, oneshot::Receiver<Result<Permit, Denial>>), Denial> {
+        let mut held = self.lock();
+        if held.len() >= LIMIT {
+            return Err(Denial::internal("too many commands wait for approval; try again later"));
+        }
+        let id = unused(&held);
+        let waiting = Waiting {
+            id: id.clone(),
+            since: clock::now(),
+            session: Arc::clone(&origin.session),
+            request: pending.request().clone(),
+            demands: pending.demands().to_vec(),
+        };
+        let (outcome, receiver) = oneshot::channel();
+        held.insert(id, Entry { waiting: waiting.clone(), origin, pending: Some(pending), outcome });
+        Ok((waiting, receiver))
+    }
+
+    /// Ends a wait from the caller's side, unless an answer is being recorded: then that one counts.
+    pub(crate) fn take(&self, id: &str) -> Option<Pending> {
+        let mut held = self.lock();
+        let pending = held.get_mut(id)?.pending.take()?;
+        held.remove(id);
+        Some(pending)
+    }
+
+    /// Forgets a command whose caller no longer waits.
+    pub(crate) fn forget(&self, id: &str) {
+        self.lock().remove(id);
+    }
+
+    fn begin(&self, id: &str, approver: &Identity) -> Result<(Pending, Waiting, Origin), AnswerError> {
+        let mut held = self.lock();
+        let entry = held.get_mut(id).ok_or_else(|| AnswerError::Unknown(id.to_owned()))?;
+        may_answer(&entry.waiting, approver)?;
+        let pending = entry.pending.take().ok_or_else(|| AnswerError::Contested(id.to_owned()))?;
+        Ok((pending, entry.waiting.clone(), entry.origin.clone()))
+    }
+
+    fn put_back(&self, id: &str, pending: Pending) -> Answered {
+        let mut held = self.lock();
+        let Some(entry) = held.get_mut(id) else { return Answered::CallerLeft };
+        entry.waiting.demands = pending.demands().to_vec();
+        entry.pending = Some(pending);
+        Answered::StillWaiting
+    }
+
+    fn finish(&self, id: &str, outcome: Result<Permit, Denial>) -> Answered {
+        let answered = if outcome.is_ok() { Answered::Released } else { Answered::Refused };
+        let sender = self.lock().remove(id).map(|entry| entry.outcome);
+        match sender.map(|sender| sender.send(outcome)) {
+            Some(Ok(())) => answered,
+            Some(Err(_)) | None => Answered::CallerLeft,
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, BTreeMap<String, Entry>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn unused(held: &BTreeMap<String, Entry>) -> String {
+    loop {
+        let id = id::random(ID_LENGTH);
+        if !held.contains_key(&id) {
+            return id;
+        }
+    }
+}
+
+/// Nobody answers for themselves, and only who is asked.
+fn may_answer(waiting: &Waiting, approver: &Identity) -> Result<(), AnswerError> {
+    let id = waiting.id.clone();
+    if approver.user == waiting.request.who.user {
+        return Err(AnswerError::Own(id));
+    }
+    let member = |group: &str| approver.groups.as_ref().is_some_and(|groups| groups.contains(group));
+    if waiting.demands.iter().any(|demand| member(&demand.group)) {
+        return Ok(());
+    }
+    let groups: Vec<String> = waiting.demands.iter().map(|demand| format!("`{}`", demand.group)).collect();
+    Err(AnswerError::NotAsked { id, groups: groups.join(", ") })
+}
+
+impl Gateway {
+    /// Records a person's answer to a held command, then lets it act.
+    ///
+    /// # Errors
+    /// Where the answer does not count: nothing is held under the id, it is the person's own command, no rule asks this
+    /// person, or the answer could not be recorded.
+    pub async fn answer(
+        &self,
+        id: &str,
+        approver: Verified<Identity>,
+        consent: Consent,
+    ) -> Result<Answered, AnswerError> {
+        let (pending, waiting, origin) = self.approvals().begin(id, &approver)?;
+        let note = Approval { by: Some(approver.user.clone()), answer: Some(word(consent)), ..note(&waiting) };
+        let answered = Record::approval(clock::now(), &origin, Step::Answered, note);
+        if let Err(failure) = self.patience(self.trail().submit(&answered)).await {
+            self.approvals().put_back(id, pending);
+            return Err(AnswerError::NotRecorded(failure.to_string()));
+        }
+        let decision = self.policy().resume(pending, Answer::By(approver, consent), clock::now());
+        Ok(match record(self, &origin, decision).await {
+            Outcome::Approve(pending) => self.approvals().put_back(id, pending),
+            Outcome::Allow(permit) => self.approvals().finish(id, Ok(permit)),
+            Outcome::Block(denial) => self.approvals().finish(id, Err(denial)),
+        })
+    }
+}
+
+fn word(consent: Consent) -> &'static str {
+    match consent {
+        Consent::Yes => "yes",
+        Consent::No => "no",
+    }
+}
+
+/// What records say of a held command, before anybody answers.
+pub(crate) fn note(waiting: &Waiting) -> Approval {
+    Approval {
+        approval: waiting.id.clone(),
+        rules: waiting.request.rules.iter().map(|rule| rule.name.to_string()).collect(),
+        deadline: waiting.request.deadline,
+        digest: hex(&waiting.request.digest),
+        by: None,
+        answer: None,
+    }
+}

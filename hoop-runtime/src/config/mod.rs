@@ -1,0 +1,255 @@
+//! The gateway's own file: where it listens, what it protects, who may come in.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use hoopcore::{Identity, Resource, ResourceKind, Verified};
+use secrecy::{ExposeSecret, SecretString};
+use sha2::{Digest, Sha256};
+use subtle::ConstantTimeEq;
+
+use crate::trail::Mode;
+
+/// The gateway's own file, read and checked. All paths in it are absolute or relative to the working directory.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// Files that make up the policy.
+    pub policy: Vec<PathBuf>,
+    /// Where records go.
+    pub audit: Audit,
+    /// Who may come in with a password.
+    pub identities: Identities,
+    /// Where clients connect.
+    pub listeners: Vec<Listener>,
+    /// What is protected.
+    pub resources: BTreeMap<ResourceName, Target>,
+    /// Who answers for held commands, and where.
+    pub approvals: Option<Approvals>,
+}
+
+/// Where records go, and when they count as safe.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Audit {
+    /// The directory of the trail.
+    pub directory: PathBuf,
+    /// When a record counts as safe.
+    pub mode: Mode,
+}
+
+/// The name of a resource: letters, digits, `-`, `_` and `.`.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct ResourceName(String);
+
+/// Where a gateway listens.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ListenAddr {
+    /// A TCP address.
+    Tcp(SocketAddr),
+    /// A Unix socket.
+    Unix(PathBuf),
+}
+
+/// A server as it is dialled: a host name or address, and a port.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ServerAddr {
+    /// A host and a port.
+    Tcp {
+        /// Its name or address; certificates are checked against it.
+        host: String,
+        /// Its port.
+        port: u16,
+    },
+    /// A Unix socket.
+    Unix(PathBuf),
+}
+
+/// A wire protocol that a listener speaks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Protocol {
+    /// PostgreSQL's frontend/backend protocol.
+    Postgres,
+}
+
+/// One place where clients connect.
+#[derive(Clone, Debug)]
+pub struct Listener {
+    /// What it speaks.
+    pub protocol: Protocol,
+    /// Where it listens.
+    pub address: ListenAddr,
+    /// The gateway's certificate; without one, the listener speaks plain text.
+    pub tls: Option<Certificate>,
+    /// The one resource that it serves; without, the client's database names it.
+    pub resource: Option<ResourceName>,
+}
+
+/// A certificate chain and its private key, both PEM.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Certificate {
+    /// The file with the chain.
+    pub certificate: PathBuf,
+    /// The file with the key.
+    pub key: PathBuf,
+}
+
+/// A protected server.
+#[derive(Clone, Debug)]
+pub struct Target {
+    /// What it speaks.
+    pub kind: ResourceKind,
+    /// Where it is.
+    pub address: ServerAddr,
+    /// The databases of it that may be used.
+    pub databases: Vec<String>,
+    /// Its labels.
+    pub labels: BTreeMap<String, String>,
+    /// How the way to it is protected.
+    pub tls: UpstreamTls,
+    /// As whom the gateway logs in.
+    pub credential: Credential,
+}
+
+/// How the way to a server is protected.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct UpstreamTls {
+    /// What is checked of the server's certificate.
+    pub verify: Verify,
+    /// The authorities that are trusted, PEM; without, those of the system.
+    pub ca: Option<PathBuf>,
+}
+
+/// What is checked of a server's certificate.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Verify {
+    /// The authority and the host name.
+    #[default]
+    Full,
+    /// The authority alone.
+    Ca,
+    /// Nothing: the way is not encrypted.
+    None,
+}
+
+/// A user and a secret for a server.
+#[derive(Clone, Debug)]
+pub struct Credential {
+    /// The role.
+    pub user: String,
+    /// Its password; without, the server must trust the gateway.
+    pub password: Option<SecretString>,
+}
+
+/// Those who may come in with a password.
+#[derive(Clone, Debug, Default)]
+pub struct Identities(BTreeMap<String, Known>);
+
+/// One caller who may come in with a password.
+#[derive(Clone, Debug)]
+pub struct Known {
+    /// Who it is, as policies see it.
+    pub identity: Identity,
+    /// The password that proves it.
+    pub password: SecretString,
+}
+
+/// Who answers for held commands, and where.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Approvals {
+    /// The Unix socket that `hoop approvals` speaks to.
+    pub socket: PathBuf,
+    /// Whether the group of the socket's file may use it too.
+    pub group: bool,
+    /// Approvers by the name of their operating-system user.
+    pub approvers: BTreeMap<String, Approver>,
+}
+
+/// A person who may answer.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Approver {
+    /// The name that records carry, and that must not be the caller's.
+    pub name: String,
+    /// Groups, which rules name after `by:`.
+    pub groups: BTreeSet<String>,
+}
+
+impl ResourceName {
+    /// A name, if the text is one.
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
+        let fits = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
+        (!text.is_empty() && text.len() <= 128 && text.chars().all(fits)).then(|| Self(text.to_owned()))
+    }
+
+    /// The name as text.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for ResourceName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl fmt::Display for ListenAddr {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Tcp(address) => address.fmt(f),
+            Self::Unix(path) => write!(f, "unix:{}", path.display()),
+        }
+    }
+}
+
+impl fmt::Display for ServerAddr {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Tcp { host, port } => write!(f, "{host}:{port}"),
+            Self::Unix(path) => write!(f, "unix:{}", path.display()),
+        }
+    }
+}
+
+impl Target {
+    /// The resource as policies see it.
+    #[must_use]
+    pub fn resource(&self, name: &ResourceName, database: Option<&str>) -> Resource {
+        let Self { kind, labels, .. } = self;
+        let database = database.map(str::to_owned);
+        Resource { name: name.as_str().to_owned(), kind: *kind, labels: Some(labels.clone()), database }
+    }
+}
+
+impl Identities {
+    /// The caller of that name.
+    #[must_use]
+    pub fn find(&self, user: &str) -> Option<&Known> {
+        self.0.get(user)
+    }
+
+    /// The caller that a name and a password prove. It takes as long for an unknown name as for a wrong password.
+    #[must_use]
+    pub fn prove(&self, user: &str, password: &[u8]) -> Option<Verified<Identity>> {
+        let known = self.find(user);
+        let expected = known.map_or("", |known| known.password.expose_secret());
+        let equal = Sha256::digest(password).ct_eq(&Sha256::digest(expected.as_bytes()));
+        known.filter(|_| bool::from(equal)).map(Known::verified)
+    }
+}
+
+impl Known {
+    /// The proof that this caller showed its password: to be called by who checked it.
+    #[must_use]
+    pub fn verified(&self) -> Verified<Identity> {
+        Verified::vouched(self.identity.clone(), "password")
+    }
+}
+
+impl FromIterator<Known> for Identities {
+    fn from_iter<I: IntoIterator<Item = Known>>(known: I) -> Self {
+        Self(known.into_iter().map(|known| (known.identity.user.clone(), known)).collect())
+    }
+}

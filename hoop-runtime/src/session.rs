@@ -1,0 +1,181 @@
+//! One client connection: every command is decided here, and nowhere else.
+
+use std::future::Future;
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use hoopcore::policy::ColumnPattern;
+use hoopcore::{
+    Call, Command, Decision, Denial, Event, Identity, Outcome, Permit, PolicySession, Resource, SessionFacts, Verified,
+};
+
+use crate::approvals::{self, Hold};
+use crate::gateway::Gateway;
+use crate::trail::{Origin, Record};
+use crate::{clock, id};
+
+/// One client connection: who it is, what it calls, and what is known of its state.
+#[derive(Debug)]
+pub struct Session {
+    gateway: Gateway,
+    origin: Origin,
+    who: Verified<Identity>,
+    on: Resource,
+    rules: PolicySession,
+    /// The edition of the policy that `rules` was compiled from.
+    edition: u64,
+    facts: SessionFacts,
+}
+
+/// What becomes of a command, once that is recorded.
+#[must_use = "an admission says what may happen"]
+#[derive(Debug)]
+pub enum Admission {
+    /// It may be carried out once.
+    Permitted(Permit),
+    /// It is refused.
+    Denied(Denial),
+    /// It waits for people.
+    Held(Hold),
+}
+
+impl Session {
+    pub(crate) fn new(gateway: Gateway, who: Verified<Identity>, on: Resource, source: Option<IpAddr>) -> Self {
+        let (policy, edition) = gateway.current();
+        let rules = policy.session(&who, &on);
+        let origin = Origin { session: Arc::from(id::random(16)), source };
+        Self { gateway, origin, who, on, rules, edition, facts: SessionFacts::default() }
+    }
+
+    /// The name under which the audit trail knows the session.
+    #[must_use]
+    pub fn id(&self) -> &str {
+        &self.origin.session
+    }
+
+    /// Who calls.
+    #[must_use]
+    pub fn who(&self) -> &Verified<Identity> {
+        &self.who
+    }
+
+    /// What is called.
+    #[must_use]
+    pub fn on(&self) -> &Resource {
+        &self.on
+    }
+
+    /// What is known of the session's state on the server.
+    #[must_use]
+    pub fn facts(&self) -> &SessionFacts {
+        &self.facts
+    }
+
+    /// The same, for the adapter that learns more.
+    pub fn facts_mut(&mut self) -> &mut SessionFacts {
+        &mut self.facts
+    }
+
+    /// Patterns of the columns that a mask may hide from this caller.
+    #[must_use]
+    pub fn protected_columns(&self) -> Vec<ColumnPattern> {
+        self.rules.protected_columns()
+    }
+
+    /// The refusal of a statement that no parameters, no time and no grant could permit; asked when it is prepared.
+    /// A refusal is recorded.
+    pub fn prepare(&mut self, command: &Command) -> impl Future<Output = Option<Denial>> + Send + use<> {
+        self.follow_policy();
+        let call = call(&self.facts, &self.origin, command, None);
+        let refused = self.rules.prepare(&call).map(|decision| self.record(decision));
+        async move {
+            match refused?.await {
+                Outcome::Block(denial) => Some(denial),
+                Outcome::Allow(_) | Outcome::Approve(_) => None,
+            }
+        }
+    }
+
+    /// Decides a command at once; the future waits until the decision is recorded. Parameters are the values bound to
+    /// it, in text form, where they are known.
+    pub fn admit(
+        &mut self,
+        command: &Command,
+        parameters: Option<Vec<Option<String>>>,
+    ) -> impl Future<Output = Admission> + Send + use<> {
+        self.follow_policy();
+        let call = call(&self.facts, &self.origin, command, parameters.as_deref());
+        let decision = self.rules.decide(&call);
+        let recorded = self.record(decision);
+        let (gateway, origin) = (self.gateway.clone(), self.origin.clone());
+        async move {
+            match recorded.await {
+                Outcome::Allow(permit) => Admission::Permitted(permit),
+                Outcome::Block(denial) => Admission::Denied(denial),
+                Outcome::Approve(pending) => match approvals::hold(gateway, origin, pending).await {
+                    Ok(hold) => Admission::Held(hold),
+                    Err(denial) => Admission::Denied(denial),
+                },
+            }
+        }
+    }
+
+    /// Queues the record of what was carried out; in order, and never lost silently.
+    pub fn close(&self, event: Event) {
+        self.gateway.trail().append(&Record::event(&self.origin, &event));
+    }
+
+    /// The next command sees the newest policy.
+    fn follow_policy(&mut self) {
+        if self.edition != self.gateway.edition() {
+            let (policy, edition) = self.gateway.current();
+            self.rules = policy.session(&self.who, &self.on);
+            self.edition = edition;
+        }
+    }
+
+    fn record(&self, decision: Decision) -> impl Future<Output = Outcome> + Send + use<> {
+        record(&self.gateway, &self.origin, decision)
+    }
+}
+
+fn call<'a>(
+    facts: &'a SessionFacts,
+    origin: &Origin,
+    command: &'a Command,
+    parameters: Option<&'a [Option<String>]>,
+) -> Call<'a> {
+    Call { parameters, source: origin.source, ..Call::new(command, facts, clock::now()) }
+}
+
+/// Queues a decision's record at once; the future gives the outcome when the record is safe.
+pub(crate) fn record(
+    gateway: &Gateway,
+    origin: &Origin,
+    decision: Decision,
+) -> impl Future<Output = Outcome> + Send + use<> {
+    log(origin, &decision);
+    let (event, sealed) = decision.seal();
+    let ticket = gateway.trail().submit(&Record::event(origin, &event));
+    let (gateway, origin) = (gateway.clone(), origin.clone());
+    async move {
+        match gateway.patience(ticket).await {
+            Ok(()) => sealed.release(event.written()),
+            Err(failure) => {
+                let late = Record::not_carried_out(clock::now(), &origin, event.id().number());
+                gateway.trail().append(&late);
+                Outcome::Block(sealed.refuse(&failure))
+            }
+        }
+    }
+}
+
+fn log(origin: &Origin, decision: &Decision) {
+    let explanation = decision.explanation();
+    tracing::info!(
+        session = %origin.session,
+        verdict = %explanation.verdict,
+        rule = %explanation.rule.name,
+        "decided"
+    );
+}

@@ -1,0 +1,53 @@
+//! A record as one line of text that no terminal and no log reader can be fooled by.
+
+use std::io;
+
+use hoopcore::AuditFailure;
+use serde::Serialize;
+use serde_json::ser::{CompactFormatter, Formatter, Serializer};
+
+use super::record::Record;
+
+/// The record as JSON without the line's end. Inside strings only characters that print as themselves stand raw.
+pub(crate) fn render(record: &Record) -> Result<Vec<u8>, AuditFailure> {
+    let mut line = Vec::with_capacity(512);
+    record
+        .serialize(&mut Serializer::with_formatter(&mut line, Plain(CompactFormatter)))
+        .map_err(|_| AuditFailure::new("a record could not be put into words"))?;
+    Ok(line)
+}
+
+/// The line with its number and the instance in front.
+pub(crate) fn number(line: &[u8], seq: u64, instance: &str, out: &mut Vec<u8>) {
+    out.extend_from_slice(format!("{{\"seq\":{seq},\"instance\":\"{instance}\",").as_bytes());
+    out.extend_from_slice(line.get(1..).unwrap_or_default());
+    out.push(b'\n');
+}
+
+struct Plain(CompactFormatter);
+
+impl Formatter for Plain {
+    fn write_string_fragment<W: ?Sized + io::Write>(&mut self, writer: &mut W, fragment: &str) -> io::Result<()> {
+        let mut rest = fragment;
+        while let Some((at, deceptive)) = rest.char_indices().find(|(_, c)| is_deceptive(*c)) {
+            writer.write_all(rest.get(..at).unwrap_or_default().as_bytes())?;
+            for unit in deceptive.encode_utf16(&mut [0; 2]) {
+                write!(writer, "\\u{unit:04x}")?;
+            }
+            rest = rest.get(at + deceptive.len_utf8()..).unwrap_or_default();
+        }
+        self.0.write_string_fragment(writer, rest)
+    }
+}
+
+/// Characters that move a cursor, hide, or turn the order of what is read: controls (C0 and C1), line and paragraph
+/// separators, bidirectional controls, zero-width and invisible ones, tags, and what is no character at all.
+#[must_use]
+pub fn is_deceptive(c: char) -> bool {
+    c.is_control()
+        || matches!(c,
+            '\u{ad}' | '\u{34f}' | '\u{61c}' | '\u{115f}' | '\u{1160}' | '\u{17b4}' | '\u{17b5}' | '\u{180b}'..='\u{180f}'
+            | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{3164}'
+            | '\u{fe00}'..='\u{fe0f}' | '\u{feff}' | '\u{ffa0}' | '\u{fff0}'..='\u{fffb}' | '\u{fffe}' | '\u{ffff}'
+            | '\u{e0000}'..='\u{e0fff}')
+}

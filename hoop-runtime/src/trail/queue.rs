@@ -1,0 +1,97 @@
+//! Records on their way to the writer: bounded by bytes, in order.
+
+use std::mem;
+use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use hoopcore::AuditFailure;
+use tokio::sync::oneshot;
+
+/// How long the writer waits before it tries again to write what it owes.
+const RETRY: Duration = Duration::from_secs(1);
+
+/// A record's line, and who waits for it.
+#[derive(Debug)]
+pub(crate) struct Entry {
+    pub(crate) line: Vec<u8>,
+    pub(crate) claim: Claim,
+}
+
+/// What becomes of a record that could not be written.
+#[derive(Debug)]
+pub(crate) enum Claim {
+    /// Somebody waits for the word that it is safe: a failure is the answer.
+    Awaited(oneshot::Sender<Result<(), AuditFailure>>),
+    /// Nobody waits, yet it must not be lost: it is written again, elsewhere.
+    Owed,
+    /// Nobody waits and it may be lost, aloud.
+    Loose,
+}
+
+/// The queue between the sessions and the one writer.
+#[derive(Debug)]
+pub(crate) struct Queue {
+    state: Mutex<State>,
+    ready: Condvar,
+    limit: usize,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    entries: Vec<Entry>,
+    /// Bytes of what waits here and of what the writer has in hand.
+    bytes: usize,
+    closed: bool,
+}
+
+impl Queue {
+    pub(crate) fn new(limit: usize) -> Self {
+        Self { state: Mutex::default(), ready: Condvar::new(), limit }
+    }
+
+    /// Adds a record, unless there is no room. What is owed always has room: there is at most one such record for
+    /// each one that was admitted before.
+    pub(crate) fn push(&self, entry: Entry) -> Result<(), AuditFailure> {
+        let mut state = self.lock();
+        if state.closed {
+            return Err(AuditFailure::new("the audit trail is closed"));
+        }
+        let owed = matches!(entry.claim, Claim::Owed);
+        if !owed && state.bytes.saturating_add(entry.line.len()) > self.limit {
+            return Err(AuditFailure::new("more records wait for the disk than the trail has room for"));
+        }
+        state.bytes = state.bytes.saturating_add(entry.line.len());
+        state.entries.push(entry);
+        drop(state);
+        self.ready.notify_one();
+        Ok(())
+    }
+
+    /// All that waits, or nothing after a while where the writer owes; `None` once closed and empty.
+    pub(crate) fn take(&self, owes: bool) -> Option<Vec<Entry>> {
+        let idle = |state: &mut State| state.entries.is_empty() && !state.closed;
+        let guard = self.lock();
+        let mut state = if owes {
+            self.ready.wait_timeout_while(guard, RETRY, idle).unwrap_or_else(PoisonError::into_inner).0
+        } else {
+            self.ready.wait_while(guard, idle).unwrap_or_else(PoisonError::into_inner)
+        };
+        if state.entries.is_empty() && state.closed { None } else { Some(mem::take(&mut state.entries)) }
+    }
+
+    /// Gives back the room of records that the writer is done with.
+    pub(crate) fn release(&self, bytes: usize) {
+        let mut state = self.lock();
+        state.bytes = state.bytes.saturating_sub(bytes);
+    }
+
+    /// Ends the queue: what waits is still written, nothing more is taken.
+    pub(crate) fn close(&self) {
+        self.lock().closed = true;
+        self.ready.notify_one();
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

@@ -1,0 +1,343 @@
+//! What one line of the audit trail holds.
+
+use std::collections::BTreeSet;
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use hoopcore::audit::{Caller, EventKind};
+use hoopcore::command::Digest;
+use hoopcore::decision::RuleRef;
+use hoopcore::mask::{AppliedMask, CellCounts, Style};
+use hoopcore::{
+    Completion, Event, Identity, IdentityKind, Resource, Timestamp, Verdict, Verified, audit::CompletionStatus,
+};
+use serde::{Serialize, Serializer};
+
+/// Where a command's text is cut in a record. The digest covers all of it.
+const TEXT_LIMIT: usize = 32 * 1024;
+/// How many effects of one command a record names.
+const EFFECTS_LIMIT: usize = 512;
+
+/// One record. Serialized, it is the line without its number.
+#[derive(Debug, Serialize)]
+pub struct Record {
+    #[serde(serialize_with = "as_text")]
+    time: Timestamp,
+    kind: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    session: Option<Arc<str>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    who: Option<Who>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    source: Option<IpAddr>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    on: Option<On>,
+    #[serde(flatten)]
+    what: What,
+}
+
+#[derive(Debug, Serialize)]
+struct Who {
+    user: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    kind: Option<IdentityKind>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    issuer: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    groups: Option<BTreeSet<String>>,
+    how: String,
+}
+
+#[derive(Debug, Serialize)]
+struct On {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    resource: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    database: Option<String>,
+}
+
+#[derive(Debug, Serialize)]
+#[serde(untagged)]
+enum What {
+    Login { policy: String },
+    Refused { reason: String },
+    Decided(Box<Decided>),
+    Closed { decision: u64, rule: Option<Rule>, completion: Closing },
+    Approval(Approval),
+    Segment { after: Option<String>, failure: Option<String> },
+}
+
+#[derive(Debug, Serialize)]
+struct Decided {
+    decision: u64,
+    #[serde(flatten)]
+    command: CommandNote,
+    verdict: Verdict,
+    rule: Rule,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reason: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    uncertain: Option<String>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    masks: Vec<Mask>,
+    policy: String,
+}
+
+#[derive(Debug, Serialize)]
+struct CommandNote {
+    command: String,
+    digest: String,
+    effects: Vec<String>,
+}
+
+#[derive(Debug, Serialize)]
+struct Rule {
+    name: Arc<str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    file: Option<Arc<str>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    line: Option<u32>,
+}
+
+#[derive(Debug, Serialize)]
+struct Mask {
+    column: String,
+    style: &'static str,
+    rule: Arc<str>,
+}
+
+#[derive(Debug, Serialize)]
+struct Closing {
+    status: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    error: Option<String>,
+    rows: u64,
+    bytes: u64,
+    cells_masked: u64,
+    cells_clear: u64,
+}
+
+/// What a record says of an approval.
+#[derive(Debug, Serialize)]
+pub(crate) struct Approval {
+    /// The id under which the command is held.
+    pub(crate) approval: String,
+    /// The rules that ask.
+    pub(crate) rules: Vec<String>,
+    /// When an answer comes too late.
+    #[serde(serialize_with = "as_text")]
+    pub(crate) deadline: Timestamp,
+    /// Digest of what was shown: the command and its parameters.
+    pub(crate) digest: String,
+    /// The person who answered.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) by: Option<String>,
+    /// What that person said.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) answer: Option<&'static str>,
+}
+
+/// The step of an approval that a record tells.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Step {
+    Asked,
+    Answered,
+    Withdrawn,
+    Expired,
+}
+
+impl Step {
+    fn kind(self) -> &'static str {
+        match self {
+            Self::Asked => "approval_asked",
+            Self::Answered => "approval_answered",
+            Self::Withdrawn => "approval_withdrawn",
+            Self::Expired => "approval_expired",
+        }
+    }
+}
+
+/// The session that a record belongs to.
+#[derive(Clone, Debug)]
+pub(crate) struct Origin {
+    pub(crate) session: Arc<str>,
+    pub(crate) source: Option<IpAddr>,
+}
+
+impl Record {
+    /// A caller came in.
+    pub(crate) fn login(
+        at: Timestamp,
+        origin: &Origin,
+        who: &Verified<Identity>,
+        on: &Resource,
+        policy: &Digest,
+    ) -> Self {
+        Self {
+            who: Some(Who::verified(who)),
+            on: Some(On { resource: Some(on.name.clone()), database: on.database.clone() }),
+            ..Self::of(origin, at, "login", What::Login { policy: hex(policy) })
+        }
+    }
+
+    /// Somebody was not let in; the name is what was claimed.
+    pub(crate) fn login_refused(at: Timestamp, attempt: &crate::Attempt, reason: &str) -> Self {
+        Self {
+            time: at,
+            kind: "login_refused",
+            session: None,
+            who: Some(Who::claimed(&attempt.user)),
+            source: attempt.source,
+            on: Some(On { resource: attempt.resource.clone(), database: attempt.database.clone() }),
+            what: What::Refused { reason: reason.to_owned() },
+        }
+    }
+
+    /// A decision, or the end of an execution.
+    pub(crate) fn event(origin: &Origin, event: &Event) -> Self {
+        let (kind, what) = match &event.kind {
+            EventKind::Decided { verdict, rule, reason, masks, uncertain } => {
+                let decided = Decided {
+                    decision: event.id().number(),
+                    command: CommandNote::new(event),
+                    verdict: *verdict,
+                    rule: Rule::from(rule),
+                    reason: reason.as_deref().map(str::to_owned),
+                    uncertain: uncertain.as_deref().map(str::to_owned),
+                    masks: masks.iter().map(Mask::from).collect(),
+                    policy: hex(&event.policy),
+                };
+                ("decision", What::Decided(Box::new(decided)))
+            }
+            EventKind::Closed { completion, cells } => ("closing", closed(event, Closing::new(completion, *cells))),
+        };
+        Self {
+            who: Some(Who::caller(&event.who)),
+            on: Some(On { resource: Some(event.resource.0.clone()), database: event.resource.1.clone() }),
+            ..Self::of(origin, event.at, kind, what)
+        }
+    }
+
+    /// A permit that nobody carried out: its decision was recorded, and the command never left the gateway.
+    pub(crate) fn not_carried_out(at: Timestamp, origin: &Origin, decision: u64) -> Self {
+        let completion =
+            Closing { status: "not_carried_out", error: None, rows: 0, bytes: 0, cells_masked: 0, cells_clear: 0 };
+        Self::of(origin, at, "closing", What::Closed { decision, rule: None, completion })
+    }
+
+    /// A step of an approval.
+    pub(crate) fn approval(at: Timestamp, origin: &Origin, step: Step, note: Approval) -> Self {
+        Self::of(origin, at, step.kind(), What::Approval(note))
+    }
+
+    /// The first line of a file of the trail: which one it follows, and why that one ended where it failed.
+    pub(crate) fn segment(at: Timestamp, after: Option<String>, failure: Option<String>) -> Self {
+        Self {
+            time: at,
+            kind: "segment",
+            session: None,
+            who: None,
+            source: None,
+            on: None,
+            what: What::Segment { after, failure },
+        }
+    }
+
+    fn of(origin: &Origin, time: Timestamp, kind: &'static str, what: What) -> Self {
+        let session = Some(Arc::clone(&origin.session));
+        Self { time, kind, session, who: None, source: origin.source, on: None, what }
+    }
+}
+
+fn closed(event: &Event, completion: Closing) -> What {
+    What::Closed { decision: event.id().number(), rule: None, completion }
+}
+
+impl Who {
+    fn verified(who: &Verified<Identity>) -> Self {
+        Self {
+            user: who.user.clone(),
+            kind: who.kind,
+            issuer: who.issuer.clone(),
+            groups: who.groups.clone(),
+            how: who.how().to_owned(),
+        }
+    }
+
+    fn claimed(user: &str) -> Self {
+        Self { user: cut(user, 256), kind: None, issuer: None, groups: None, how: "claimed".to_owned() }
+    }
+
+    fn caller(caller: &Caller) -> Self {
+        let Caller { user, kind, issuer, groups, how } = caller.clone();
+        Self { user, kind, issuer, groups, how }
+    }
+}
+
+impl CommandNote {
+    fn new(event: &Event) -> Self {
+        let more = event.effects.len().saturating_sub(EFFECTS_LIMIT);
+        let mut effects: Vec<String> = event.effects.iter().take(EFFECTS_LIMIT).cloned().collect();
+        if more > 0 {
+            effects.push(format!("… and {more} more"));
+        }
+        Self { command: cut(&event.command, TEXT_LIMIT), digest: hex(&event.digest), effects }
+    }
+}
+
+impl From<&RuleRef> for Rule {
+    fn from(rule: &RuleRef) -> Self {
+        let RuleRef { name, file, line } = rule.clone();
+        Self { name, file, line }
+    }
+}
+
+impl From<&AppliedMask> for Mask {
+    fn from(mask: &AppliedMask) -> Self {
+        Self { column: mask.column.clone(), style: style_word(&mask.style), rule: Arc::clone(&mask.rule.name) }
+    }
+}
+
+/// A mask style in the word of the policy language.
+#[must_use]
+pub fn style_word(style: &Style) -> &'static str {
+    match style {
+        Style::Null => "null",
+        Style::Redact => "redact",
+        Style::Partial { .. } => "partial",
+    }
+}
+
+impl Closing {
+    fn new(completion: &Completion, cells: CellCounts) -> Self {
+        let (status, error) = match &completion.status {
+            CompletionStatus::Done => ("done", None),
+            CompletionStatus::Failed(code) => ("failed", Some(code.clone())),
+            CompletionStatus::Aborted => ("aborted", None),
+            CompletionStatus::Unknown => ("unknown", None),
+        };
+        Self {
+            status,
+            error,
+            rows: completion.rows,
+            bytes: completion.bytes,
+            cells_masked: cells.masked,
+            cells_clear: cells.clear,
+        }
+    }
+}
+
+/// A digest in hexadecimal.
+#[must_use]
+pub fn hex(digest: &Digest) -> String {
+    digest.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+fn cut(text: &str, limit: usize) -> String {
+    let Some(kept) = text.get(..text.floor_char_boundary(limit)) else { return text.to_owned() };
+    if kept.len() == text.len() { text.to_owned() } else { format!("{kept}…") }
+}
+
+fn as_text<S: Serializer>(time: &Timestamp, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_str(time)
+}
