@@ -239,7 +239,7 @@ impl Passage {
     /// A masker for rows of this layout. It is an owned value and shares the passage's tally.
     #[must_use]
     pub fn rows(&self, layout: &Layout) -> RowMasker {
-        RowMasker::new(&self.plan, layout, self.tally.clone())
+        self.plan.rows(layout, &self.tally)
     }
 
     /// Whether any mask is armed for what returns.

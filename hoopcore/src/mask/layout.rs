@@ -45,7 +45,10 @@ pub enum CellType {
     Text,
     /// A type whose values are never text that a detector could find something in: numbers, times, `uuid`, `bool`.
     Scalar,
-    /// Anything else that may hold text in a form of its own: JSON, arrays, `bytea`, XML, composites.
+    /// JSON as text: `json` in either format, `jsonb` as text or in its binary form, which is the same text after a
+    /// version byte.
+    Json,
+    /// Anything else that may hold text in a form of its own: arrays, `bytea`, XML, composites.
     Other,
 }
 

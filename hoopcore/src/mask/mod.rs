@@ -1,12 +1,51 @@
 //! Hides values on their way back to the client.
+//!
+//! Two mechanisms, never confused. **Columns** are the boundary: a mask rule names a column, the adapter says which
+//! columns a result column comes from, and the whole cell is masked; where the origin is lost, the cell is hidden.
+//! **Detectors** are a best effort on what no rule names: they find e-mail addresses, card numbers and the like by
+//! their form, and what they find is masked within the cell.
+//!
+//! What a cell becomes depends on what its type can carry:
+//!
+//! | style | [`CellType::Text`] | [`CellType::Json`] in a masked column | any other type |
+//! |---|---|---|---|
+//! | `null` | NULL | NULL | NULL |
+//! | `redact` | `[redacted]` | NULL | NULL |
+//! | `fixed` | the rule's text | NULL | NULL |
+//! | `partial` | `****` and the last characters | NULL | NULL |
+//!
+//! What a detector finds is replaced where it stands in a text, and within the strings of JSON (a JSON number
+//! becomes a string); in any other form of text the whole cell becomes NULL. NULL stays NULL.
+//!
+//! ```
+//! use hoopcore::mask::{Cell, CellFormat, CellType, Column, Detector, Layout, MaskPlan, Origin, Style, Tally};
+//!
+//! let note = Column {
+//!     name: "note".into(),
+//!     origin: Origin::Clean,
+//!     kind: CellType::Text,
+//!     format: CellFormat::Text,
+//! };
+//! let plan = MaskPlan::new(vec![], vec![(Detector::Email, Style::Redact)], false);
+//! let tally = Tally::default();
+//! let mut rows = plan.rows(&Layout { columns: vec![note] }, &tally);
+//! assert_eq!(rows.cell(0, Some(b"ask jane@example.com")), Cell::Replace(b"ask [redacted]"));
+//! assert_eq!(rows.cell(0, Some(b"ask Jane")), Cell::Pass);
+//! assert_eq!(tally.counts().masked, 1);
+//! ```
 
+mod detect;
 mod layout;
+mod rewrite;
 mod rows;
 mod style;
+mod tally;
 
+pub use detect::{Detector, Finding};
 pub use layout::{CellFormat, CellType, Column, Layout, Origin};
-pub use rows::{Cell, CellCounts, RowMasker, RowVerdict, Tally};
+pub use rows::{Cell, RowMasker, RowVerdict};
 pub use style::Style;
+pub use tally::{CellCounts, Tally};
 
 use alloc::string::String;
 use alloc::sync::Arc;
@@ -49,30 +88,16 @@ pub struct ColumnMask {
     pub rule: RuleRef,
 }
 
-/// A kind of value that is recognised by its form.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Detector {
-    /// An e-mail address (RFC 5321 mailbox with a dotted domain).
-    Email,
-    /// A payment card number: 13 to 19 digits, spaces or hyphens between groups, with a valid Luhn digit.
-    Card,
-}
-
-impl Detector {
-    /// Every detector.
-    pub const ALL: [Self; 2] = [Self::Email, Self::Card];
-
-    /// Its name in a policy.
-    #[must_use]
-    pub fn word(self) -> &'static str {
-        match self {
-            Self::Email => "email",
-            Self::Card => "card",
-        }
-    }
-}
-
 impl MaskPlan {
+    /// A plan of one's own, for a service that masks what no policy decided about.
+    ///
+    /// `tainted` says that a value computed from a protected column may be among what returns. A permit carries the
+    /// plan of its decision, and no other takes its place.
+    #[must_use]
+    pub fn new(columns: Vec<ColumnMask>, detectors: Vec<(Detector, Style)>, tainted: bool) -> Self {
+        Self { columns: columns.into(), detectors: detectors.into(), tainted }
+    }
+
     /// Whether anything is armed.
     #[must_use]
     pub fn is_armed(&self) -> bool {
@@ -82,8 +107,16 @@ impl MaskPlan {
     /// The strictest style that the column masks put on a column, if any does.
     #[must_use]
     pub fn style_of(&self, column: &ColumnName) -> Option<Style> {
-        let styles: Vec<&Style> =
-            self.columns.iter().filter(|mask| mask.pattern.matches(column)).map(|mask| &mask.style).collect();
-        Style::strictest(styles)
+        Style::strictest(self.styles_of(column))
+    }
+
+    /// A masker for rows of this layout, which counts into `tally`.
+    #[must_use]
+    pub fn rows(&self, layout: &Layout, tally: &Tally) -> RowMasker {
+        RowMasker::new(self, layout, tally.clone())
+    }
+
+    pub(crate) fn styles_of(&self, column: &ColumnName) -> impl Iterator<Item = &Style> {
+        self.columns.iter().filter(|mask| mask.pattern.matches(column)).map(|mask| &mask.style)
     }
 }

@@ -1,15 +1,26 @@
 //! Masks rows, cell by cell.
 
 use alloc::borrow::Cow;
-use alloc::sync::Arc;
-use core::sync::atomic::{AtomicU64, Ordering};
+use alloc::boxed::Box;
+use alloc::vec::Vec;
 
 use crate::decision::Denial;
-use crate::mask::{Layout, MaskPlan};
+use crate::mask::detect::{Findings, Scanner};
+use crate::mask::rewrite::{self, Form};
+use crate::mask::style::Strictest;
+use crate::mask::{CellType, Column, Layout, MaskPlan, Origin, Style, Tally};
 
 /// Masks the rows of one layout.
+///
+/// What becomes of each column is settled once, when the masker is made; then a cell costs no allocation.
 #[derive(Debug)]
 pub struct RowMasker {
+    columns: Box<[Treatment]>,
+    /// A cell that the layout does not describe.
+    undescribed: Treatment,
+    scanner: Scanner,
+    findings: Findings,
+    buffer: Vec<u8>,
     tally: Tally,
 }
 
@@ -36,60 +47,144 @@ pub enum Cell<'a> {
     Replace(&'a [u8]),
 }
 
-/// Cells that left masked and in clear.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct CellCounts {
-    /// Cells of protected columns, or with something that a detector found, that left masked.
-    pub masked: u64,
-    /// Cells of protected columns that left in clear: only NULLs can.
-    pub clear: u64,
+/// What becomes of the cells of one column.
+#[derive(Clone, Debug)]
+enum Treatment {
+    /// They go on as they are.
+    Pass,
+    /// They become NULL, whatever they hold.
+    Hide,
+    /// The whole cell becomes what the style leaves, or what a stricter style leaves whose detector finds something.
+    Whole(Style),
+    /// What the detectors find is masked within the cell.
+    Scan(Form),
 }
 
-/// The counts of a passage, shared by its maskers.
-#[derive(Clone, Debug, Default)]
-pub struct Tally(Arc<Counters>);
+impl Treatment {
+    fn of(plan: &MaskPlan, column: &Column) -> Self {
+        match style_on(plan, column) {
+            Some(style) => Self::masked(style, column.kind),
+            None if plan.detectors.is_empty() => Self::Pass,
+            None => Self::scanned(column.kind),
+        }
+    }
 
-#[derive(Debug, Default)]
-struct Counters {
-    masked: AtomicU64,
-    clear: AtomicU64,
+    /// A protected column: only a text can carry anything but NULL.
+    fn masked(style: Style, kind: CellType) -> Self {
+        match (kind, style) {
+            (CellType::Text, Style::Null) | (CellType::Scalar | CellType::Json | CellType::Other, _) => Self::Hide,
+            (CellType::Text, style) => Self::Whole(style),
+        }
+    }
+
+    fn scanned(kind: CellType) -> Self {
+        match kind {
+            CellType::Text => Self::Scan(Form::Text),
+            CellType::Json => Self::Scan(Form::Json),
+            CellType::Other => Self::Scan(Form::Opaque),
+            CellType::Scalar => Self::Pass,
+        }
+    }
 }
 
-impl Tally {
-    /// What was counted so far.
-    #[must_use]
-    pub fn counts(&self) -> CellCounts {
-        CellCounts { masked: self.0.masked.load(Ordering::Relaxed), clear: self.0.clear.load(Ordering::Relaxed) }
+/// The style that column masks put on a result column, by where its values come from.
+fn style_on(plan: &MaskPlan, column: &Column) -> Option<Style> {
+    match &column.origin {
+        Origin::Columns(names) if !names.is_empty() => {
+            Style::strictest(names.iter().flat_map(|name| plan.styles_of(name)))
+        }
+        Origin::Columns(_) | Origin::Unknown => (!plan.columns.is_empty()).then_some(Style::Null),
+        Origin::Derived => plan.tainted.then_some(Style::Null),
+        Origin::Clean => None,
     }
 }
 
 impl RowMasker {
-    pub(crate) fn new(_plan: &MaskPlan, _layout: &Layout, tally: Tally) -> Self {
-        Self { tally }
+    pub(crate) fn new(plan: &MaskPlan, layout: &Layout, tally: Tally) -> Self {
+        Self {
+            columns: layout.columns.iter().map(|column| Treatment::of(plan, column)).collect(),
+            undescribed: if plan.is_armed() { Treatment::Hide } else { Treatment::Pass },
+            scanner: Scanner::new(&plan.detectors),
+            findings: Findings::default(),
+            buffer: Vec::new(),
+            tally,
+        }
     }
 
-    /// Whether every cell passes as it is: then rows need not be looked at.
+    /// Whether every cell that the layout describes passes as it is: then rows need not be looked at.
     #[must_use]
     pub fn is_idle(&self) -> bool {
-        false
+        self.columns.iter().all(|column| matches!(column, Treatment::Pass))
     }
 
-    /// What becomes of the cell in column `index` of a row; NULL stays NULL, and so does a cell that the layout
-    /// does not describe.
-    pub fn cell(&mut self, _index: usize, _value: Option<&[u8]>) -> Cell<'_> {
-        self.tally.0.masked.fetch_add(1, Ordering::Relaxed);
-        Cell::Null
+    /// What becomes of the cell in column `index` of a row, counted from zero.
+    ///
+    /// NULL (`None`) stays NULL and is answered with `Pass`. A cell that the layout does not describe becomes NULL
+    /// where any mask is armed. What `Replace` holds is valid until the next call.
+    pub fn cell(&mut self, index: usize, value: Option<&[u8]>) -> Cell<'_> {
+        let treatment = self.columns.get(index).unwrap_or(&self.undescribed);
+        match (treatment, value) {
+            (Treatment::Pass, _) | (Treatment::Scan(_), None) => Cell::Pass,
+            (Treatment::Hide | Treatment::Whole(_), None) => {
+                self.tally.count_clear();
+                Cell::Pass
+            }
+            (Treatment::Hide, Some(_)) => {
+                self.tally.count_masked();
+                Cell::Null
+            }
+            (Treatment::Whole(style), Some(value)) => {
+                self.tally.count_masked();
+                self.buffer.clear();
+                let style = stricter_found(style, &self.scanner, value, &mut self.findings);
+                written(style.write(value, &mut self.buffer), &self.buffer)
+            }
+            (Treatment::Scan(form), Some(value)) => {
+                self.scanner.scan(value, &mut self.findings);
+                if self.findings.is_empty() {
+                    return Cell::Pass;
+                }
+                self.tally.count_masked();
+                self.buffer.clear();
+                written(
+                    rewrite::masked(*form, value, &self.scanner, &mut self.findings, &mut self.buffer),
+                    &self.buffer,
+                )
+            }
+        }
     }
 
     /// Masks one row in place.
     pub fn row(&mut self, cells: &mut [Option<Cow<'_, [u8]>>]) -> RowVerdict {
+        let mut verdict = RowVerdict::Pass;
         for (index, cell) in cells.iter_mut().enumerate() {
-            match self.cell(index, cell.as_deref()) {
-                Cell::Pass => {}
-                Cell::Null => *cell = None,
-                Cell::Replace(bytes) => *cell = Some(Cow::Owned(bytes.to_vec())),
-            }
+            let masked = match self.cell(index, cell.as_deref()) {
+                Cell::Pass => continue,
+                Cell::Null => None,
+                Cell::Replace(bytes) => Some(Cow::Owned(bytes.to_vec())),
+            };
+            *cell = masked;
+            verdict = RowVerdict::Masked;
         }
-        RowVerdict::Masked
+        verdict
     }
+}
+
+fn written(done: Option<()>, buffer: &[u8]) -> Cell<'_> {
+    match done {
+        Some(()) => Cell::Replace(buffer),
+        None => Cell::Null,
+    }
+}
+
+/// The column's style, or the strictest of the stricter ones whose detectors find something in the cell.
+fn stricter_found<'a>(style: &'a Style, scanner: &'a Scanner, value: &[u8], findings: &mut Findings) -> &'a Style {
+    if !scanner.has_stricter_than(style) {
+        return style;
+    }
+    scanner.scan(value, findings);
+    let mut strictest = Strictest::default();
+    strictest.add(style);
+    findings.styles(scanner).filter(|found| found.is_stricter_than(style)).for_each(|found| strictest.add(found));
+    strictest.style().unwrap_or(style)
 }

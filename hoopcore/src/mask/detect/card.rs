@@ -1,0 +1,213 @@
+//! Payment card numbers: a prefix and a length that an issuer uses, and a valid check digit
+//! (ISO/IEC 7812-1, Annex B: the Luhn algorithm).
+
+use super::Entry;
+use super::findings::Sink;
+use super::text::{Classes, byte_at, byte_before};
+
+/// Most digits of a card number.
+const MOST: usize = 19;
+
+/// Fewest digits of a card number: 12, of old Maestro cards.
+const FEWEST: usize = 12;
+
+/// The longest separator between groups of digits: ` - `.
+const WIDEST: usize = 3;
+
+pub(super) static ENTRY: Entry = Entry {
+    word: "card",
+    about: "payment card numbers of 13 to 19 digits (Maestro from 12), alone or in groups, with an issuer's prefix and a valid check digit",
+    example: "paid with 4111 1111 1111 1111",
+    needs: Classes::DIGIT,
+    scan,
+};
+
+/// Issuers' prefixes, as the range of the first six digits, and the lengths of their numbers as a set of bits.
+const ISSUERS: [(u32, u32, u32); 21] = [
+    (180_000, 180_099, lengths(&[15])),                             // JCB, old
+    (213_100, 213_199, lengths(&[15])),                             // JCB, old
+    (220_000, 220_499, lengths(&[16, 17, 18, 19])),                 // Mir
+    (222_100, 272_099, lengths(&[16])),                             // Mastercard
+    (300_000, 305_999, lengths(&[14, 16])),                         // Diners Club
+    (309_500, 309_599, lengths(&[14, 16])),                         // Diners Club
+    (340_000, 349_999, lengths(&[15])),                             // American Express
+    (352_800, 358_999, lengths(&[16, 17, 18, 19])),                 // JCB
+    (360_000, 369_999, lengths(&[14, 16])),                         // Diners Club
+    (370_000, 379_999, lengths(&[15])),                             // American Express
+    (380_000, 399_999, lengths(&[14, 16])),                         // Diners Club
+    (400_000, 499_999, lengths(&[13, 16, 19])),                     // Visa
+    (501_800, 509_999, lengths(&[12, 13, 14, 15, 16, 17, 18, 19])), // Maestro, Verve, Elo, RuPay
+    (510_000, 559_999, lengths(&[16])),                             // Mastercard
+    (560_000, 589_999, lengths(&[12, 13, 14, 15, 16, 17, 18, 19])), // Maestro
+    (600_000, 629_999, lengths(&[16, 17, 18, 19])),                 // Discover, RuPay, UnionPay, Hipercard
+    (630_400, 630_499, lengths(&[12, 13, 14, 15, 16, 17, 18, 19])), // Maestro
+    (636_000, 659_999, lengths(&[16, 17, 18, 19])), // Discover, InterPayment, InstaPayment, RuPay, Verve
+    (670_000, 679_999, lengths(&[12, 13, 14, 15, 16, 17, 18, 19])), // Maestro
+    (810_000, 829_999, lengths(&[16, 17, 18, 19])), // UnionPay, RuPay
+    (979_200, 979_299, lengths(&[16])),             // Troy
+];
+
+const fn lengths(of: &[u32]) -> u32 {
+    let mut set = 0;
+    let mut rest = of;
+    while let [length, more @ ..] = rest {
+        set |= 1 << *length;
+        rest = more;
+    }
+    set
+}
+
+fn scan(text: &[u8], sink: &mut Sink<'_>) {
+    let mut at = 0;
+    while let Some(start) = next_digit(text, at) {
+        at = digits_end(text, start, text.len());
+        let steps = 1 + (at - start) / 8;
+        if sink.spend(steps).is_none() || numbers_from(text, start, sink).is_none() {
+            return;
+        }
+    }
+}
+
+/// Reports every card number that begins with the group of digits at `start`.
+///
+/// Numbers that follow each other may read as one by accident, so no number found hides another.
+fn numbers_from(text: &[u8], start: usize, sink: &mut Sink<'_>) -> Option<()> {
+    if !can_begin(text, start) {
+        return Some(());
+    }
+    let mut number = Number::default();
+    let mut group = start;
+    loop {
+        let end = digits_end(text, group, MOST + 1);
+        sink.spend(end - group)?;
+        number.add_group(text.get(group..end).unwrap_or_default());
+        if number.is_card() && can_end(text, end) && !is_in_uuid(text, start) {
+            sink.found(start, end);
+        }
+        let next = separator(text, end).filter(|(kind, _)| number.digits < MOST && number.add_separator(*kind));
+        let Some((_, next)) = next else { return Some(()) };
+        group = next;
+    }
+}
+
+/// Groups of digits, read as one number.
+#[derive(Default)]
+struct Number {
+    digits: usize,
+    /// The first six digits.
+    prefix: u32,
+    /// The Luhn sums that double the digits at even and at odd places, counted from the left.
+    sums: [u32; 2],
+    /// The lengths of the groups, four bits each.
+    shape: u64,
+    /// Whether a line ended between groups.
+    is_broken: bool,
+    /// Whether a separator stood between groups that other numbers have too.
+    is_dotted: bool,
+}
+
+/// What stands between groups of digits.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Separator {
+    /// Spaces and hyphens.
+    Plain,
+    /// The end of a line: once in a number.
+    Line,
+    /// A dot or an underscore: only in a card's usual groups.
+    Dot,
+}
+
+impl Number {
+    fn add_group(&mut self, digits: &[u8]) {
+        for digit in digits {
+            let value = u32::from(digit - b'0');
+            let doubled = value * 2 - if value > 4 { 9 } else { 0 };
+            let [even, odd] = &mut self.sums;
+            *even += if self.digits % 2 == 0 { doubled } else { value };
+            *odd += if self.digits % 2 == 0 { value } else { doubled };
+            if self.digits < 6 {
+                self.prefix = self.prefix * 10 + value;
+            }
+            self.digits += 1;
+        }
+        self.shape = (self.shape << 4) | digits.len().min(15) as u64;
+    }
+
+    /// Takes a separator; `false` where the number cannot go on after it.
+    fn add_separator(&mut self, kind: Separator) -> bool {
+        let was_broken = self.is_broken;
+        self.is_broken |= kind == Separator::Line;
+        self.is_dotted |= kind == Separator::Dot;
+        self.shape & 15 >= 3 && !(was_broken && kind == Separator::Line)
+    }
+
+    fn is_card(&self) -> bool {
+        let [even, odd] = self.sums;
+        let sum = if self.digits % 2 == 0 { even } else { odd };
+        (FEWEST..=MOST).contains(&self.digits) && sum % 10 == 0 && self.has_issuer() && self.has_shape()
+    }
+
+    fn has_issuer(&self) -> bool {
+        ISSUERS
+            .iter()
+            .any(|(from, to, lengths)| (*from..=*to).contains(&self.prefix) && lengths & (1 << self.digits) != 0)
+    }
+
+    fn has_shape(&self) -> bool {
+        !self.is_dotted || matches!(self.shape, 0x4444 | 0x44441..=0x44443 | 0x465 | 0x464)
+    }
+}
+
+/// Not within a word, and not the fraction of a decimal number.
+fn can_begin(text: &[u8], start: usize) -> bool {
+    match byte_before(text, start) {
+        Some(b'.') => !byte_before(text, start - 1).is_some_and(|byte| byte.is_ascii_digit()),
+        Some(byte) => !byte.is_ascii_alphanumeric(),
+        None => true,
+    }
+}
+
+/// Not within a word, and not the whole part of a decimal number.
+fn can_end(text: &[u8], end: usize) -> bool {
+    match byte_at(text, end) {
+        Some(b'.') => !byte_at(text, end + 1).is_some_and(|byte| byte.is_ascii_digit()),
+        Some(byte) => !byte.is_ascii_alphanumeric(),
+        None => true,
+    }
+}
+
+/// What separates the digits before `at` from digits after it, and where those begin.
+fn separator(text: &[u8], at: usize) -> Option<(Separator, usize)> {
+    let rest = text.get(at..)?;
+    let length = rest.iter().take(WIDEST + 1).position(u8::is_ascii_digit)?;
+    let kind = match rest.get(..length)? {
+        b"." | b"_" => Separator::Dot,
+        b"\n" | b"\r\n" | b" \n" => Separator::Line,
+        between if between.iter().all(|byte| matches!(byte, b' ' | b'-')) => Separator::Plain,
+        _ => return None,
+    };
+    Some((kind, at + length))
+}
+
+/// Whether digits stand in a UUID, whose groups may by accident be all digits.
+fn is_in_uuid(text: &[u8], at: usize) -> bool {
+    [0, 9, 14, 19].into_iter().filter_map(|offset| at.checked_sub(offset)).any(|start| {
+        text.get(start..start + 36).is_some_and(|uuid| {
+            let hyphens = [8, 13, 18, 23];
+            uuid.iter().enumerate().all(|(place, byte)| match hyphens.contains(&place) {
+                true => *byte == b'-',
+                false => byte.is_ascii_hexdigit(),
+            })
+        })
+    })
+}
+
+fn next_digit(text: &[u8], from: usize) -> Option<usize> {
+    let skipped = text.get(from..)?.iter().position(u8::is_ascii_digit)?;
+    Some(from + skipped)
+}
+
+/// Where digits end, looking at no more than `most`.
+fn digits_end(text: &[u8], from: usize, most: usize) -> usize {
+    from + text.iter().skip(from).take(most).take_while(|byte| byte.is_ascii_digit()).count()
+}
