@@ -13,5 +13,7 @@
 pub mod cancel;
 pub mod catalog;
 pub mod refusal;
+pub mod reply;
 pub mod settings;
 pub mod startup;
+pub mod transport;

@@ -1,0 +1,110 @@
+//! What the gateway itself says to a client until its session stands.
+
+use bytes::{Bytes, BytesMut};
+use pgwire::messages::PgWireBackendMessage as Message;
+use pgwire::messages::response::{ErrorResponse, ReadyForQuery, TransactionStatus};
+use pgwire::messages::startup::{Authentication, BackendKeyData, NegotiateProtocolVersion, ParameterStatus, SecretKey};
+
+use crate::cancel::CancelKey;
+use crate::refusal::Refusal;
+use crate::startup::{Negotiation, PROTOCOL};
+
+/// Messages to a client, one after the other.
+#[derive(Debug, Default)]
+pub struct Reply(BytesMut);
+
+impl Reply {
+    /// Nothing yet.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// The bytes to send.
+    #[must_use]
+    pub fn into_bytes(self) -> Bytes {
+        self.0.freeze()
+    }
+
+    /// Tells which version is spoken, and which options of the protocol are not known.
+    #[must_use]
+    pub fn negotiate(self, negotiation: &Negotiation) -> Self {
+        let unknown = negotiation.unknown.clone();
+        self.say(Message::NegotiateProtocolVersion(NegotiateProtocolVersion::new(PROTOCOL, unknown)))
+    }
+
+    /// Asks for the password, in clear text.
+    #[must_use]
+    pub fn ask_password(self) -> Self {
+        self.say(Message::Authentication(Authentication::CleartextPassword))
+    }
+
+    /// The client is who it claims to be.
+    #[must_use]
+    pub fn authenticated(self) -> Self {
+        self.say(Message::Authentication(Authentication::Ok))
+    }
+
+    /// The value of a setting.
+    #[must_use]
+    pub fn parameter(self, name: &str, value: &str) -> Self {
+        self.say(Message::ParameterStatus(ParameterStatus::new(name.to_owned(), value.to_owned())))
+    }
+
+    /// What the client must show to cancel.
+    #[must_use]
+    pub fn cancel_key(self, key: CancelKey) -> Self {
+        let secret = SecretKey::I32(i32::from_be_bytes(key.secret));
+        self.say(Message::BackendKeyData(BackendKeyData::new(key.process, secret)))
+    }
+
+    /// A message of the server, as it came.
+    #[must_use]
+    pub fn relayed(mut self, message: &[u8]) -> Self {
+        self.0.extend_from_slice(message);
+        self
+    }
+
+    /// The session waits for its first command.
+    #[must_use]
+    pub fn ready(self) -> Self {
+        self.say(Message::ReadyForQuery(ReadyForQuery::new(TransactionStatus::Idle)))
+    }
+
+    /// The client is not let in.
+    #[must_use]
+    pub fn refuse(self, refusal: &Refusal) -> Self {
+        let Refusal { code, message, hint } = refusal;
+        let fields = [(b'S', "FATAL"), (b'V', "FATAL"), (b'C', code.as_ref()), (b'M', message.as_ref())];
+        let hint = hint.as_deref().map(|hint| (b'H', hint));
+        // A NUL would end the field, and what follows it would be read as another.
+        let fields = fields.into_iter().chain(hint).map(|(field, text)| (field, text.replace('\0', " "))).collect();
+        self.say(Message::ErrorResponse(ErrorResponse::new(fields)))
+    }
+
+    #[expect(clippy::expect_used, reason = "the encoder fails only on a cancel key of an impossible length")]
+    fn say(mut self, message: Message) -> Self {
+        message.encode(&mut self.0).expect("messages of the gateway's own can be encoded");
+        self
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::refusal::code;
+
+    #[test]
+    fn what_is_said_stands_on_the_wire_as_the_protocol_has_it() {
+        let check = |reply: Reply, expected: &[u8]| assert_eq!(reply.into_bytes(), expected);
+        check(Reply::new().ask_password(), b"R\0\0\0\x08\0\0\0\x03");
+        check(Reply::new().authenticated().ready(), b"R\0\0\0\x08\0\0\0\0Z\0\0\0\x05I");
+        check(Reply::new().parameter("a", "b"), b"S\0\0\0\x08a\0b\0");
+        let key = CancelKey { process: 7, secret: [0xff, 1, 2, 3] };
+        check(Reply::new().cancel_key(key), b"K\0\0\0\x0c\0\0\0\x07\xff\x01\x02\x03");
+        let negotiation = Negotiation { unknown: vec![String::from("_pq_.x")] };
+        check(Reply::new().negotiate(&negotiation), b"v\0\0\0\x13\0\x03\0\0\0\0\0\x01_pq_.x\0");
+        let refusal = Refusal::new(code::PROTOCOL, "no\0pe").with_hint("go");
+        check(Reply::new().refuse(&refusal), b"E\0\0\0\x25SFATAL\0VFATAL\0C08P01\0Mno pe\0Hgo\0\0");
+    }
+}
