@@ -304,6 +304,7 @@ pub fn style_word(style: &Style) -> &'static str {
     match style {
         Style::Null => "null",
         Style::Redact => "redact",
+        Style::Fixed(_) => "fixed",
         Style::Partial { .. } => "partial",
     }
 }
