@@ -97,8 +97,11 @@ impl Writer {
         self.settle(entries, outcome)
     }
 
-    /// At the end: what is still owed is lost, aloud.
+    /// At the end: one last try, then what is still owed is lost, aloud.
     pub(crate) fn give_up(&mut self) {
+        if self.owes() {
+            self.commit(Vec::new());
+        }
         if !self.owed.is_empty() {
             tracing::error!(
                 records = self.owed.len(),
