@@ -18,6 +18,8 @@ pub struct Refusal {
 pub mod code {
     /// `protocol_violation`
     pub const PROTOCOL: &str = "08P01";
+    /// `connection_failure`: the server behind the gateway cannot be reached.
+    pub const CONNECTION: &str = "08006";
     /// `sqlserver_rejected_establishment_of_sqlconnection`: the server behind the gateway cannot be used.
     pub const NO_SERVER: &str = "08004";
     /// `feature_not_supported`

@@ -12,6 +12,8 @@ use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, ReadBuf};
 use tokio::net::{TcpStream, UnixStream};
 use tokio_rustls::TlsStream;
 
+use crate::tls::end_point;
+
 /// After so long without a byte the other side is asked whether it is still there.
 const KEEPALIVE_AFTER: Duration = Duration::from_secs(60);
 /// How long between two such questions.
@@ -37,6 +39,15 @@ impl Transport {
         match self {
             Self::Tcp(_) => false,
             Self::Unix(_) | Self::Tls(_) => true,
+        }
+    }
+
+    /// What a login to the server on the other side is bound to, where its certificate allows that.
+    #[must_use]
+    pub fn server_end_point(&self) -> Option<Vec<u8>> {
+        match self {
+            Self::Tcp(_) | Self::Unix(_) => None,
+            Self::Tls(stream) => end_point(stream.get_ref().1.peer_certificates()?.first()?),
         }
     }
 

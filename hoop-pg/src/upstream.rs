@@ -1,0 +1,173 @@
+//! The way to the server behind the gateway: dialled, encrypted, logged in with a credential that no client sees.
+
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::{Bytes, BytesMut};
+use hoop_runtime::config::{ServerAddr, Target};
+use postgres_protocol::message::frontend;
+use rustls::ClientConfig;
+use rustls::pki_types::ServerName;
+use secrecy::SecretString;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::{TcpStream, UnixStream};
+use tokio::time::timeout;
+use tokio_rustls::{TlsConnector, TlsStream};
+
+use crate::refusal::{Refusal, code};
+use crate::server_login::{Failure, Login, Opened};
+use crate::tls::{self, TlsError};
+use crate::transport::{Transport, tune};
+
+/// How long a server may take until it waits for the first command.
+const PATIENCE: Duration = Duration::from_secs(20);
+/// How long a server may take to close the connection of a cancel request.
+const CANCEL_PATIENCE: Duration = Duration::from_secs(10);
+
+/// A server, and how it is reached.
+#[derive(Debug)]
+pub struct Upstream {
+    address: ServerAddr,
+    tls: Option<(Arc<ClientConfig>, ServerName<'static>)>,
+    user: String,
+    password: Option<SecretString>,
+}
+
+/// A connection on which the server waits for the first command.
+#[derive(Debug)]
+pub struct Connection {
+    /// The connection itself.
+    pub stream: Transport,
+    /// Settings and their values, as the server reported them.
+    pub parameters: Vec<(String, String)>,
+    /// Notices that it sent meanwhile, as they came.
+    pub notices: Vec<Bytes>,
+    /// How to cancel what it runs.
+    pub cancel: CancelTarget,
+}
+
+/// How to cancel what one connection runs: the server's own process id and key, and the very server.
+#[derive(Clone, Debug)]
+pub struct CancelTarget {
+    upstream: Arc<Upstream>,
+    /// Where the connection went: a name may stand for several servers.
+    peer: Option<SocketAddr>,
+    key: Option<(i32, i32)>,
+}
+
+impl Upstream {
+    /// A server as the configuration has it.
+    ///
+    /// # Errors
+    /// Where the authorities to trust cannot be read, or the host's name cannot stand in a certificate.
+    pub fn new(target: &Target) -> Result<Self, TlsError> {
+        let tls = match &target.address {
+            ServerAddr::Unix(_) => None,
+            ServerAddr::Tcp { host, .. } => tls::connector(&target.tls)?.zip(Some(tls::server_name(host)?)),
+        };
+        let credential = &target.credential;
+        let (user, password) = (credential.user.clone(), credential.password.clone());
+        Ok(Self { address: target.address.clone(), tls, user, password })
+    }
+
+    /// Opens a connection to a database with these settings, and logs in.
+    ///
+    /// # Errors
+    /// Where the server cannot be reached, is not the one it should be, or refuses: in words for the client, without
+    /// the gateway's own credential.
+    pub async fn connect(self: &Arc<Self>, database: &str, settings: &[(&str, &str)]) -> Result<Connection, Refusal> {
+        match timeout(PATIENCE, self.open(database, settings)).await {
+            Ok(Ok(connection)) => Ok(connection),
+            Ok(Err(failure)) => Err(self.refusal(&failure)),
+            Err(_) => Err(self.refusal(&Failure::Broken(io::ErrorKind::TimedOut.into()))),
+        }
+    }
+}
+
+impl Upstream {
+    async fn open(self: &Arc<Self>, database: &str, settings: &[(&str, &str)]) -> Result<Connection, Failure> {
+        let mut stream = self.dial(None).await?;
+        let peer = stream.peer();
+        let login = Login { user: &self.user, password: self.password.as_ref(), database, settings };
+        let Opened { parameters, notices, key } = login.carry_out(&mut stream).await?;
+        let cancel = CancelTarget { upstream: Arc::clone(self), peer, key };
+        Ok(Connection { stream, parameters, notices, cancel })
+    }
+
+    /// A connection on which nothing was said yet, encrypted as the configuration has it.
+    async fn dial(&self, again: Option<SocketAddr>) -> Result<Transport, Failure> {
+        let stream = match (&self.address, again) {
+            (ServerAddr::Unix(path), _) => return Ok(Transport::Unix(UnixStream::connect(path).await?)),
+            (ServerAddr::Tcp { .. }, Some(peer)) => TcpStream::connect(peer).await?,
+            (ServerAddr::Tcp { host, port }, None) => TcpStream::connect((host.as_str(), *port)).await?,
+        };
+        tune(&stream)?;
+        match &self.tls {
+            Some((config, name)) => encrypt(stream, TlsConnector::from(Arc::clone(config)), name.clone()).await,
+            None => Ok(Transport::Tcp(stream)),
+        }
+    }
+
+    /// The words for the client, and for the operator's log.
+    fn refusal(&self, failure: &Failure) -> Refusal {
+        let server = &self.address;
+        match failure {
+            Failure::Broken(error) => {
+                tracing::warn!(%server, %error, "the server cannot be reached");
+                Refusal::new(code::CONNECTION, "the server behind the gateway cannot be reached")
+            }
+            Failure::Unwilling(why) => {
+                tracing::warn!(%server, why, "the server cannot be used");
+                Refusal::new(code::NO_SERVER, "the server behind the gateway cannot be used")
+            }
+            Failure::Refused(error) => {
+                tracing::warn!(%server, code = %error.code, "the server refused the login");
+                error.for_client()
+            }
+        }
+    }
+}
+
+/// Asks for TLS. Exactly one byte is read of the answer: what came after it would not be encrypted.
+async fn encrypt(
+    mut stream: TcpStream,
+    connector: TlsConnector,
+    name: ServerName<'static>,
+) -> Result<Transport, Failure> {
+    let mut request = BytesMut::new();
+    frontend::ssl_request(&mut request);
+    stream.write_all(&request).await?;
+    match stream.read_u8().await? {
+        b'S' => {
+            let stream = connector.connect(name, stream).await?;
+            Ok(Transport::Tls(Box::new(TlsStream::Client(stream))))
+        }
+        _ => Err(Failure::Unwilling("it does not offer TLS")),
+    }
+}
+
+impl CancelTarget {
+    /// Asks the server to cancel what the connection runs; returns when the server has taken note.
+    ///
+    /// # Errors
+    /// Where the server cannot be reached.
+    pub async fn cancel(&self) -> io::Result<()> {
+        let Some((process, key)) = self.key else { return Ok(()) };
+        match timeout(CANCEL_PATIENCE, self.send(process, key)).await {
+            Ok(sent) => sent.map_err(|failure| io::Error::other(failure.to_string())),
+            Err(_) => Err(io::ErrorKind::TimedOut.into()),
+        }
+    }
+
+    async fn send(&self, process: i32, key: i32) -> Result<(), Failure> {
+        let mut stream = self.upstream.dial(self.peer).await?;
+        let mut request = BytesMut::new();
+        frontend::cancel_request(process, key, &mut request);
+        stream.write_all(&request).await?;
+        // The server says nothing: it closes when it has taken note.
+        let _ended = stream.read(&mut [0; 1]).await;
+        Ok(())
+    }
+}
