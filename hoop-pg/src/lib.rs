@@ -12,6 +12,8 @@
 
 pub mod cancel;
 pub mod catalog;
+pub mod frame;
+pub mod message;
 pub mod refusal;
 pub mod reply;
 mod server_login;

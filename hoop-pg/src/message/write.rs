@@ -1,0 +1,80 @@
+//! Writes frames of the gateway's own.
+
+use bytes::{BufMut as _, BytesMut};
+
+use crate::frame::HEADER;
+
+/// Writes one frame; its length is set when the body stands.
+///
+/// A body beyond the protocol's 31 bits comes out with a length that every peer refuses.
+pub fn frame(out: &mut BytesMut, tag: u8, body: impl FnOnce(&mut Writer<'_>)) {
+    let start = out.len();
+    out.put_slice(&[tag, 0, 0, 0, 0]);
+    body(&mut Writer { out });
+    let length = i32::try_from(out.len() - start - (HEADER - 4)).unwrap_or(-1);
+    if let Some(place) = out.get_mut(start + 1..start + HEADER) {
+        place.copy_from_slice(&length.to_be_bytes());
+    }
+}
+
+/// Writes the body of a frame.
+#[derive(Debug)]
+pub struct Writer<'a> {
+    out: &'a mut BytesMut,
+}
+
+impl Writer<'_> {
+    /// Bytes as they are.
+    pub fn bytes(&mut self, bytes: &[u8]) {
+        self.out.put_slice(bytes);
+    }
+
+    /// A string and the NUL that ends it; a NUL inside it ends it early.
+    pub fn text(&mut self, text: &[u8]) {
+        let text = text.split(|byte| *byte == 0).next().unwrap_or_default();
+        self.out.put_slice(text);
+        self.out.put_u8(0);
+    }
+
+    /// A number of 16 bits.
+    pub fn i16(&mut self, number: i16) {
+        self.out.put_i16(number);
+    }
+
+    /// A number of 32 bits.
+    pub fn i32(&mut self, number: i32) {
+        self.out.put_i32(number);
+    }
+
+    /// A value with its length before it; `None` is NULL.
+    pub fn value(&mut self, value: Option<&[u8]>) {
+        match value {
+            None => self.out.put_i32(-1),
+            Some(bytes) => {
+                self.out.put_i32(i32::try_from(bytes.len()).unwrap_or(i32::MAX));
+                self.out.put_slice(bytes);
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_frame_counts_its_body() {
+        let mut out = BytesMut::from(&b"before"[..]);
+        frame(&mut out, b'E', |body| {
+            body.text(b"a\0b");
+            body.i32(7);
+            body.i16(-1);
+            body.value(None);
+            body.value(Some(b"xy"));
+        });
+        assert_eq!(out, &b"beforeE\0\0\0\x16a\0\0\0\0\x07\xff\xff\xff\xff\xff\xff\0\0\0\x02xy"[..]);
+        let mut out = BytesMut::new();
+        frame(&mut out, b'S', |_| {});
+        assert_eq!(out, &b"S\0\0\0\x04"[..]);
+    }
+}
