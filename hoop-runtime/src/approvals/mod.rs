@@ -1,8 +1,13 @@
 //! Commands that wait for people: held in memory, answered over a Unix socket.
 
+mod client;
 mod hold;
+mod protocol;
 mod registry;
+mod server;
 
+pub use client::ask;
 pub use hold::Hold;
 pub(crate) use hold::hold;
+pub use protocol::{Ask, Asked, Detail, Reply, Summary};
 pub use registry::{AnswerError, Answered, Registry, Waiting};

@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use hoopcore::decision::{ApprovalRequest, Consent, Demand};
 use hoopcore::{Answer, Denial, Identity, Outcome, Pending, Permit, Timestamp, Verified};
+use serde::{Deserialize, Serialize};
 use tokio::sync::oneshot;
 
 use crate::gateway::Gateway;
@@ -46,7 +47,8 @@ pub struct Waiting {
 }
 
 /// What an answer came to.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Answered {
     /// It may be carried out now.
     Released,
@@ -174,16 +176,20 @@ fn unused(held: &BTreeMap<String, Entry>) -> String {
 
 /// Nobody answers for themselves, and only who is asked.
 fn may_answer(waiting: &Waiting, approver: &Identity) -> Result<(), AnswerError> {
-    let id = waiting.id.clone();
     if approver.user == waiting.request.who.user {
-        return Err(AnswerError::Own(id));
+        return Err(AnswerError::Own(waiting.id.clone()));
     }
+    is_asked(waiting, approver)
+}
+
+/// Some rule asks a group of this person's.
+pub(crate) fn is_asked(waiting: &Waiting, approver: &Identity) -> Result<(), AnswerError> {
     let member = |group: &str| approver.groups.as_ref().is_some_and(|groups| groups.contains(group));
     if waiting.demands.iter().any(|demand| member(&demand.group)) {
         return Ok(());
     }
     let groups: Vec<String> = waiting.demands.iter().map(|demand| format!("`{}`", demand.group)).collect();
-    Err(AnswerError::NotAsked { id, groups: groups.join(", ") })
+    Err(AnswerError::NotAsked { id: waiting.id.clone(), groups: groups.join(", ") })
 }
 
 impl Gateway {

@@ -1,0 +1,145 @@
+//! What an approver and the gateway say to each other: one JSON object a line, one answer for each question.
+
+use hoopcore::decision::Demand;
+use hoopcore::{IdentityKind, Timestamp};
+use serde::{Deserialize, Serialize};
+
+use super::registry::{Answered, Waiting};
+use crate::trail::hex;
+
+/// What an approver asks.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Ask {
+    /// What waits.
+    List,
+    /// Everything about one held command.
+    Show(String),
+    /// It may be carried out.
+    Approve(String),
+    /// It may not.
+    Deny(String),
+}
+
+/// What the gateway answers.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Reply {
+    /// What waits, the oldest first.
+    List(Vec<Summary>),
+    /// Everything about one held command.
+    Held(Box<Detail>),
+    /// What an answer came to.
+    Answered(Answered),
+    /// The question is refused; in words.
+    Refused(String),
+}
+
+/// A held command in a line.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Summary {
+    /// The id to answer with.
+    pub id: String,
+    /// Since when it waits.
+    pub since: String,
+    /// When an answer comes too late.
+    pub deadline: String,
+    /// Seconds until then, by the gateway's clock.
+    pub seconds_left: i64,
+    /// Who calls.
+    pub user: String,
+    /// On which resource, and in which database of it.
+    pub resource: String,
+    /// The rules that ask.
+    pub rules: Vec<String>,
+    /// The command with its literals stripped.
+    pub command: String,
+}
+
+/// Everything that is approved or denied.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Detail {
+    /// The same as in the list.
+    #[serde(flatten)]
+    pub summary: Summary,
+    /// Person or program, where known.
+    pub kind: Option<String>,
+    /// Groups of the caller, where known.
+    pub groups: Option<Vec<String>>,
+    /// How the caller was authenticated.
+    pub how: String,
+    /// Why hoop could not read all of it, where it could not.
+    pub uncertain: Option<String>,
+    /// The command as it would be carried out.
+    pub statement: String,
+    /// The values bound to its parameters.
+    pub parameters: Option<Vec<Option<String>>>,
+    /// SHA-256 over command and parameters.
+    pub digest: String,
+    /// Who must agree.
+    pub demands: Vec<Asked>,
+}
+
+/// One rule's demand.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Asked {
+    /// The rule, with file and line.
+    pub rule: String,
+    /// The group that is asked.
+    pub group: String,
+    /// How many people of it must agree.
+    pub people: u32,
+    /// Who has.
+    pub agreed: Vec<String>,
+}
+
+impl Summary {
+    pub(crate) fn new(waiting: &Waiting, now: Timestamp) -> Self {
+        let request = &waiting.request;
+        Self {
+            id: waiting.id.clone(),
+            since: waiting.since.to_string(),
+            deadline: request.deadline.to_string(),
+            seconds_left: request.deadline.duration_since(now).as_secs(),
+            user: request.who.user.clone(),
+            resource: request.resource.clone(),
+            rules: request.rules.iter().map(|rule| rule.name.to_string()).collect(),
+            command: request.command.canonical().to_owned(),
+        }
+    }
+}
+
+impl Detail {
+    pub(crate) fn new(waiting: &Waiting, now: Timestamp) -> Self {
+        let request = &waiting.request;
+        Self {
+            summary: Summary::new(waiting, now),
+            kind: request.who.kind.map(kind_word).map(str::to_owned),
+            groups: request.who.groups.as_ref().map(|groups| groups.iter().cloned().collect()),
+            how: request.who.how().to_owned(),
+            uncertain: request.uncertain.as_deref().map(str::to_owned),
+            statement: request.command.text().to_owned(),
+            parameters: request.parameters.clone(),
+            digest: hex(&request.digest),
+            demands: waiting.demands.iter().map(Asked::new).collect(),
+        }
+    }
+}
+
+fn kind_word(kind: IdentityKind) -> &'static str {
+    match kind {
+        IdentityKind::Human => "human",
+        IdentityKind::Workload => "workload",
+    }
+}
+
+impl Asked {
+    fn new(demand: &Demand) -> Self {
+        Self {
+            rule: demand.rule.to_string(),
+            group: demand.group.to_string(),
+            people: demand.people,
+            agreed: demand.agreed.iter().cloned().collect(),
+        }
+    }
+}
