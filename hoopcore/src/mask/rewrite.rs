@@ -6,7 +6,7 @@ use alloc::vec::Vec;
 use memchr::memchr2;
 
 use crate::mask::Style;
-use crate::mask::detect::{Findings, Scanner, Spot};
+use crate::mask::detect::{Scanner, Spot};
 
 /// The form in which a cell holds text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -19,20 +19,14 @@ pub(crate) enum Form {
     Opaque,
 }
 
-/// Writes `cell` with everything found masked; `None` where only NULL hides it for sure.
-pub(crate) fn masked(
-    form: Form,
-    cell: &[u8],
-    scanner: &Scanner,
-    findings: &mut Findings,
-    out: &mut Vec<u8>,
-) -> Option<()> {
-    if findings.is_exhausted() || findings.styles(scanner).any(|style| *style == Style::Null) {
+/// Writes `cell` with everything masked that the scanner found in it; `None` where only NULL hides it for sure.
+pub(crate) fn masked(form: Form, cell: &[u8], scanner: &mut Scanner, out: &mut Vec<u8>) -> Option<()> {
+    if scanner.wants_null() {
         return None;
     }
     match form {
-        Form::Text => text(cell, findings.spots(scanner), out),
-        Form::Json => json(cell, findings.spots(scanner), out),
+        Form::Text => text(cell, scanner.spots(), out),
+        Form::Json => json(cell, scanner.spots(), out),
         Form::Opaque => None,
     }
 }

@@ -5,9 +5,8 @@ use alloc::boxed::Box;
 use alloc::vec::Vec;
 
 use crate::decision::Denial;
-use crate::mask::detect::{Findings, Scanner};
+use crate::mask::detect::Scanner;
 use crate::mask::rewrite::{self, Form};
-use crate::mask::style::Strictest;
 use crate::mask::{CellType, Column, Layout, MaskPlan, Origin, Style, Tally};
 
 /// Masks the rows of one layout.
@@ -19,7 +18,6 @@ pub struct RowMasker {
     /// A cell that the layout does not describe.
     undescribed: Treatment,
     scanner: Scanner,
-    findings: Findings,
     buffer: Vec<u8>,
     tally: Tally,
 }
@@ -105,7 +103,6 @@ impl RowMasker {
             columns: layout.columns.iter().map(|column| Treatment::of(plan, column)).collect(),
             undescribed: if plan.is_armed() { Treatment::Hide } else { Treatment::Pass },
             scanner: Scanner::new(&plan.detectors),
-            findings: Findings::default(),
             buffer: Vec::new(),
             tally,
         }
@@ -136,20 +133,17 @@ impl RowMasker {
             (Treatment::Whole(style), Some(value)) => {
                 self.tally.count_masked();
                 self.buffer.clear();
-                let style = stricter_found(style, &self.scanner, value, &mut self.findings);
+                let style = self.scanner.strictest(style, value);
                 written(style.write(value, &mut self.buffer), &self.buffer)
             }
             (Treatment::Scan(form), Some(value)) => {
-                self.scanner.scan(value, &mut self.findings);
-                if self.findings.is_empty() {
+                self.scanner.scan(value, *form);
+                if self.scanner.is_clean() {
                     return Cell::Pass;
                 }
                 self.tally.count_masked();
                 self.buffer.clear();
-                written(
-                    rewrite::masked(*form, value, &self.scanner, &mut self.findings, &mut self.buffer),
-                    &self.buffer,
-                )
+                written(rewrite::masked(*form, value, &mut self.scanner, &mut self.buffer), &self.buffer)
             }
         }
     }
@@ -175,16 +169,4 @@ fn written(done: Option<()>, buffer: &[u8]) -> Cell<'_> {
         Some(()) => Cell::Replace(buffer),
         None => Cell::Null,
     }
-}
-
-/// The column's style, or the strictest of the stricter ones whose detectors find something in the cell.
-fn stricter_found<'a>(style: &'a Style, scanner: &'a Scanner, value: &[u8], findings: &mut Findings) -> &'a Style {
-    if !scanner.has_stricter_than(style) {
-        return style;
-    }
-    scanner.scan(value, findings);
-    let mut strictest = Strictest::default();
-    strictest.add(style);
-    findings.styles(scanner).filter(|found| found.is_stricter_than(style)).for_each(|found| strictest.add(found));
-    strictest.style().unwrap_or(style)
 }

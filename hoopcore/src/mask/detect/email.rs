@@ -13,6 +13,9 @@ const LONGEST_LOCAL: usize = 64;
 /// The longest domain: 255 octets.
 const LONGEST_DOMAIN: usize = 255;
 
+/// The longest address in brackets: IPv6 with its tag and an IPv4 tail.
+const LONGEST_LITERAL: usize = 51;
+
 /// Endings that pictures for dense screens bear after `@2x`.
 const PICTURES: [&[u8]; 6] = [b"png", b"jpg", b"jpeg", b"gif", b"svg", b"webp"];
 
@@ -26,68 +29,73 @@ pub(super) static ENTRY: Entry = Entry {
 
 fn scan(text: &[u8], sink: &mut Sink<'_>) {
     for at in memchr_iter(b'@', text) {
-        let address = local(text, at).and_then(|start| domain(text, at + 1).map(|end| (start, end)));
-        let (start, end) = address.unwrap_or((at, at));
-        if sink.spend(1 + LONGEST_LOCAL.min(at - start) + (end - at)).is_none() {
+        let (local, local_steps) = local(text, at);
+        let (domain, domain_steps) = domain(text, at + 1);
+        if sink.spend(1 + local_steps + domain_steps).is_none() {
             return;
         }
-        if start < at && !is_look_alike(text, start, at, end) {
+        if let (Some(start), Some(end)) = (local, domain)
+            && !is_look_alike(text, start, at, end)
+        {
             sink.found(start, end);
         }
     }
 }
 
-/// Where the local part before an `@` begins.
-fn local(text: &[u8], at: usize) -> Option<usize> {
-    if byte_before(text, at)? == b'"' {
+/// Where the local part before an `@` begins, and how many bytes were looked at.
+fn local(text: &[u8], at: usize) -> (Option<usize>, usize) {
+    if byte_before(text, at) == Some(b'"') {
         return quoted(text, at);
     }
     let mut start = at;
-    let mut first = at;
+    let mut first = None;
     while let Some(c) = char_before(text, start).filter(|c| is_local(*c)) {
-        start -= c.len_utf8();
-        if at - start > LONGEST_LOCAL {
+        if at - start + c.len_utf8() > LONGEST_LOCAL {
             break;
         }
+        start -= c.len_utf8();
         if c.is_alphanumeric() || c == '_' || c == '+' {
-            first = start;
+            first = Some(start);
         }
     }
-    (first < at).then_some(first)
+    (first, at - start)
 }
 
-/// Where a quoted local part begins, which ends before `at`.
-fn quoted(text: &[u8], at: usize) -> Option<usize> {
-    let from = at.saturating_sub(LONGEST_LOCAL);
-    let inside = text.get(from..at.checked_sub(1)?)?;
-    let quote = inside.iter().rposition(|byte| *byte == b'"' || *byte < b' ')?;
-    let start = from + quote;
-    (byte_at(text, start) == Some(b'"') && start + 2 < at).then_some(start)
+/// Where a quoted local part begins, which ends before `at`, and how many bytes were looked at.
+fn quoted(text: &[u8], at: usize) -> (Option<usize>, usize) {
+    let end = at.saturating_sub(1);
+    let from = end.saturating_sub(LONGEST_LOCAL);
+    let inside = text.get(from..end).unwrap_or_default();
+    let quote = inside.iter().rposition(|byte| *byte == b'"' || *byte < b' ').map(|place| from + place);
+    let start = quote.filter(|start| byte_at(text, *start) == Some(b'"') && start + 1 < end);
+    (start, at - quote.unwrap_or(from))
 }
 
-/// Where the domain that begins at `start` ends: at its last label that can be a top-level domain.
-fn domain(text: &[u8], start: usize) -> Option<usize> {
+/// Where the domain that begins at `start` ends, at its last label that can be a top-level domain; and how many bytes
+/// were looked at.
+fn domain(text: &[u8], start: usize) -> (Option<usize>, usize) {
     if byte_at(text, start) == Some(b'[') {
         return literal(text, start);
     }
     let mut at = start;
     let mut label = start;
     let mut end = None;
-    loop {
-        let c = char_at(text, at).filter(|_| at - start <= LONGEST_DOMAIN);
-        match c {
-            Some(c) if c.is_alphanumeric() || c == '-' => at += c.len_utf8(),
-            _ => {
-                let top = top_level(text, label, at).filter(|_| label > start);
-                end = top.or(end);
-                if c != Some('.') || at == label {
-                    return end;
-                }
-                at += 1;
-                label = at;
-            }
+    while at - start <= LONGEST_DOMAIN {
+        let c = char_at(text, at);
+        if let Some(c) = c.filter(|c| c.is_alphanumeric() || *c == '-' || is_mark(*c)) {
+            at += c.len_utf8();
+            continue;
         }
+        if label > start {
+            end = top_level(text, label, at).or(end);
+        }
+        if c != Some('.') || at == label {
+            break;
+        }
+        at += 1;
+        label = at;
     }
+    (end, at - start)
 }
 
 /// The end of a label that can be a top-level domain: letters, at least two, or `xn--` and more.
@@ -98,13 +106,13 @@ fn top_level(text: &[u8], start: usize, end: usize) -> Option<usize> {
     (punycode || letters).then_some(start + label.len())
 }
 
-/// Where a domain in brackets ends: an address, as in `user@[192.0.2.1]`.
-fn literal(text: &[u8], start: usize) -> Option<usize> {
-    let inside = text.get(start + 1..)?.get(..50).or_else(|| text.get(start + 1..))?;
-    let length = inside
-        .iter()
-        .position(|byte| !(byte.is_ascii_hexdigit() || matches!(byte, b'.' | b':' | b'I' | b'P' | b'v')))?;
-    (byte_at(inside, length) == Some(b']') && length >= 3).then_some(start + length + 2)
+/// Where a domain in brackets ends, an address as in `user@[192.0.2.1]`, and how many bytes were looked at.
+fn literal(text: &[u8], start: usize) -> (Option<usize>, usize) {
+    let inside = text.iter().skip(start + 1).take(LONGEST_LITERAL);
+    let length = inside.take_while(|byte| byte.is_ascii_hexdigit() || b".:IPv".contains(byte)).count();
+    let closing = start + 1 + length;
+    let end = (byte_at(text, closing) == Some(b']') && length >= 3).then_some(closing + 1);
+    (end, length)
 }
 
 /// Whether it only looks like an address: a git remote, a picture for a dense screen.

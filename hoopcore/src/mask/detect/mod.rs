@@ -7,18 +7,20 @@
 mod card;
 mod email;
 mod findings;
+mod plain;
 mod scanner;
 mod text;
 
 use alloc::vec::Vec;
 use core::ops::Range;
 
-pub(crate) use findings::{Findings, Spot};
+pub(crate) use findings::Spot;
 pub(crate) use scanner::Scanner;
 
 use crate::mask::Style;
 use crate::mask::detect::findings::Sink;
 use crate::mask::detect::text::Classes;
+use crate::mask::rewrite::Form;
 
 /// A kind of value that is recognised by its form.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -73,10 +75,9 @@ impl Detector {
     /// `None` where the text costs more than the bound on work allows: then a mask hides it as a whole.
     #[must_use]
     pub fn find(self, text: &[u8]) -> Option<Vec<Finding>> {
-        let scanner = Scanner::new(&[(self, Style::Redact)]);
-        let mut findings = Findings::default();
-        scanner.scan(text, &mut findings);
-        (!findings.is_exhausted()).then(|| findings.spots(&scanner).map(|spot| spot.start..spot.end).collect())
+        let mut scanner = Scanner::new(&[(self, Style::Redact)]);
+        scanner.scan(text, Form::Text);
+        (!scanner.gave_up()).then(|| scanner.spots().map(|spot| spot.start..spot.end).collect())
     }
 
     fn entry(self) -> &'static Entry {

@@ -3,48 +3,93 @@
 use alloc::boxed::Box;
 
 use crate::mask::Style;
-use crate::mask::detect::findings::Findings;
+use crate::mask::detect::Entry;
+use crate::mask::detect::findings::{Armed, Findings, Source, Spot};
+use crate::mask::detect::plain::Plain;
 use crate::mask::detect::text::Classes;
-use crate::mask::detect::{Detector, Entry};
+use crate::mask::rewrite::Form;
+use crate::mask::style::Strictest;
 
 /// The shortest thing that any detector finds: `a@b.co`.
 const SHORTEST: usize = 6;
 
-/// The detectors that a policy arms, each with its style.
+/// The detectors that a policy arms, and what they found in the cell that was scanned last.
 #[derive(Clone, Debug)]
 pub(crate) struct Scanner {
-    armed: Box<[(Detector, Style)]>,
+    armed: Box<[Armed]>,
+    findings: Findings,
+    plain: Plain,
 }
 
 impl Scanner {
     /// A scanner for these detectors.
-    pub(crate) fn new(armed: &[(Detector, Style)]) -> Self {
-        Self { armed: armed.into() }
+    pub(crate) fn new(armed: &[Armed]) -> Self {
+        Self { armed: armed.into(), findings: Findings::default(), plain: Plain::default() }
     }
 
-    /// The style of the detector at a place.
-    pub(crate) fn style(&self, by: usize) -> &Style {
-        // A place that does not exist is never reported; the strictest style stands in for it.
-        self.armed.get(by).map_or(&Style::Null, |(_, style)| style)
-    }
-
-    /// Whether some detector's style is stricter than `style`.
-    pub(crate) fn has_stricter_than(&self, style: &Style) -> bool {
-        self.armed.iter().any(|(_, armed)| armed.is_stricter_than(style))
-    }
-
-    /// Finds everything in a cell; what was found before is forgotten.
-    pub(crate) fn scan(&self, cell: &[u8], findings: &mut Findings) {
-        findings.clear();
+    /// Looks for everything in a cell; what was found before is forgotten.
+    ///
+    /// JSON is looked at as it reads, so that nothing found begins or ends within an escape; any other text both as
+    /// it stands and as it reads.
+    pub(crate) fn scan(&mut self, cell: &[u8], form: Form) {
+        self.findings.clear();
         if cell.len() < SHORTEST || self.armed.is_empty() {
             return;
         }
         let present = Classes::of(cell);
-        for (by, (detector, _)) in self.armed.iter().enumerate() {
-            let Entry { needs, scan, .. } = detector.entry();
-            if present.contains(*needs) {
-                scan(cell, &mut findings.sink(by, cell.len()));
-            }
+        let copy = if present.meets(Classes::MAY_READ_OTHERWISE) { self.plain.read(cell) } else { None };
+        if copy.is_none() || form != Form::Json {
+            look_at(&self.armed, Source::Cell(cell), present, &mut self.findings);
+        }
+        if let Some(copy) = copy {
+            look_at(&self.armed, Source::Copy(copy), Classes::of(copy.text()), &mut self.findings);
+        }
+    }
+
+    /// Whether the cell may go on as it is.
+    pub(crate) fn is_clean(&self) -> bool {
+        self.findings.is_empty()
+    }
+
+    /// Whether only NULL hides for sure what is in the cell: a style asks for it, or the scan was given up.
+    pub(crate) fn wants_null(&self) -> bool {
+        self.findings.is_exhausted() || self.findings.styles(&self.armed).any(|style| *style == Style::Null)
+    }
+
+    /// Whether the scan of the cell was given up, because it would have cost too much.
+    pub(crate) fn gave_up(&self) -> bool {
+        self.findings.is_exhausted()
+    }
+
+    /// Where to mask, in ascending order: the union of all that was found.
+    pub(crate) fn spots(&mut self) -> impl Iterator<Item = Spot<'_>> {
+        self.findings.spots(&self.armed)
+    }
+
+    /// The style for a whole cell: the column's, or the strictest of the stricter ones whose detectors find something.
+    pub(crate) fn strictest<'a>(&'a mut self, style: &'a Style, cell: &[u8]) -> &'a Style {
+        if !self.armed.iter().any(|(_, armed)| armed.is_stricter_than(style)) {
+            return style;
+        }
+        self.scan(cell, Form::Text);
+        if self.wants_null() {
+            return &Style::Null;
+        }
+        let mut strictest = Strictest::default();
+        strictest.add(style);
+        self.findings
+            .styles(&self.armed)
+            .filter(|found| found.is_stricter_than(style))
+            .for_each(|found| strictest.add(found));
+        strictest.style().unwrap_or(style)
+    }
+}
+
+fn look_at(armed: &[Armed], source: Source<'_>, present: Classes, findings: &mut Findings) {
+    for (by, (detector, _)) in armed.iter().enumerate() {
+        let Entry { needs, scan, .. } = detector.entry();
+        if present.contains(*needs) {
+            scan(source.text(), &mut findings.sink(by, source));
         }
     }
 }

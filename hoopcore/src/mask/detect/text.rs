@@ -11,10 +11,8 @@ impl Classes {
     pub(super) const AT: Self = Self(1 << 1);
     /// `.`.
     pub(super) const DOT: Self = Self(1 << 2);
-    /// What begins an escape: `\`, `%`, `&`.
-    pub(super) const ESCAPE: Self = Self(1 << 3);
-    /// Any byte of a character beyond ASCII.
-    pub(super) const WIDE: Self = Self(1 << 4);
+    /// What may begin an escape or a character that looks like ASCII: such a text is also looked at as it reads.
+    pub(super) const MAY_READ_OTHERWISE: Self = Self(1 << 3);
 
     /// The classes that occur in a text.
     pub(super) fn of(text: &[u8]) -> Self {
@@ -26,13 +24,18 @@ impl Classes {
         self.0 & other.0 == other.0
     }
 
-    const fn of_byte(byte: u8) -> Self {
+    /// Whether any class of another set is in this one.
+    pub(super) fn meets(self, other: Self) -> bool {
+        self.0 & other.0 != 0
+    }
+
+    /// The class of one byte.
+    pub(super) const fn of_byte(byte: u8) -> Self {
         match byte {
             b'0'..=b'9' => Self::DIGIT,
             b'@' => Self::AT,
             b'.' => Self::DOT,
-            b'\\' | b'%' | b'&' => Self::ESCAPE,
-            0x80.. => Self::WIDE,
+            b'\\' | b'%' | b'&' | 0xC2 | 0xD9 | 0xDB | 0xE2 | 0xE3 | 0xEF | 0xF0 => Self::MAY_READ_OTHERWISE,
             _ => Self(0),
         }
     }
