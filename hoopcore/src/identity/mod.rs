@@ -1,5 +1,20 @@
 //! Who calls: an identity, and the proof that somebody checked it.
 
+#[cfg(feature = "jwt")]
+mod algorithm;
+#[cfg(feature = "jwt")]
+mod claims;
+#[cfg(feature = "jwt")]
+mod json;
+#[cfg(feature = "jwt")]
+mod jwks;
+#[cfg(feature = "jwt")]
+mod jws;
+#[cfg(feature = "jwt")]
+pub mod jwt;
+#[cfg(feature = "jwt")]
+mod refused;
+
 use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::string::String;
 use core::ops::Deref;
