@@ -12,6 +12,7 @@
 
 pub mod cancel;
 pub mod catalog;
+pub mod fifo;
 pub mod frame;
 pub mod message;
 pub mod refusal;
