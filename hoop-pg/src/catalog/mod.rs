@@ -1,20 +1,62 @@
 //! What a session's database says about protected columns: where their values can be read, and from which
 //! relations a result column comes.
+//!
+//! It is read on the session's own connection, before the client gets it and again when the session is idle after a
+//! change of definitions that it made itself. What other sessions change meanwhile is not seen until then; a relation
+//! or column that appeared meanwhile is [`Origin::Unknown`], and OIDs stay when something is renamed.
 
-use std::collections::{BTreeMap, HashMap};
+mod exposures;
+mod load;
+mod queries;
+mod rule_tree;
 
-use hoopcore::ColumnName;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::sync::Arc;
+
+use bytes::Bytes;
 use hoopcore::mask::Origin;
+use hoopcore::policy::ColumnPattern;
+use hoopcore::request::{Exposure, Exposures};
+use hoopcore::{ColumnName, QualifiedName, SessionFacts};
+use tokio::io::{AsyncRead, AsyncWrite};
+
+use self::exposures::{Column, Exposed, Findings, Relation, carried};
+pub use self::load::CatalogError;
+use self::load::{Answers, Row, value};
+use self::rule_tree::{RuleTree, attributes_used};
 
 /// The relations of one database as a session sees it, and the columns of them that expose a protected column.
 #[derive(Clone, Debug, Default)]
 pub struct Catalog {
     /// Each relation that is known, with its highest attribute number.
     relations: HashMap<u32, i16>,
-    /// Columns through which a protected column's value can be read, by relation and attribute number.
-    columns: BTreeMap<(u32, i16), Vec<ColumnName>>,
-    /// Relations any column of which may carry a protected column's value.
-    whole: HashMap<u32, Vec<ColumnName>>,
+    exposed: Exposed,
+}
+
+/// What was read from the catalog.
+#[derive(Debug)]
+pub struct Loaded {
+    /// Where result columns come from.
+    pub catalog: Catalog,
+    /// What the server said besides, message by message as it came: changed settings, notifications.
+    pub asides: Vec<Bytes>,
+    search_path: Vec<String>,
+    shadows: Arc<BTreeSet<String>>,
+    exposures: Arc<[Exposure]>,
+}
+
+/// Reads the catalog over a connection on which the server waits for a command, outside of a transaction.
+///
+/// The session's settings and its prepared statements stay as they are.
+///
+/// # Errors
+/// Where the catalog cannot be read. The connection is not to be used any more then.
+pub async fn load<S>(stream: &mut S, patterns: &[ColumnPattern]) -> Result<Loaded, CatalogError>
+where
+    S: AsyncRead + AsyncWrite + Unpin,
+{
+    let answers = load::ask(stream, patterns).await?;
+    Loaded::read(answers, patterns)
 }
 
 impl Catalog {
@@ -33,9 +75,10 @@ impl Catalog {
         if relation == 0 {
             return Origin::Derived;
         }
-        let exposed = self.exposed(relation, attribute);
+        // A whole row carries what each of its columns carries.
+        let exposed = carried(&self.exposed, (relation, attribute));
         if !exposed.is_empty() {
-            return Origin::Columns(exposed);
+            return Origin::Columns(exposed.into_iter().collect());
         }
         match self.relations.get(&relation) {
             Some(_) if attribute == 0 => Origin::Derived,
@@ -43,15 +86,151 @@ impl Catalog {
             Some(_) | None => Origin::Unknown,
         }
     }
+}
 
-    /// The protected columns whose values a column carries; a whole row (attribute 0) carries those of each column.
-    fn exposed(&self, relation: u32, attribute: i16) -> Vec<ColumnName> {
-        let whole = self.whole.get(&relation).into_iter().flatten();
-        let attributes = if attribute == 0 { i16::MIN..=i16::MAX } else { attribute..=attribute };
-        let columns = self.columns.range((relation, *attributes.start())..=(relation, *attributes.end()));
-        let mut names: Vec<ColumnName> = whole.chain(columns.flat_map(|(_, names)| names)).cloned().collect();
-        names.sort();
-        names.dedup();
-        names
+impl Loaded {
+    /// Tells the core what is known of the session now.
+    pub fn tell(&self, facts: &mut SessionFacts) {
+        facts.search_path.clone_from(&self.search_path);
+        facts.shadows = Arc::clone(&self.shadows);
+        facts.exposures = Exposures::Known(Arc::clone(&self.exposures));
     }
+
+    fn read(answers: Answers, patterns: &[ColumnPattern]) -> Result<Self, CatalogError> {
+        let Answers { always, protected, about, asides } = answers;
+        let [path, _settled, shadows] = <[Vec<Row>; 3]>::try_from(always).map_err(|_| strange())?;
+        let search_path = search_path(first_column(path)?);
+        let shadows = Arc::new(first_column(shadows)?.into_iter().collect());
+        if protected.is_empty() {
+            let exposures = Arc::new([]);
+            return Ok(Self { catalog: Catalog::default(), asides, search_path, shadows, exposures });
+        }
+        let protected = protected_columns(protected, patterns)?;
+        let (findings, relations) = findings(protected, about)?;
+        let exposed = findings.exposures();
+        let exposures = named(&exposed, &findings.relations);
+        Ok(Self { catalog: Catalog { relations, exposed }, asides, search_path, shadows, exposures })
+    }
+}
+
+fn strange() -> CatalogError {
+    CatalogError::Strange("an answer has another form")
+}
+
+fn first_column(rows: Vec<Row>) -> Result<Vec<String>, CatalogError> {
+    rows.into_iter().map(|row| row.into_iter().next().flatten().ok_or_else(strange)).collect()
+}
+
+/// The path without `pg_catalog`; empty, that is not known, where something comes before `pg_catalog`.
+fn search_path(mut schemas: Vec<String>) -> Vec<String> {
+    match schemas.iter().position(|schema| schema == "pg_catalog") {
+        None => schemas,
+        Some(0) => schemas.split_off(1),
+        Some(_) => Vec::new(),
+    }
+}
+
+/// A row with exactly so many cells.
+fn cells<const N: usize>(row: Row) -> Result<[Option<String>; N], CatalogError> {
+    row.try_into().map_err(|_| strange())
+}
+
+fn number<T: std::str::FromStr>(cell: Option<String>) -> Result<T, CatalogError> {
+    cell.and_then(|text| text.parse().ok()).ok_or_else(strange)
+}
+
+fn protected_columns(rows: Vec<Row>, patterns: &[ColumnPattern]) -> Result<BTreeMap<Column, ColumnName>, CatalogError> {
+    let mut protected = BTreeMap::new();
+    for row in rows {
+        let [relation, attribute, schema, name, column] = cells(row)?;
+        let (Some(schema), Some(name), Some(column)) = (schema, name, column) else { return Err(strange()) };
+        let column = ColumnName::new(schema, name, column);
+        if patterns.iter().any(|pattern| pattern.matches(&column)) {
+            protected.insert((number(relation)?, number(attribute)?), column);
+        }
+    }
+    Ok(protected)
+}
+
+/// Puts the answers together: what is known of affected relations, and all relations with their highest attribute.
+fn findings(
+    protected: BTreeMap<Column, ColumnName>,
+    about: Vec<Vec<Row>>,
+) -> Result<(Findings, HashMap<u32, i16>), CatalogError> {
+    let about = <[Vec<Row>; 8]>::try_from(about).map_err(|_| strange())?;
+    let [columns, children, views, dependencies, generated, telltales, known, _commit] = about;
+    let mut found = Findings { protected, ..Findings::default() };
+    for row in columns {
+        found.column(row)?;
+    }
+    for row in children {
+        let [parent, child] = cells(row)?;
+        found.children.push((number(parent)?, number(child)?));
+    }
+    for row in views {
+        let [view, tree] = cells(row)?;
+        found.views.insert(number(view)?, tree.as_deref().and_then(RuleTree::read));
+    }
+    for row in dependencies {
+        let [view, relation, attribute] = cells(row)?;
+        found.dependencies.insert((number(view)?, (number(relation)?, number(attribute)?)));
+    }
+    for row in generated {
+        let [relation, attribute, expression] = cells(row)?;
+        let used = expression.as_deref().and_then(attributes_used);
+        found.generated.insert((number(relation)?, number(attribute)?), used);
+    }
+    for row in telltales {
+        let [relation, attribute] = cells(row)?;
+        found.telltales.insert((number(relation)?, number(attribute)?));
+    }
+    Ok((found, known_relations(&value(&known).unwrap_or_default())?))
+}
+
+impl Findings {
+    fn column(&mut self, row: Row) -> Result<(), CatalogError> {
+        let [oid, schema, name, toast, toast_name, attribute, column] = cells(row)?;
+        let (Some(schema), Some(name), Some(column)) = (schema, name, column) else { return Err(strange()) };
+        let toast = toast_name.map(|name| number(toast).map(|toast| (toast, name))).transpose()?;
+        let fresh = Relation { schema, name, columns: BTreeMap::new(), toast };
+        let relation = self.relations.entry(number(oid)?).or_insert(fresh);
+        relation.columns.insert(number(attribute)?, column);
+        Ok(())
+    }
+}
+
+fn known_relations(text: &str) -> Result<HashMap<u32, i16>, CatalogError> {
+    let entry = |entry: &str| {
+        let (oid, highest) = entry.split_once(':')?;
+        Some((oid.parse().ok()?, highest.parse().ok()?))
+    };
+    text.split(' ').map(|text| entry(text).ok_or_else(strange)).collect()
+}
+
+/// The exposures by the names that statements use.
+fn named(exposed: &Exposed, relations: &BTreeMap<u32, Relation>) -> Arc<[Exposure]> {
+    let mut named = Vec::new();
+    for ((oid, attribute), carried) in exposed {
+        let column = relations.get(oid).and_then(|relation| relation.columns.get(attribute)).cloned();
+        for relation in names(*oid, relations) {
+            let exposure = |exposes: &ColumnName| Exposure {
+                relation: relation.clone(),
+                column: column.clone(),
+                exposes: exposes.clone(),
+            };
+            named.extend(carried.iter().map(exposure));
+        }
+    }
+    named.into()
+}
+
+/// The names of a relation: a temporary one is in a schema of the session's own that is called `pg_temp` too.
+fn names(oid: u32, relations: &BTreeMap<u32, Relation>) -> Vec<QualifiedName> {
+    if let Some(Relation { schema, name, .. }) = relations.get(&oid) {
+        let alias = schema.starts_with("pg_temp_").then(|| QualifiedName::qualified("pg_temp", name));
+        return [QualifiedName::qualified(schema, name)].into_iter().chain(alias).collect();
+    }
+    let toasts = relations.values().filter_map(|relation| relation.toast.as_ref());
+    let toast = toasts.filter(|(toast, _)| *toast == oid).map(|(_, name)| QualifiedName::qualified("pg_toast", name));
+    toast.collect()
 }

@@ -7,6 +7,7 @@
     reason = "a test fails by panicking"
 )]
 
+mod catalog;
 #[path = "../support/cluster.rs"]
 mod cluster;
 mod direct;
