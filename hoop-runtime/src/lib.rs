@@ -24,6 +24,7 @@ pub mod clock;
 pub mod config;
 mod gateway;
 mod id;
+pub mod oidc;
 mod session;
 pub mod trail;
 

@@ -342,6 +342,14 @@ impl<'t> Token<'t> {
     }
 }
 
+/// The `iss` that a token claims: to choose whose keys are asked, and for nothing else.
+///
+/// # Errors
+/// When the token has not the form of one.
+pub fn claimed_issuer(token: &str) -> Result<String, TokenRefused> {
+    Token::parse(token, LONGEST_TOKEN)?.claims.issuer().map(str::to_string)
+}
+
 /// All issuers that are trusted.
 #[derive(Clone, Debug, Default)]
 pub struct JwtIssuers {
@@ -372,8 +380,7 @@ impl JwtIssuers {
     /// # Errors
     /// When the token has not the form of one, or names no issuer of these.
     pub fn of(&self, token: &str) -> Result<&JwtIssuer, TokenRefused> {
-        let token = Token::parse(token, LONGEST_TOKEN)?;
-        self.by_url.get(token.claims.issuer()?).ok_or(TokenRefused::Issuer)
+        self.by_url.get(&claimed_issuer(token)?).ok_or(TokenRefused::Issuer)
     }
 
     /// Checks a token with the issuer that it names.
