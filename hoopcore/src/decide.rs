@@ -1,23 +1,235 @@
 //! The only place where a verdict is made.
+//!
+//! Rules reach effects in strong Kleene logic ([`reach`]); here is what follows from that. A block that may reach
+//! one effect refuses the command; every effect needs an allow or approve that surely reaches it; every approve
+//! that may reach one demands its people; masks attach. The order of the rules means nothing: of several the first
+//! by name stands in the record.
 
-use jiff::Timestamp;
+mod outcome;
+mod protect;
+mod reach;
+mod resume;
+mod scene;
 
-use crate::decision::{Answer, Decision, Pending, Verdict};
-use crate::policy::{Policy, PolicySession};
+use alloc::collections::BTreeSet;
+use alloc::string::String;
+use alloc::vec::Vec;
+
+pub(crate) use resume::resume;
+
+use crate::command::Verb;
+use crate::decision::{Decision, EffectNote, Verdict};
+use crate::policy::PolicySession;
+use crate::policy::rule::{Action, Approval, Asked};
 use crate::request::Call;
+use crate::truth::Truth;
+use protect::{Flow, Refusal};
+use scene::{Item, Moment, Scene, Step};
 
-pub(crate) fn verdict(_session: &PolicySession, _call: &Call<'_>) -> Verdict {
-    Verdict::Block
+/// The bare answer.
+pub(crate) fn verdict(session: &PolicySession, call: &Call<'_>) -> Verdict {
+    Scene { session, call, moment: Moment::Now }.judge(&mut ()).verdict()
 }
 
-pub(crate) fn prepare(_session: &PolicySession, _call: &Call<'_>) -> Option<Decision> {
-    None
+/// The refusal of what no parameters, no time and no grant could permit.
+pub(crate) fn prepare(session: &PolicySession, call: &Call<'_>) -> Option<Decision> {
+    let scene = Scene { session, call, moment: Moment::Someday };
+    let mut minutes = Minutes::default();
+    let findings = scene.judge(&mut minutes);
+    (findings.verdict() == Verdict::Block).then(|| scene.conclude(&findings, minutes))
 }
 
-pub(crate) fn decide(_session: &PolicySession, _call: &Call<'_>) -> Decision {
-    loop {}
+/// The decision about a call.
+pub(crate) fn decide(session: &PolicySession, call: &Call<'_>) -> Decision {
+    let scene = Scene { session, call, moment: Moment::Now };
+    let mut minutes = Minutes::default();
+    let findings = scene.judge(&mut minutes);
+    scene.conclude(&findings, minutes)
 }
 
-pub(crate) fn resume(_policy: &Policy, _held: Pending, _answer: Answer, _now: Timestamp) -> Decision {
-    loop {}
+/// What was found about a command; rules are named by their place, which is the order of their names.
+#[derive(Clone, Copy, Default)]
+struct Findings {
+    /// The first block that may reach an effect.
+    block: Option<usize>,
+    /// Whether an effect is left uncovered.
+    uncovered: bool,
+    /// Why no mask could keep the command safe.
+    refusal: Option<Refusal>,
+    /// The first approve that demands.
+    demand: Option<usize>,
+    /// The first allow that covers an effect.
+    allow: Option<usize>,
+    /// Whether a column mask can act on what returns.
+    masked: bool,
+}
+
+impl Findings {
+    /// `block > approve > mask > allow`.
+    fn verdict(&self) -> Verdict {
+        if self.block.is_some() || self.uncovered || self.refusal.is_some() {
+            Verdict::Block
+        } else if self.demand.is_some() {
+            Verdict::Approve
+        } else if self.masked {
+            Verdict::Mask
+        } else {
+            Verdict::Allow
+        }
+    }
+}
+
+/// What was found about one effect.
+#[derive(Clone, Copy, Default)]
+struct Finding {
+    block: Option<usize>,
+    allow: Option<usize>,
+    /// The first approve that surely reaches it.
+    approve: Option<usize>,
+    /// The first approve that may.
+    demand: Option<usize>,
+    /// Whether an allow or approve was asked for it.
+    asked: bool,
+}
+
+impl Finding {
+    fn is_uncovered(&self) -> bool {
+        self.asked && self.allow.is_none() && self.approve.is_none()
+    }
+
+    /// The rule that decided about the effect.
+    fn rule(&self) -> Option<usize> {
+        self.block.or(self.approve).or(self.demand).or(self.allow)
+    }
+}
+
+/// Takes down what a decision says beyond its verdict; the bare verdict takes down nothing.
+trait Clerk {
+    fn effect(&mut self, scene: &Scene<'_>, item: &Item<'_>, finding: &Finding);
+    fn demand(&mut self, approve: usize);
+}
+
+impl Clerk for () {
+    fn effect(&mut self, _: &Scene<'_>, _: &Item<'_>, _: &Finding) {}
+    fn demand(&mut self, _: usize) {}
+}
+
+/// What a decision says beyond its verdict.
+#[derive(Default)]
+struct Minutes {
+    notes: Vec<EffectNote>,
+    /// The effects as records name them.
+    recorded: Vec<String>,
+    demands: BTreeSet<usize>,
+    /// The first effect that was left uncovered.
+    uncovered: Option<usize>,
+}
+
+impl Clerk for Minutes {
+    fn effect(&mut self, scene: &Scene<'_>, item: &Item<'_>, finding: &Finding) {
+        if finding.is_uncovered() {
+            self.uncovered.get_or_insert(self.notes.len());
+        }
+        self.notes.push(scene.note(item, finding));
+        self.recorded.push(scene.recorded(item));
+    }
+
+    fn demand(&mut self, approve: usize) {
+        self.demands.insert(approve);
+    }
+}
+
+impl<'a> Scene<'a> {
+    fn judge(&self, clerk: &mut impl Clerk) -> Findings {
+        let mut findings = Findings::default();
+        let guarded = !self.session.masks.is_empty() && self.guards_columns();
+        let mut flow = Flow::default();
+        self.walk(&mut |step| match step {
+            Step::Effect(item) => {
+                let finding = self.effect(&item, clerk);
+                clerk.effect(self, &item, &finding);
+                findings.add(&finding);
+                if guarded {
+                    self.flow(&mut flow, &item);
+                }
+            }
+            Step::End => {
+                let flowed = core::mem::take(&mut flow).end();
+                findings.masked |= flowed.acts;
+                // What a mask refuses at Parse could be permitted at another time.
+                findings.refusal = findings.refusal.or(flowed.refusal.filter(|_| self.moment == Moment::Now));
+            }
+        });
+        findings
+    }
+
+    /// Judges one effect by every rule that stands in the session.
+    fn effect(&self, item: &Item<'a>, clerk: &mut impl Clerk) -> Finding {
+        let asked = match self.moment {
+            Moment::Now => item.is_asked(),
+            Moment::Someday => item.harmless == Truth::No,
+        };
+        let mut finding = Finding { asked, block: self.block(item), ..Finding::default() };
+        if !asked {
+            return finding;
+        }
+        finding.allow = self.first(&self.session.allows, item, |truth| self.covers(truth));
+        for standing in &self.session.approves {
+            let truth = self.approval(standing.rule).map_or(Truth::No, |approval| match approval.what {
+                Asked::Effects(_) => self.reaches(*standing, item),
+                Asked::Otherwise if finding.allow.is_some() || item.effect.verb == Verb::Unknown => Truth::No,
+                Asked::Otherwise => self.reaches(*standing, item),
+            });
+            if truth.is_possible() {
+                finding.demand.get_or_insert(standing.rule);
+                clerk.demand(standing.rule);
+            }
+            if self.covers(truth) {
+                finding.approve.get_or_insert(standing.rule);
+            }
+        }
+        finding
+    }
+
+    /// The first block that may reach an effect; at Parse, the first that will whatever follows.
+    fn block(&self, item: &Item<'a>) -> Option<usize> {
+        self.first(&self.session.blocks, item, |truth| match self.moment {
+            Moment::Now => truth.is_possible(),
+            Moment::Someday => truth.is_sure(),
+        })
+    }
+
+    /// Whether an allow or approve that reaches an effect so surely covers it; at Parse, whether it could.
+    fn covers(&self, truth: Truth) -> bool {
+        match self.moment {
+            Moment::Now => truth.is_sure(),
+            Moment::Someday => truth.is_possible(),
+        }
+    }
+
+    fn first(
+        &self,
+        standings: &[crate::policy::session::Standing],
+        item: &Item<'a>,
+        wanted: impl Fn(Truth) -> bool,
+    ) -> Option<usize> {
+        standings.iter().find(|standing| wanted(self.reaches(**standing, item))).map(|standing| standing.rule)
+    }
+
+    fn approval(&self, rule: usize) -> Option<&'a Approval> {
+        match &self.session.rule(rule)?.action {
+            Action::Approve(approval) => Some(approval),
+            Action::Allow(_) | Action::Block(_) | Action::Mask(_) => None,
+        }
+    }
+}
+
+impl Findings {
+    fn add(&mut self, finding: &Finding) {
+        let first = |one: Option<usize>, other: Option<usize>| one.into_iter().chain(other).min();
+        self.block = first(self.block, finding.block);
+        self.uncovered |= finding.is_uncovered();
+        self.demand = first(self.demand, finding.demand);
+        self.allow = first(self.allow, finding.allow);
+    }
 }

@@ -7,6 +7,7 @@ use alloc::string::{String, ToString};
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::fmt;
+use core::net::IpAddr;
 use core::sync::atomic::{AtomicU64, Ordering};
 use core::time::Duration;
 
@@ -16,6 +17,8 @@ use crate::audit::{AuditFailure, Completion, Event, EventKind, Receipt};
 use crate::command::{Command, Digest};
 use crate::identity::{Identity, Verified};
 use crate::mask::{AppliedMask, Layout, MaskPlan, RowMasker, Tally};
+use crate::request::SessionFacts;
+use crate::resource::Resource;
 
 /// The bare answer, by severity: `block` is the greatest.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize)]
@@ -214,6 +217,12 @@ pub struct Permit {
 }
 
 impl Permit {
+    /// The id of the decision that gave it, which its records bear.
+    #[must_use]
+    pub fn id(&self) -> DecisionId {
+        self.id
+    }
+
     /// Whether any mask is armed for what returns.
     #[must_use]
     pub fn masks_armed(&self) -> bool {
@@ -270,7 +279,6 @@ impl Passage {
 pub struct Pending {
     pub(crate) request: Box<ApprovalRequest>,
     pub(crate) demands: Vec<Demand>,
-    pub(crate) permit: Permit,
     pub(crate) held: Box<Held>,
 }
 
@@ -313,8 +321,11 @@ pub struct Demand {
 /// The circumstances of a held command, to judge it again when it is answered.
 #[derive(Clone, Debug)]
 pub struct Held {
-    /// The policy that asked.
-    pub policy: Digest,
+    /// The digest of the policy that asked.
+    pub(crate) policy: Digest,
+    pub(crate) on: Resource,
+    pub(crate) session: SessionFacts,
+    pub(crate) source: Option<IpAddr>,
 }
 
 impl Pending {
@@ -328,6 +339,12 @@ impl Pending {
     #[must_use]
     pub fn demands(&self) -> &[Demand] {
         &self.demands
+    }
+
+    /// The digest of the policy that asked.
+    #[must_use]
+    pub fn policy(&self) -> &Digest {
+        &self.held.policy
     }
 }
 

@@ -40,8 +40,12 @@ pub struct Statement {
 }
 
 impl Command {
-    /// A command from its analysis: `canonical` is the text with its literals stripped.
-    pub(crate) fn analysed(text: &str, canonical: Box<str>, statements: Box<[Statement]>) -> Self {
+    /// A command from an analysis: `canonical` is the text with its literals stripped.
+    ///
+    /// Whoever calls it vouches that the statements list every effect: what is not listed is not judged. For SQL
+    /// there is `Command::sql`, which vouches itself.
+    #[must_use]
+    pub fn analysed(text: &str, canonical: Box<str>, statements: Box<[Statement]>) -> Self {
         let digest = Sha256::digest(text.as_bytes()).into();
         Self(Arc::new(Analysed { text: text.into(), canonical, digest, statements }))
     }

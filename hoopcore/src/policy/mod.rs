@@ -1,87 +1,111 @@
 //! The policy: from text to rules to what decides.
+//!
+//! A text is read into a tree of nodes with places, the tree into checked rules, and for each caller and resource
+//! those rules that may concern them are kept in a [`PolicySession`]. Whatever is wrong with the text is found at
+//! once, and nothing that is read is ever ignored: what hoop would not enforce, it refuses to load.
 
+#![cfg_attr(not(feature = "yaml"), allow(dead_code, reason = "a policy is made from text alone, for now"))]
+
+mod expectation;
+#[cfg(feature = "yaml")]
+mod node;
 mod pattern;
+mod problem;
+#[cfg(feature = "yaml")]
+mod read;
+pub(crate) mod rule;
+pub(crate) mod session;
+pub(crate) mod shipped;
+pub(crate) mod time;
+#[cfg(feature = "yaml")]
+mod yaml;
 
-use alloc::string::String;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 
 use jiff::Timestamp;
+
+pub use expectation::Expectation;
 pub use pattern::{ColumnPattern, Glob};
+pub use problem::{PolicyErrors, Problem, Severity};
+pub use session::PolicySession;
 
 use crate::command::Digest;
-use crate::decision::{Answer, Decision, Pending, Verdict};
+use crate::decision::{Answer, Decision, Pending};
 use crate::identity::{Identity, Verified};
-use crate::request::{Call, Request};
+use crate::request::Request;
 use crate::resource::Resource;
+use rule::Rule;
+use shipped::Shipped;
 
 /// Rules that were read, checked and compiled. Cheap to clone, shared by all sessions.
 #[derive(Clone, Debug)]
-pub struct Policy {
+pub struct Policy(Arc<Compiled>);
+
+#[derive(Debug)]
+struct Compiled {
+    /// In the order of their names.
+    rules: Vec<Rule>,
+    expectations: Vec<Expectation>,
+    warnings: Vec<Problem>,
     digest: Digest,
-}
-
-/// A policy as it concerns one caller on one resource: the same answers, faster.
-#[derive(Clone, Debug)]
-pub struct PolicySession {
-    policy: Policy,
-    who: Verified<Identity>,
-    on: Resource,
-}
-
-/// Everything that is wrong with a policy's text, at once.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{} problem(s) in the policy", problems.len())]
-pub struct PolicyErrors {
-    /// Each problem with its place, in the order of the text.
-    pub problems: Vec<Problem>,
-}
-
-/// One problem of a policy's text.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Problem {
-    /// Whether the policy is refused for it.
-    pub severity: Severity,
-    /// What is wrong.
-    pub message: String,
-    /// The file, where the text came from one.
-    pub file: Option<Arc<str>>,
-    /// The line, counted from one.
-    pub line: u32,
-    /// The column in characters, counted from one.
-    pub column: u32,
-    /// How many characters are marked.
-    pub width: u32,
-    /// What stands under the mark: often a suggestion.
-    pub label: Option<String>,
-    /// What to do.
-    pub help: Option<String>,
-}
-
-/// Whether a problem is fatal.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, serde::Serialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Severity {
-    /// The policy is refused.
-    Error,
-    /// The policy loads; a person should look.
-    Warning,
+    shipped: Shipped,
 }
 
 impl Policy {
     /// The policy that a text holds, or every problem with it.
     ///
+    /// ```
+    /// use hoopcore::Policy;
+    ///
+    /// let wrong = "hoop: 1\nrules:\n  - rule: a\n    who: anyone\n    on: db\n    alow: { sql: read }\n";
+    /// let errors = Policy::from_yaml(wrong).unwrap_err();
+    /// let first = &errors.problems[0];
+    /// assert_eq!((first.line, first.column, first.width), (6, 5, 4));
+    /// assert_eq!(first.message, "unknown key of a rule `alow`");
+    /// assert_eq!(first.label.as_deref(), Some("did you mean `allow`?"));
+    /// ```
+    ///
     /// # Errors
     /// Where the text is not a policy: all problems at once, each with line, column and help.
     #[cfg(feature = "yaml")]
-    pub fn from_yaml(_text: &str) -> Result<Self, PolicyErrors> {
-        Ok(Self { digest: [0; 32] })
+    pub fn from_yaml(text: &str) -> Result<Self, PolicyErrors> {
+        Self::read(&[(None, text)])
+    }
+
+    /// The one policy that several files are together; each is given by name and text. The order does not matter.
+    ///
+    /// # Errors
+    /// As [`Policy::from_yaml`]; each problem names its file.
+    #[cfg(feature = "yaml")]
+    pub fn from_files(files: &[(&str, &str)]) -> Result<Self, PolicyErrors> {
+        let files: Vec<_> = files.iter().map(|(name, text)| (Some(*name), *text)).collect();
+        Self::read(&files)
+    }
+
+    #[cfg(feature = "yaml")]
+    fn read(files: &[(Option<&str>, &str)]) -> Result<Self, PolicyErrors> {
+        let read::Document { rules, expectations, warnings, digest } = read::read(files)?;
+        let shipped = Shipped::new();
+        Ok(Self(Arc::new(Compiled { rules, expectations, warnings, digest, shipped })))
     }
 
     /// SHA-256 over the normalised rules: the same rules in another order have the same digest.
     #[must_use]
     pub fn digest(&self) -> &Digest {
-        &self.digest
+        &self.0.digest
+    }
+
+    /// What a person should look at, although the policy loads.
+    #[must_use]
+    pub fn warnings(&self) -> &[Problem] {
+        &self.0.warnings
+    }
+
+    /// The tests that the policy brings along (`expect:`), in the order of its files.
+    #[must_use]
+    pub fn expectations(&self) -> &[Expectation] {
+        &self.0.expectations
     }
 
     /// Decides one request. It is total: what cannot be decided is blocked.
@@ -92,42 +116,22 @@ impl Policy {
     /// The policy for one caller on one resource.
     #[must_use]
     pub fn session(&self, who: &Verified<Identity>, on: &Resource) -> PolicySession {
-        PolicySession { policy: self.clone(), who: who.clone(), on: on.clone() }
+        PolicySession::new(self, who, on)
     }
 
     /// What an answer makes of a held command: a decision like any other, to be recorded before it acts.
+    ///
+    /// The command is judged again, by this policy and at this moment: what is no longer permitted is refused,
+    /// whoever agreed.
     pub fn resume(&self, held: Pending, answer: Answer, now: Timestamp) -> Decision {
         crate::decide::resume(self, held, answer, now)
     }
-}
 
-impl PolicySession {
-    /// The bare answer; allocates nothing.
-    #[must_use]
-    pub fn verdict(&self, call: &Call<'_>) -> Verdict {
-        crate::decide::verdict(self, call)
+    pub(crate) fn rules(&self) -> &[Rule] {
+        &self.0.rules
     }
 
-    /// At Parse: refuses only what no parameters, no time and no grant could permit.
-    pub fn prepare(&mut self, call: &Call<'_>) -> Option<Decision> {
-        crate::decide::prepare(self, call)
-    }
-
-    /// Decides a call.
-    pub fn decide(&mut self, call: &Call<'_>) -> Decision {
-        crate::decide::decide(self, call)
-    }
-
-    /// Patterns of the columns that a mask may hide from this caller: an adapter resolves them in the catalog
-    /// and tells what it found in `SessionFacts::exposures`.
-    #[must_use]
-    pub fn protected_columns(&self) -> Vec<ColumnPattern> {
-        Vec::new()
-    }
-
-    /// Whether some allow or approve may reach something on the resource: else the caller is not let in at all.
-    #[must_use]
-    pub fn is_reachable(&self) -> bool {
-        false
+    pub(crate) fn shipped(&self) -> &Shipped {
+        &self.0.shipped
     }
 }

@@ -1,11 +1,12 @@
 //! Patterns on names: `*` stands for any run of characters within one part.
 
 use alloc::string::String;
+use alloc::vec::Vec;
 
 use crate::name::ColumnName;
 
 /// A pattern on one part of a name, in which `*` stands for any run of characters.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Glob(String);
 
 impl Glob {
@@ -14,10 +15,28 @@ impl Glob {
         Self(pattern.into())
     }
 
+    /// The pattern that matches everything.
+    #[must_use]
+    pub fn every() -> Self {
+        Self::new("*")
+    }
+
     /// The pattern as it was written.
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0
+    }
+
+    /// Whether it matches everything.
+    #[must_use]
+    pub fn is_every(&self) -> bool {
+        !self.0.is_empty() && self.0.bytes().all(|byte| byte == b'*')
+    }
+
+    /// Whether it matches one text alone.
+    #[must_use]
+    pub fn is_literal(&self) -> bool {
+        !self.0.contains('*')
     }
 
     /// Whether it matches the whole of `text`.
@@ -30,8 +49,8 @@ impl Glob {
             if parts.peek().is_none() {
                 return left.ends_with(part);
             }
-            let Some(at) = left.find(part) else { return false };
-            left = left.get(at + part.len()..).unwrap_or_default();
+            let Some((_, after)) = left.split_once(part) else { return false };
+            left = after;
         }
         true
     }
@@ -56,4 +75,65 @@ impl ColumnPattern {
             && self.relation.matches(&column.relation)
             && self.column.matches(&column.column)
     }
+}
+
+impl core::fmt::Display for ColumnPattern {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        write!(f, "{}.{}.{}", self.schema.as_str(), self.relation.as_str(), self.column.as_str())
+    }
+}
+
+/// The parts of a dotted name, each a glob, folded as PostgreSQL folds names: what stands in double quotes keeps
+/// its case. `Err` says what is wrong.
+pub(super) fn parts(text: &str) -> Result<Vec<Glob>, &'static str> {
+    let mut parts = Vec::new();
+    let mut rest = text;
+    loop {
+        let (part, after) = part(rest)?;
+        parts.push(Glob::new(part));
+        match after.strip_prefix('.') {
+            Some(after) => rest = after,
+            None if after.is_empty() => return Ok(parts),
+            None => return Err("a quoted part of a name ends at its closing quote"),
+        }
+    }
+}
+
+/// The first part of a dotted name, and what follows it.
+fn part(text: &str) -> Result<(String, &str), &'static str> {
+    if let Some(quoted) = text.strip_prefix('"') {
+        return quoted_part(quoted);
+    }
+    let end = text.find('.').unwrap_or(text.len());
+    let (part, after) = text.split_at(end);
+    if part.is_empty() {
+        return Err("a part of the name is empty");
+    }
+    if part.contains(|c: char| c == '"' || c.is_whitespace() || c.is_control()) {
+        return Err("a name with quotes or spaces must stand in double quotes");
+    }
+    Ok((fold(part), after))
+}
+
+fn quoted_part(text: &str) -> Result<(String, &str), &'static str> {
+    let mut part = String::new();
+    let mut rest = text;
+    loop {
+        let (before, after) = rest.split_once('"').ok_or("the closing quote of the name is missing")?;
+        part.push_str(before);
+        match after.strip_prefix('"') {
+            Some(after) => {
+                part.push('"');
+                rest = after;
+            }
+            None if part.contains('*') => return Err("`*` in a quoted name is not supported"),
+            None if part.is_empty() => return Err("a part of the name is empty"),
+            None => return Ok((part, after)),
+        }
+    }
+}
+
+/// Folds an unquoted name: ASCII letters in lower case, as a server with a UTF-8 database does.
+pub(super) fn fold(name: &str) -> String {
+    name.to_ascii_lowercase()
 }

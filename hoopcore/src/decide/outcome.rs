@@ -1,0 +1,367 @@
+//! From what was found to a decision: its words, its record, and what it releases.
+
+use alloc::borrow::Cow;
+use alloc::boxed::Box;
+use alloc::collections::BTreeSet;
+use alloc::format;
+use alloc::string::{String, ToString};
+use alloc::sync::Arc;
+use alloc::vec::Vec;
+
+use jiff::{SignedDuration, Timestamp};
+use sha2::{Digest as _, Sha256};
+
+use super::protect::{Refusal, is_opaque, reads_through};
+use super::scene::{Item, Scene, Step};
+use super::{Finding, Findings, Minutes};
+use crate::audit::{Caller, Completion, CompletionStatus, Event, EventKind};
+use crate::command::{Columns, Command, Coverage, Digest, Object, Verb};
+use crate::decision::{
+    ApprovalRequest, Decision, DecisionId, Demand, Denial, EffectNote, Explanation, Held, Outcome, Pending, Permit,
+    RuleRef, Verdict,
+};
+use crate::mask::{AppliedMask, CellCounts, ColumnMask, MaskPlan};
+use crate::policy::rule::{Action, Rule};
+use crate::request::Exposures;
+
+/// The words that stand in an explanation and a record.
+pub(super) struct Words {
+    pub(super) verdict: Verdict,
+    pub(super) rule: RuleRef,
+    pub(super) reason: Option<Cow<'static, str>>,
+}
+
+impl<'a> Scene<'a> {
+    /// The decision that the findings come to.
+    pub(super) fn conclude(&self, findings: &Findings, minutes: Minutes) -> Decision {
+        let words = self.words(findings, &minutes);
+        let demands = self.demands(&minutes);
+        self.decision(words, findings, minutes, |scene, id, words, permit| match words.verdict {
+            Verdict::Block => Outcome::Block(words.denial()),
+            Verdict::Approve => Outcome::Approve(scene.pending(demands)),
+            Verdict::Allow | Verdict::Mask => Outcome::Allow(permit(id)),
+        })
+    }
+
+    /// A decision with these words; `release` says what it comes to.
+    pub(super) fn decision(
+        &self,
+        words: Words,
+        findings: &Findings,
+        minutes: Minutes,
+        release: impl FnOnce(&Self, DecisionId, &Words, &dyn Fn(DecisionId) -> Permit) -> Outcome,
+    ) -> Decision {
+        let id = DecisionId::next();
+        let masks = if words.verdict == Verdict::Block { Vec::new() } else { self.applied_masks() };
+        let uncertain = self.uncertain();
+        let event = self.event(id, &words, minutes.recorded, masks.clone(), uncertain.clone());
+        let permit = |id| Permit { id, plan: self.mask_plan(findings.masked), closing: Box::new(closing(&event)) };
+        let outcome = release(self, id, &words, &permit);
+        let Words { verdict, rule, reason } = words;
+        let explanation = Explanation { verdict, rule, reason, effects: minutes.notes, masks, uncertain };
+        Decision { id, explanation, event, outcome }
+    }
+
+    /// The deciding rule: an explicit block before `default`, a mask's refusal after it, then the approve, then the
+    /// allow; `harmless` where none was asked.
+    pub(super) fn words(&self, findings: &Findings, minutes: &Minutes) -> Words {
+        let verdict = findings.verdict();
+        if let Some(rule) = findings.block.and_then(|rule| self.session.rule(rule)) {
+            let reason = rule.reason.as_ref().map_or_else(|| self.blocked(rule, minutes), |reason| text(reason));
+            return Words { verdict, rule: rule.at.clone(), reason: Some(reason) };
+        }
+        if findings.uncovered || findings.block.is_some() {
+            return Words { verdict, rule: reserved("default"), reason: Some(self.not_allowed(minutes)) };
+        }
+        if let Some(Refusal { rule, why }) = findings.refusal {
+            return Words { verdict, rule: self.rule_ref(rule, "default"), reason: Some(Cow::Borrowed(why.words())) };
+        }
+        let rule = findings.demand.or(findings.allow).and_then(|rule| self.session.rule(rule));
+        let reason = rule.and_then(|rule| rule.reason.as_ref()).map(|reason| text(reason));
+        Words { verdict, rule: rule.map_or_else(|| reserved("harmless"), |rule| rule.at.clone()), reason }
+    }
+
+    fn rule_ref(&self, rule: usize, otherwise: &str) -> RuleRef {
+        self.session.rule(rule).map_or_else(|| reserved(otherwise), |rule| rule.at.clone())
+    }
+
+    /// Why a block without a reason of its own refused.
+    fn blocked(&self, rule: &Rule, minutes: &Minutes) -> Cow<'static, str> {
+        let blocked = minutes.notes.iter().position(|note| note.rule.as_ref() == Some(&rule.at));
+        match blocked.and_then(|at| minutes.recorded.get(at)) {
+            Some(effect) => format!("{} is blocked", quoted(effect)).into(),
+            None => Cow::Borrowed("the command is blocked"),
+        }
+    }
+
+    /// Why the rule called `default` refused.
+    fn not_allowed(&self, minutes: &Minutes) -> Cow<'static, str> {
+        let effect = minutes.uncovered.and_then(|at| minutes.recorded.get(at));
+        match (effect, self.uncertain()) {
+            (Some(effect), Some(why)) if effect.starts_with(Verb::Unknown.word()) => {
+                format!("hoop could not read the statement: {why}").into()
+            }
+            (Some(effect), _) => format!("no rule allows {}", quoted(effect)).into(),
+            (None, _) => Cow::Borrowed("no rule allows the command"),
+        }
+    }
+
+    fn uncertain(&self) -> Option<Cow<'static, str>> {
+        match self.call.command.coverage() {
+            Coverage::Full => None,
+            Coverage::Partial(why) => Some(why),
+        }
+    }
+
+    pub(super) fn note(&self, item: &Item<'_>, finding: &Finding) -> EffectNote {
+        let rule = finding.rule().and_then(|rule| self.session.rule(rule)).map(|rule| rule.at.clone());
+        EffectNote { verb: item.effect.verb.word(), object: self.object(item), rule }
+    }
+
+    /// An effect as records name it: without anything that is a literal of the command.
+    pub(super) fn recorded(&self, item: &Item<'_>) -> String {
+        let object = if is_identifier(item) { Cow::Owned(self.object(item)) } else { Cow::Borrowed("?") };
+        format!("{} {object}", item.effect.verb.word())
+    }
+
+    /// The object with the schema that it is surely in.
+    fn object(&self, item: &Item<'_>) -> String {
+        match &item.effect.object {
+            Object::Relation(name) | Object::Function(name) if name.schema.is_none() => {
+                self.home(name, item).map_or_else(|| name.to_string(), |home| format!("{home}.{name}"))
+            }
+            Object::Relation(_)
+            | Object::Function(_)
+            | Object::Setting(_)
+            | Object::Schema(_)
+            | Object::Named(_)
+            | Object::Prepared(_)
+            | Object::Cursor(_)
+            | Object::Any => item.effect.object.to_string(),
+        }
+    }
+
+    fn event(
+        &self,
+        id: DecisionId,
+        words: &Words,
+        effects: Vec<String>,
+        masks: Vec<AppliedMask>,
+        uncertain: Option<Cow<'static, str>>,
+    ) -> Event {
+        let (who, on) = (&self.session.who, &self.session.on);
+        let (rule, reason) = (words.rule.clone(), words.reason.clone());
+        Event {
+            id,
+            at: self.call.now,
+            who: Caller {
+                user: who.user.clone(),
+                kind: who.kind,
+                issuer: who.issuer.clone(),
+                groups: who.groups.clone(),
+                how: who.how().to_string(),
+            },
+            resource: (on.name.clone(), on.database.clone()),
+            command: self.call.command.canonical().to_string(),
+            digest: *self.call.command.digest(),
+            effects,
+            policy: *self.session.policy.digest(),
+            kind: EventKind::Decided { verdict: words.verdict, rule, reason, masks, uncertain },
+        }
+    }
+
+    /// The masks of the permit; those made once where no mask rule has a `when`.
+    fn mask_plan(&self, tainted: bool) -> Arc<MaskPlan> {
+        let guarded = self.guards_columns();
+        match &self.session.plans {
+            Some(plans) if !guarded => plans.without_columns.clone(),
+            Some(plans) if tainted => plans.tainted.clone(),
+            Some(plans) => plans.clean.clone(),
+            None => Arc::new(self.session.plan(|rule| self.is_armed(rule), guarded, tainted)),
+        }
+    }
+
+    /// Whether a mask rule may reach something of the command; of a command without effects nothing is known.
+    fn is_armed(&self, rule: &Rule) -> bool {
+        let standing = self
+            .session
+            .masks
+            .iter()
+            .find(|standing| self.session.rule(standing.rule).is_some_and(|other| other.at.name == rule.at.name));
+        let (mut effects, mut armed) = (false, false);
+        self.walk(&mut |step| {
+            if let Step::Effect(item) = step {
+                effects = true;
+                armed |= standing.is_none_or(|standing| self.reaches(*standing, &item).is_possible());
+            }
+        });
+        armed || !effects
+    }
+
+    /// The column masks that can act on what returns.
+    fn applied_masks(&self) -> Vec<AppliedMask> {
+        if self.session.masks.is_empty() || !self.guards_columns() {
+            return Vec::new();
+        }
+        let mut applied: Vec<AppliedMask> = Vec::new();
+        self.walk(&mut |step| {
+            let Step::Effect(item) = step else { return };
+            for standing in &self.session.masks {
+                let Some(Action::Mask(masks)) = self.session.rule(standing.rule).map(|rule| &rule.action) else {
+                    continue;
+                };
+                if !self.reaches(*standing, &item).is_possible() {
+                    continue;
+                }
+                for mask in &masks.columns {
+                    for column in self.masked_columns(mask, &item) {
+                        let mask = AppliedMask { column, style: mask.style.clone(), rule: mask.rule.clone() };
+                        if !applied.contains(&mask) {
+                            applied.push(mask);
+                        }
+                    }
+                }
+            }
+        });
+        applied.sort_by(|a, b| (&a.column, &a.rule.name).cmp(&(&b.column, &b.rule.name)));
+        applied
+    }
+
+    /// The columns of a mask that an effect may read, by their full names where those are known.
+    fn masked_columns(&self, mask: &ColumnMask, item: &Item<'_>) -> BTreeSet<String> {
+        let columns = &item.effect.facts.columns;
+        if item.is_asked() && is_opaque(item.effect.verb) {
+            return BTreeSet::from([mask.pattern.to_string()]);
+        }
+        if columns.is_empty() || !self.may_read(&mask.pattern, item.effect, columns) {
+            return BTreeSet::new();
+        }
+        if let Exposures::Known(exposures) = &self.call.session.exposures {
+            let read = exposures.iter().filter(|exposure| reads_through(exposure, &mask.pattern, item.effect, columns));
+            return read.map(|exposure| exposure.exposes.to_string()).collect();
+        }
+        let words = |column: &str| match &item.effect.object {
+            Object::Relation(name) if name.schema.is_some() || self.home(name, item).is_some() => {
+                format!("{}.{column}", self.object(item))
+            }
+            Object::Relation(_)
+            | Object::Function(_)
+            | Object::Setting(_)
+            | Object::Schema(_)
+            | Object::Named(_)
+            | Object::Prepared(_)
+            | Object::Cursor(_)
+            | Object::Any => mask.pattern.to_string(),
+        };
+        match columns {
+            Columns::All if mask.pattern.column.is_literal() => BTreeSet::from([words(mask.pattern.column.as_str())]),
+            Columns::All => BTreeSet::from([mask.pattern.to_string()]),
+            Columns::Named(names) => {
+                names.iter().filter(|name| mask.pattern.column.matches(name)).map(|name| words(name)).collect()
+            }
+        }
+    }
+
+    /// What is demanded of people, in the order of the rules' names.
+    pub(super) fn demands(&self, minutes: &Minutes) -> Vec<Demand> {
+        let demand = |rule: &usize| {
+            let Rule { at, action: Action::Approve(approval), .. } = self.session.rule(*rule)? else { return None };
+            Some(Demand {
+                rule: at.clone(),
+                group: approval.group.clone(),
+                people: approval.people,
+                within: approval.within,
+                agreed: BTreeSet::new(),
+            })
+        };
+        minutes.demands.iter().filter_map(demand).collect()
+    }
+
+    fn pending(&self, demands: Vec<Demand>) -> Pending {
+        let within = demands.iter().map(|demand| demand.within).min().unwrap_or_default();
+        let call = self.call;
+        let request = ApprovalRequest {
+            who: self.session.who.clone(),
+            resource: self.session.on.name.clone(),
+            command: call.command.clone(),
+            parameters: call.parameters.map(<[_]>::to_vec),
+            digest: bound(call.command, call.parameters),
+            deadline: deadline(call.now, within),
+            rules: demands.iter().map(|demand| demand.rule.clone()).collect(),
+            uncertain: self.uncertain(),
+        };
+        let held = Held {
+            policy: *self.session.policy.digest(),
+            on: self.session.on.clone(),
+            session: call.session.clone(),
+            source: call.source,
+        };
+        Pending { request: Box::new(request), demands, held: Box::new(held) }
+    }
+}
+
+impl Words {
+    /// The refusal in these words.
+    pub(super) fn denial(&self) -> Denial {
+        let reason = self.reason.clone().unwrap_or(Cow::Borrowed("the command is refused"));
+        Denial { rule: self.rule.clone(), reason }
+    }
+}
+
+/// The name of a rule that no policy holds.
+pub(super) fn reserved(name: &str) -> RuleRef {
+    RuleRef { name: Arc::from(name), file: None, line: None }
+}
+
+fn text(text: &Arc<str>) -> Cow<'static, str> {
+    Cow::Owned(text.to_string())
+}
+
+/// `verb object` as a sentence names it.
+fn quoted(effect: &str) -> String {
+    match effect.split_once(' ') {
+        Some((verb, object)) if object != "*" && object != "?" => format!("`{verb}` on `{object}`"),
+        Some((verb, _)) => format!("`{verb}`"),
+        None => format!("`{effect}`"),
+    }
+}
+
+/// Whether an object's name may stand in a record: a name, and no literal of the command.
+fn is_identifier(item: &Item<'_>) -> bool {
+    match &item.effect.object {
+        Object::Relation(_) | Object::Function(_) | Object::Schema(_) | Object::Any => true,
+        Object::Named(_) if matches!(item.effect.verb, Verb::File | Verb::Program | Verb::Notify) => false,
+        Object::Setting(name) | Object::Named(name) | Object::Prepared(name) | Object::Cursor(name) => {
+            let plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'.' | b'$' | b'-');
+            name.bytes().all(plain) && name.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_')
+        }
+    }
+}
+
+/// The record that will close an execution, until it says how it ended.
+fn closing(event: &Event) -> Event {
+    let completion = Completion { status: CompletionStatus::Unknown, rows: 0, bytes: 0 };
+    Event { kind: EventKind::Closed { completion, cells: CellCounts::default() }, ..event.clone() }
+}
+
+/// SHA-256 over a command and its parameters, each with its length before it.
+fn bound(command: &Command, parameters: Option<&[Option<String>]>) -> Digest {
+    let mut hash = Sha256::new();
+    hash.update(command.digest());
+    for parameter in parameters.unwrap_or_default() {
+        match parameter {
+            None => hash.update([0]),
+            Some(value) => {
+                hash.update([1]);
+                hash.update((value.len() as u64).to_be_bytes());
+                hash.update(value);
+            }
+        }
+    }
+    hash.finalize().into()
+}
+
+fn deadline(now: Timestamp, within: core::time::Duration) -> Timestamp {
+    let within = SignedDuration::try_from(within).unwrap_or(SignedDuration::ZERO);
+    now.checked_add(within).unwrap_or(now)
+}

@@ -1,0 +1,139 @@
+//! What an answer makes of a held command.
+
+use alloc::borrow::Cow;
+use alloc::format;
+use alloc::vec::Vec;
+
+use jiff::Timestamp;
+
+use super::outcome::{Words, reserved};
+use super::scene::{Moment, Scene};
+use super::{Findings, Minutes};
+use crate::decision::{Answer, Consent, Decision, Demand, Outcome, Pending, Verdict};
+use crate::identity::{Identity, IdentityKind};
+use crate::policy::Policy;
+use crate::request::Call;
+
+/// The decision that an answer makes of a held command. The command is judged again: by this policy, now.
+pub(crate) fn resume(policy: &Policy, held: Pending, answer: Answer, now: Timestamp) -> Decision {
+    let Pending { request, demands, held: facts } = held;
+    let session = policy.session(&request.who, &facts.on);
+    let parameters = request.parameters.clone();
+    let call = Call {
+        command: &request.command.clone(),
+        session: &facts.session.clone(),
+        parameters: parameters.as_deref(),
+        source: facts.source,
+        now,
+    };
+    let scene = Scene { session: &session, call: &call, moment: Moment::Now };
+    let mut minutes = Minutes::default();
+    let findings = scene.judge(&mut minutes);
+    let pending = Pending { request, demands, held: facts };
+    Resumption { scene, findings, minutes }.answer(pending, answer)
+}
+
+/// A held command, judged again.
+struct Resumption<'a> {
+    scene: Scene<'a>,
+    findings: Findings,
+    minutes: Minutes,
+}
+
+impl Resumption<'_> {
+    fn answer(self, mut pending: Pending, answer: Answer) -> Decision {
+        let (by, consent) = match answer {
+            Answer::Expired => return self.refuse(&pending, "nobody answered in time"),
+            Answer::Withdrawn => return self.refuse(&pending, "the request was withdrawn"),
+            Answer::By(_, _) if self.scene.call.now >= pending.request.deadline => {
+                return self.refuse(&pending, "the answer came too late");
+            }
+            Answer::By(by, consent) => (by, consent),
+        };
+        if self.findings.verdict() == Verdict::Block {
+            return self.scene.conclude(&self.findings, self.minutes);
+        }
+        pending.demands = carried_over(&pending.demands, self.scene.demands(&self.minutes));
+        if let Err(why) = may_answer(&by, &pending) {
+            return self.wait(pending, why);
+        }
+        if consent == Consent::No {
+            return self.refuse(&pending, format!("`{}` said no", by.user));
+        }
+        for demand in pending.demands.iter_mut().filter(|demand| is_in(&by, &demand.group)) {
+            demand.agreed.insert(by.user.clone());
+        }
+        if pending.demands.iter().all(is_satisfied) { self.release(&pending) } else { self.wait(pending, "") }
+    }
+
+    fn refuse(self, pending: &Pending, why: impl Into<Cow<'static, str>>) -> Decision {
+        let rule = pending.demands.first().map_or_else(|| reserved("default"), |demand| demand.rule.clone());
+        let words = Words { verdict: Verdict::Block, rule, reason: Some(why.into()) };
+        let denial = words.denial();
+        self.scene.decision(words, &self.findings, self.minutes, |_, _, _, _| Outcome::Block(denial))
+    }
+
+    /// It goes on waiting, for the rest of its time.
+    fn wait(self, pending: Pending, why: &'static str) -> Decision {
+        let rule = pending.demands.first().map_or_else(|| reserved("default"), |demand| demand.rule.clone());
+        let missing = || format!("still waiting for {}", missing(&pending.demands));
+        let reason = if why.is_empty() { missing().into() } else { Cow::Borrowed(why) };
+        let words = Words { verdict: Verdict::Approve, rule, reason: Some(reason) };
+        self.scene.decision(words, &self.findings, self.minutes, |_, _, _, _| Outcome::Approve(pending))
+    }
+
+    fn release(self, pending: &Pending) -> Decision {
+        let verdict = if self.findings.masked { Verdict::Mask } else { Verdict::Allow };
+        let rule = self.scene.words(&self.findings, &self.minutes).rule;
+        let reason = Some(Cow::Owned(format!("approved by {}", people(&pending.demands))));
+        let words = Words { verdict, rule, reason };
+        self.scene.decision(words, &self.findings, self.minutes, |_, id, _, permit| Outcome::Allow(permit(id)))
+    }
+}
+
+/// The demands as they are now, with the consent that was given to the same rule for the same group.
+fn carried_over(before: &[Demand], mut now: Vec<Demand>) -> Vec<Demand> {
+    for demand in &mut now {
+        let same = before.iter().find(|before| before.rule.name == demand.rule.name && before.group == demand.group);
+        demand.agreed = same.map(|same| same.agreed.clone()).unwrap_or_default();
+    }
+    now
+}
+
+/// Whether this person's word counts at all: another than the caller, a person, and in a group that is asked.
+fn may_answer(by: &Identity, pending: &Pending) -> Result<(), &'static str> {
+    if by.user == pending.request.who.user {
+        return Err("nobody answers for what they ask themselves");
+    }
+    if by.kind == Some(IdentityKind::Workload) {
+        return Err("only a person can answer");
+    }
+    if pending.demands.iter().any(|demand| is_in(by, &demand.group)) || pending.demands.is_empty() {
+        return Ok(());
+    }
+    Err("who answered is in no group that is asked")
+}
+
+fn is_in(by: &Identity, group: &str) -> bool {
+    by.groups.as_ref().is_some_and(|groups| groups.contains(group))
+}
+
+fn is_satisfied(demand: &Demand) -> bool {
+    demand.agreed.len() >= demand.people as usize
+}
+
+/// Who agreed, each once.
+fn people(demands: &[Demand]) -> alloc::string::String {
+    let people: alloc::collections::BTreeSet<_> = demands.iter().flat_map(|demand| &demand.agreed).collect();
+    let quoted: Vec<_> = people.into_iter().map(|user| format!("`{user}`")).collect();
+    quoted.join(", ")
+}
+
+/// What is still to come.
+fn missing(demands: &[Demand]) -> alloc::string::String {
+    let open = demands.iter().filter(|demand| !is_satisfied(demand));
+    let each = open.map(|demand| {
+        format!("{} of group `{}`", (demand.people as usize).saturating_sub(demand.agreed.len()), demand.group)
+    });
+    each.collect::<Vec<_>>().join(", ")
+}

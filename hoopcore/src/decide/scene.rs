@@ -1,0 +1,225 @@
+//! The effects of a call, one by one, each with what is known where its statement begins.
+
+use crate::command::{Change, Columns, Command, Duty, Effect, Facts, Object, PathChange, Statement, Verb};
+use crate::policy::PolicySession;
+use crate::request::Call;
+use crate::truth::Truth;
+
+/// A statement may execute what is prepared, but nothing that is prepared executes anything: one step is enough.
+const DEPTH: u8 = 2;
+
+/// The effect of a name that stands for nothing known.
+static UNKNOWN: Effect = Effect {
+    verb: Verb::Unknown,
+    object: Object::Any,
+    facts: Facts { unbounded: Truth::May, copy: false, code: false, columns: Columns::All, inferred: Columns::All },
+    duty: Duty::Covered,
+};
+
+/// What is judged: a call in a session, now or at any time.
+#[derive(Clone, Copy)]
+pub(super) struct Scene<'a> {
+    pub(super) session: &'a PolicySession,
+    pub(super) call: &'a Call<'a>,
+    pub(super) moment: Moment,
+}
+
+/// For when a command is judged.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Moment {
+    /// For this call: its time and its parameters count.
+    Now,
+    /// For whatever call may follow, with any time and any parameters.
+    Someday,
+}
+
+/// What is known where a statement begins: the statements before it in the same command count.
+#[derive(Clone, Copy)]
+pub(super) struct Ground<'a> {
+    /// The search path, where it is known.
+    pub(super) path: Option<&'a [alloc::string::String]>,
+    /// Whether any function of `pg_catalog` may be shadowed, beyond those of which the session knows it.
+    pub(super) shadowed: bool,
+}
+
+/// An effect as it is judged.
+#[derive(Clone, Copy)]
+pub(super) struct Item<'a> {
+    pub(super) effect: &'a Effect,
+    /// Whether it is harmless: then no allow is asked, and it bears `session` beside its own verb.
+    pub(super) harmless: Truth,
+    pub(super) ground: Ground<'a>,
+}
+
+impl Item<'_> {
+    /// Whether an allow or approve is asked for it now.
+    pub(super) fn is_asked(&self) -> bool {
+        !self.harmless.is_sure()
+    }
+}
+
+impl<'a> Scene<'a> {
+    /// Hands over each effect of each statement, and says when a statement is over.
+    pub(super) fn walk(&self, visit: &mut dyn FnMut(Step<'a>)) {
+        let statements = self.call.command.statements();
+        let path = self.call.session.search_path.as_slice();
+        let mut ground = Ground { path: Some(path).filter(|path| !path.is_empty()), shadowed: false };
+        for (at, statement) in statements.iter().enumerate() {
+            let earlier = statements.get(..at).unwrap_or_default();
+            self.statement(statement, Place { earlier, ground, depth: DEPTH, fetched: false }, visit);
+            visit(Step::End);
+            ground = ground.after(statement);
+        }
+    }
+
+    fn statement(&self, statement: &'a Statement, at: Place<'a>, visit: &mut dyn FnMut(Step<'a>)) {
+        let (ground, depth) = (at.ground, at.depth);
+        for effect in &statement.effects {
+            let (command, fetched) = match &effect.object {
+                Object::Prepared(name) => (self.prepared(name, at.earlier), at.fetched),
+                Object::Cursor(name) => (self.cursor(name, at.earlier), true),
+                Object::Relation(_)
+                | Object::Function(_)
+                | Object::Setting(_)
+                | Object::Schema(_)
+                | Object::Named(_)
+                | Object::Any => {
+                    let harmless = if at.fetched { Truth::Yes } else { self.harmless(effect, ground) };
+                    visit(Step::Effect(Item { effect, harmless, ground }));
+                    continue;
+                }
+            };
+            match (self.moment, command.filter(|_| depth > 0)) {
+                // What the name stands for may change until it is executed.
+                (Moment::Someday, _) => {}
+                (Moment::Now, None) => visit(Step::Effect(Item { effect: &UNKNOWN, harmless: Truth::No, ground })),
+                (Moment::Now, Some(command)) => {
+                    let inside = Place { earlier: &[], depth: depth - 1, fetched, ..at };
+                    command.statements().iter().for_each(|inner| self.statement(inner, inside, visit));
+                }
+            }
+        }
+    }
+
+    fn harmless(&self, effect: &Effect, ground: Ground<'_>) -> Truth {
+        match effect.duty {
+            Duty::Covered => Truth::No,
+            Duty::Harmless => Truth::Yes,
+            Duty::HarmlessUnlessShadowed => match &effect.object {
+                Object::Function(name) if name.schema.as_deref() == Some("pg_catalog") => Truth::Yes,
+                Object::Function(name) if !self.is_shadowed(&name.name, ground) => Truth::Yes,
+                Object::Function(_)
+                | Object::Relation(_)
+                | Object::Setting(_)
+                | Object::Schema(_)
+                | Object::Named(_)
+                | Object::Prepared(_)
+                | Object::Cursor(_)
+                | Object::Any => Truth::May,
+            },
+        }
+    }
+
+    /// Whether a name of `pg_catalog` may mean something else.
+    pub(super) fn is_shadowed(&self, function: &str, ground: Ground<'_>) -> bool {
+        ground.shadowed || self.call.session.shadows.contains(function)
+    }
+
+    fn prepared(&self, name: &str, earlier: &'a [Statement]) -> Option<&'a Command> {
+        for statement in earlier.iter().rev() {
+            match &statement.change {
+                Change::Prepare { name: prepared, command } if prepared == name => return Some(command),
+                Change::Deallocate(gone) if gone.as_deref().is_none_or(|gone| gone == name) => return None,
+                Change::Discard | Change::Unknown => return None,
+                Change::Prepare { .. }
+                | Change::Deallocate(_)
+                | Change::Declare { .. }
+                | Change::Close(_)
+                | Change::Path(_)
+                | Change::Definitions
+                | Change::Nothing => {}
+            }
+        }
+        self.call.session.prepared.get(name)
+    }
+
+    fn cursor(&self, name: &str, earlier: &'a [Statement]) -> Option<&'a Command> {
+        for statement in earlier.iter().rev() {
+            match &statement.change {
+                Change::Declare { name: declared, command, .. } if declared == name => return Some(command),
+                Change::Close(gone) if gone.as_deref().is_none_or(|gone| gone == name) => return None,
+                Change::Discard | Change::Unknown => return None,
+                Change::Prepare { .. }
+                | Change::Deallocate(_)
+                | Change::Declare { .. }
+                | Change::Close(_)
+                | Change::Path(_)
+                | Change::Definitions
+                | Change::Nothing => {}
+            }
+        }
+        self.call.session.cursors.get(name)
+    }
+}
+
+/// Where a statement stands.
+#[derive(Clone, Copy)]
+struct Place<'a> {
+    /// The statements before it in the same command.
+    earlier: &'a [Statement],
+    ground: Ground<'a>,
+    /// How many names may still be followed.
+    depth: u8,
+    /// Whether it is what a cursor returns: it was judged when the cursor was declared.
+    fetched: bool,
+}
+
+/// One step of a walk over a call.
+pub(super) enum Step<'a> {
+    /// An effect of the statement at hand.
+    Effect(Item<'a>),
+    /// The statement is over.
+    End,
+}
+
+impl<'a> Ground<'a> {
+    /// What is known after a statement.
+    fn after(self, statement: &'a Statement) -> Self {
+        let path = match &statement.change {
+            Change::Path(PathChange::To(path)) => Some(path.as_slice()).filter(|path| !path.is_empty()),
+            Change::Path(PathChange::Reset | PathChange::Unknown) | Change::Discard | Change::Unknown => None,
+            Change::Nothing
+            | Change::Prepare { .. }
+            | Change::Deallocate(_)
+            | Change::Declare { .. }
+            | Change::Close(_)
+            | Change::Definitions => self.path,
+        };
+        let defines = matches!(statement.change, Change::Unknown) || statement.effects.iter().any(may_define_functions);
+        Self { path, shadowed: self.shadowed || defines }
+    }
+}
+
+/// Whether an effect may bring a function that bears the name of a shipped one.
+fn may_define_functions(effect: &Effect) -> bool {
+    match effect.verb {
+        Verb::Create | Verb::Alter => !matches!(effect.object, Object::Relation(_)) || effect.facts.code,
+        Verb::Admin | Verb::Unknown | Verb::Fastpath | Verb::Call | Verb::Program | Verb::Replicate => true,
+        Verb::Read
+        | Verb::Insert
+        | Verb::Update
+        | Verb::Delete
+        | Verb::Truncate
+        | Verb::Drop
+        | Verb::Grant
+        | Verb::Role
+        | Verb::Set
+        | Verb::File
+        | Verb::Maintain
+        | Verb::Lock
+        | Verb::Sequence
+        | Verb::Notify
+        | Verb::Listen
+        | Verb::Session => false,
+    }
+}

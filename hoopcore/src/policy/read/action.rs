@@ -1,0 +1,226 @@
+//! Reads what a rule does: allow, block, approve or mask.
+
+use alloc::format;
+use alloc::string::ToString;
+use alloc::sync::Arc;
+use alloc::vec;
+use alloc::vec::Vec;
+use core::time::Duration;
+
+use super::names::Sense;
+use super::{Fields, Reader};
+use crate::decision::RuleRef;
+use crate::mask::{ColumnMask, Detector, Style};
+use crate::policy::node::{Node, Place, Value};
+use crate::policy::problem::shorten;
+use crate::policy::rule::{Action, Approval, Asked, Masks, OnInference, OnUncertain};
+
+const ACTIONS: [&str; 4] = ["allow", "block", "approve", "mask"];
+/// How long an approval is waited for where the rule does not say.
+const WITHIN: Duration = Duration::from_secs(15 * 60);
+/// How many characters `partial` keeps where the rule does not say.
+const KEEP: u8 = 4;
+
+impl Reader {
+    /// The one action of a rule.
+    pub(super) fn action(&mut self, fields: &Fields<'_>, rule: &RuleRef) -> Option<Action> {
+        let actions = ACTIONS.into_iter().filter_map(|name| fields.entry(name).map(|entry| (name, entry)));
+        let actions: Vec<_> = actions.collect();
+        let (name, (key, node)) = match actions.as_slice() {
+            [action] => *action,
+            [] if ACTIONS.iter().any(|action| fields.seems_to_have(action)) => return None,
+            [] => {
+                let problem = self.problems.error(Place { width: 1, ..fields.at }, "the rule does nothing");
+                problem.help = Some("give it one of allow, block, approve, mask".to_string());
+                return None;
+            }
+            [_, (second, (key, _)), ..] => {
+                let problem =
+                    self.problems.error(key.at, format!("the rule already does something: `{second}` is one too many"));
+                problem.help = Some("a rule has exactly one of allow, block, approve, mask".to_string());
+                return None;
+            }
+        };
+        if name != "approve" {
+            self.only_with_approve(fields);
+        }
+        match name {
+            "allow" => self.reaches(node, Sense::Covers).map(Action::Allow),
+            "block" => self.reaches(node, Sense::Refuses).map(Action::Block),
+            "approve" => self.approval(fields, key, node),
+            _ => self.masks(node, rule).map(Action::Mask),
+        }
+    }
+
+    fn only_with_approve(&mut self, fields: &Fields<'_>) {
+        for (name, key, _) in fields.entries.iter().filter(|(name, ..)| ["by", "within", "grant"].contains(name)) {
+            self.problems.error(key.at, format!("`{name}` belongs to an approve"));
+        }
+    }
+
+    fn approval(&mut self, fields: &Fields<'_>, key: &Node, node: &Node) -> Option<Action> {
+        let what = match node.text() {
+            Some("otherwise") => Some(Asked::Otherwise),
+            _ => self.reaches(node, Sense::Covers).map(Asked::Effects),
+        };
+        let within = fields.get("within").map_or(Some(WITHIN), |within| self.duration(within));
+        let by = fields.get("by");
+        if by.is_none() {
+            let problem = self.problems.error(key.at, "`by` is missing: nobody could answer");
+            problem.help = Some("say who may: `by: { group: dba }`".to_string());
+        }
+        let (group, people) = self.by(by?)?;
+        if let Some(grant) = fields.get("grant").filter(|grant| grant.text() != Some("once")) {
+            self.unsupported(grant.at, "a grant for more than once");
+        }
+        Some(Action::Approve(Approval { what: what?, group, people, within: within? }))
+    }
+
+    fn by(&mut self, node: &Node) -> Option<(Arc<str>, u32)> {
+        let fields = self.fields(node, "key of `by`", &["group", "people"])?;
+        let people = fields.get("people").map_or(Some(1), |people| {
+            let text = self.one_text(people, "`people`")?;
+            let number = text.parse().ok().filter(|number| (1..=20).contains(number));
+            if number.is_none() {
+                self.problems.error(people.at, format!("`{}` is no number of people from 1 to 20", shorten(text)));
+            }
+            number
+        });
+        let group = self.required(&fields, "group")?;
+        Some((Arc::from(self.one_text(group, "`group`")?), people?))
+    }
+
+    fn duration(&mut self, node: &Node) -> Option<Duration> {
+        let text = self.one_text(node, "`within`")?;
+        let unit = [("s", 1), ("m", 60), ("h", 3600), ("d", 86_400)];
+        let found =
+            unit.into_iter().find_map(|(unit, seconds)| text.strip_suffix(unit).map(|number| (number, seconds)));
+        let seconds = found.and_then(|(number, seconds)| number.parse::<u32>().ok().map(|n| u64::from(n) * seconds));
+        match seconds.filter(|seconds| (1..=30 * 86_400).contains(seconds)) {
+            Some(seconds) => Some(Duration::from_secs(seconds)),
+            None => {
+                let problem = self.problems.error(node.at, format!("`{}` is no time from 1s to 30d", shorten(text)));
+                problem.help = Some("write a number with s, m, h or d: `15m`".to_string());
+                None
+            }
+        }
+    }
+
+    fn masks(&mut self, node: &Node, rule: &RuleRef) -> Option<Masks> {
+        let known = ["columns", "detect", "json", "terminal", "secrets", "on_uncertain", "on_inference", "on_copy"];
+        let fields = self.fields(node, "key of `mask`", &known)?;
+        for (name, key, _) in fields.entries.iter().filter(|(name, ..)| ["json", "terminal", "secrets"].contains(name))
+        {
+            self.unsupported(key.at, &format!("`{name}`"));
+        }
+        let columns = fields.get("columns").map(|columns| self.columns(columns, rule)).unwrap_or_default();
+        let detectors = fields.get("detect").map(|detect| self.detectors(detect)).unwrap_or_default();
+        if fields.get("columns").is_none() && fields.get("detect").is_none() {
+            let problem = self.problems.error(node.at, "the mask hides nothing");
+            problem.help = Some("give it `columns` or `detect`".to_string());
+        }
+        let inference = vec![("equality", OnInference::Equality), ("allow", OnInference::Allow)];
+        let on_inference = self.choice(&fields, "on_inference", OnInference::Equality, inference, &["block"]);
+        let uncertain = vec![("mask", OnUncertain::Mask), ("block", OnUncertain::Block)];
+        let on_uncertain = self.choice(&fields, "on_uncertain", OnUncertain::Mask, uncertain, &[]);
+        self.choice(&fields, "on_copy", (), vec![("block", ())], &["allow"]);
+        Some(Masks { columns: columns.into(), detectors: detectors.into(), on_inference, on_uncertain })
+    }
+
+    /// One of several words; without one `usual` holds. Words of `later` are known and not enforced yet.
+    fn choice<T>(&mut self, fields: &Fields<'_>, name: &str, usual: T, known: Vec<(&str, T)>, later: &[&str]) -> T {
+        let Some(node) = fields.get(name) else { return usual };
+        let Some(text) = self.one_text(node, &format!("`{name}`")) else { return usual };
+        if later.contains(&text) {
+            self.unsupported(node.at, &format!("`{name}: {text}`"));
+            return usual;
+        }
+        let words: Vec<&str> = known.iter().map(|(word, _)| *word).collect();
+        match known.into_iter().find(|(word, _)| *word == text) {
+            Some((_, value)) => value,
+            None => {
+                self.problems.unknown(node.at, &format!("value of `{name}`"), text, &words);
+                usual
+            }
+        }
+    }
+
+    fn columns(&mut self, node: &Node, rule: &RuleRef) -> Vec<ColumnMask> {
+        let Some(fields) = self.map(node, "`columns`") else { return Vec::new() };
+        if fields.entries.is_empty() {
+            self.empty::<()>(node.at, "`columns`");
+        }
+        let mut masks = Vec::new();
+        for (name, key, style) in &fields.entries {
+            let Some(style) = self.style(style) else { continue };
+            for text in self.key_texts(name, key.at) {
+                let pattern = self.column(&text, key.at);
+                masks.extend(pattern.map(|pattern| ColumnMask { pattern, style: style.clone(), rule: rule.clone() }));
+            }
+        }
+        masks
+    }
+
+    fn detectors(&mut self, node: &Node) -> Vec<(Detector, Style)> {
+        let Some(fields) = self.map(node, "`detect`") else { return Vec::new() };
+        if fields.entries.is_empty() {
+            self.empty::<()>(node.at, "`detect`");
+        }
+        let words = Detector::ALL.map(Detector::word);
+        let mut detectors = Vec::new();
+        for (name, key, style) in &fields.entries {
+            let found = Detector::ALL.into_iter().find(|detector| detector.word() == *name);
+            if found.is_none() {
+                self.problems.unknown(key.at, "detector", name, &words);
+            }
+            detectors.extend(found.zip(self.style(style)));
+        }
+        detectors
+    }
+
+    fn style(&mut self, node: &Node) -> Option<Style> {
+        if let Value::Map(_) = &node.value {
+            return self.style_with_options(node);
+        }
+        match self.one_text(node, "a style")? {
+            "null" => Some(Style::Null),
+            "redact" => Some(Style::Redact),
+            "partial" => Some(Style::Partial { keep: KEEP }),
+            "fixed" => {
+                self.problems.error(node.at, "`fixed` needs its text").label =
+                    Some("write `{ fixed: text }`".to_string());
+                None
+            }
+            later @ ("pseudonym" | "shift") => {
+                self.unsupported(node.at, &format!("the style `{later}`"));
+                None
+            }
+            text => {
+                self.problems.unknown(node.at, "style", text, &["null", "redact", "fixed", "partial"]);
+                None
+            }
+        }
+    }
+
+    fn style_with_options(&mut self, node: &Node) -> Option<Style> {
+        let fields = self.fields(node, "style", &["fixed", "partial"])?;
+        match fields.entries.as_slice() {
+            [("fixed", _, text)] => self.one_text(text, "`fixed`").map(|text| Style::Fixed(text.into())),
+            [("partial", _, options)] => {
+                let options = self.fields(options, "option of `partial`", &["keep"])?;
+                let keep = self.required(&options, "keep")?;
+                let text = self.one_text(keep, "`keep`")?;
+                let number = text.parse().ok().filter(|keep| *keep <= 64);
+                if number.is_none() {
+                    self.problems
+                        .error(keep.at, format!("`{}` is no number of characters from 0 to 64", shorten(text)));
+                }
+                number.map(|keep| Style::Partial { keep })
+            }
+            _ => {
+                self.problems.error(node.at, "one style is expected");
+                None
+            }
+        }
+    }
+}

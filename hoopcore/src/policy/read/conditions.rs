@@ -1,0 +1,264 @@
+//! Reads who, on and when: maps are "and", lists are "or".
+
+use alloc::boxed::Box;
+use alloc::format;
+use alloc::string::{String, ToString};
+use alloc::vec::Vec;
+
+use jiff::civil::Time;
+use jiff::tz::{TimeZone, TimeZoneDatabase};
+
+use super::Reader;
+use crate::identity::IdentityKind;
+use crate::policy::node::{Node, Value};
+use crate::policy::pattern::Glob;
+use crate::policy::problem::shorten;
+use crate::policy::rule::{Condition, Network, OnFact, WhenFact, WhoFact};
+use crate::policy::time::{Days, End, Window, parse_end, parse_time};
+use crate::resource::ResourceKind;
+
+impl Reader {
+    /// `who`: `anyone`, a map of facts, or a list of such.
+    pub(super) fn who(&mut self, node: &Node) -> Condition<WhoFact> {
+        match &node.value {
+            Value::Text(text) if text == "anyone" => Condition::always(),
+            Value::Text(text) => self.who_text(node, text),
+            Value::List(_) | Value::Map(_) | Value::Empty => {
+                self.condition(node, "`who`", &["user", "group", "claim", "kind", "issuer", "not"], Self::who_fact)
+            }
+        }
+    }
+
+    fn who_text<F>(&mut self, node: &Node, text: &str) -> Condition<F> {
+        let problem = self.problems.error(node.at, format!("`who` does not know `{}`", shorten(text)));
+        problem.label = Some(format!("a group is `{{ group: {} }}`", shorten(text)));
+        problem.help = Some("`who` is `anyone`, or a map of user, group, claim, kind, issuer, not".to_string());
+        Condition::OneOf(Vec::new())
+    }
+
+    fn who_fact(&mut self, key: &str, value: &Node) -> Condition<WhoFact> {
+        match key {
+            "user" => self.globs(value, "`user`", WhoFact::User),
+            "group" => self.globs(value, "`group`", WhoFact::Group),
+            "issuer" => self.globs(value, "`issuer`", WhoFact::Issuer),
+            "kind" => self.words(value, "kind of caller", &KINDS, WhoFact::Kind),
+            "claim" => self.paths(value, "`claim`", WhoFact::Claim),
+            _ => Condition::Not(Box::new(self.who(value))),
+        }
+    }
+
+    /// `on`: a name or glob, a map of facts, or a list of such.
+    pub(super) fn on(&mut self, node: &Node) -> Condition<OnFact> {
+        let is_name = |node: &Node| matches!(node.value, Value::Text(_));
+        if is_name(node) || (!node.items().is_empty() && node.items().iter().all(is_name)) {
+            return self.globs(node, "`on`", OnFact::Name);
+        }
+        self.condition(node, "`on`", &["name", "kind", "labels", "database", "not"], Self::on_fact)
+    }
+
+    fn on_fact(&mut self, key: &str, value: &Node) -> Condition<OnFact> {
+        match key {
+            "name" => self.globs(value, "`name`", OnFact::Name),
+            "database" => self.globs(value, "`database`", OnFact::Database),
+            "kind" => self.words(value, "kind of resource", &RESOURCES, OnFact::Kind),
+            "labels" => self.paths(value, "`labels`", OnFact::Label),
+            _ => Condition::Not(Box::new(self.on(value))),
+        }
+    }
+
+    /// `when`: a map of facts, or a list of such.
+    pub(super) fn when(&mut self, node: &Node) -> Condition<WhenFact> {
+        let known = ["unbounded", "copy", "code", "time", "source", "claim", "parameters", "not"];
+        self.condition(node, "`when`", &known, Self::when_fact)
+    }
+
+    fn when_fact(&mut self, key: &str, value: &Node) -> Condition<WhenFact> {
+        match key {
+            "unbounded" => self.words(value, "truth value", &TRUTHS, WhenFact::Unbounded),
+            "copy" => self.words(value, "truth value", &TRUTHS, WhenFact::Copy),
+            "code" => self.words(value, "truth value", &TRUTHS, WhenFact::Code),
+            "time" => self.any(value, |reader, window| reader.window(window)),
+            "source" => self.any(value, Self::network),
+            "claim" => self.paths(value, "`claim`", WhenFact::Claim),
+            "parameters" => self.parameters(value),
+            _ => Condition::Not(Box::new(self.when(value))),
+        }
+    }
+
+    /// A map of facts, all of which must hold, or a list of alternatives.
+    fn condition<F>(
+        &mut self,
+        node: &Node,
+        what: &str,
+        known: &[&str],
+        fact: fn(&mut Self, &str, &Node) -> Condition<F>,
+    ) -> Condition<F> {
+        if let Value::List(items) = &node.value {
+            if items.is_empty() {
+                self.empty::<()>(node.at, what);
+            }
+            return Condition::OneOf(items.iter().map(|item| self.one_condition(item, what, known, fact)).collect());
+        }
+        self.one_condition(node, what, known, fact)
+    }
+
+    fn one_condition<F>(
+        &mut self,
+        node: &Node,
+        what: &str,
+        known: &[&str],
+        fact: fn(&mut Self, &str, &Node) -> Condition<F>,
+    ) -> Condition<F> {
+        let nothing = Condition::OneOf(Vec::new());
+        if matches!(&node.value, Value::Empty) || matches!(&node.value, Value::Map(map) if map.is_empty()) {
+            let problem = self.problems.error(node.at, format!("{what} is empty"));
+            problem.help = (what == "`who`").then(|| "for everybody write `who: anyone`".to_string());
+            return nothing;
+        }
+        let Some(fields) = self.fields(node, &format!("fact of {what}"), known) else { return nothing };
+        let all = fields.entries.iter().map(|(key, _, value)| fact(self, key, value));
+        Condition::All(all.collect())
+    }
+
+    /// Alternatives: each item of a list, or the one that stands alone.
+    fn any<F>(&mut self, node: &Node, one: impl Fn(&mut Self, &Node) -> Option<F>) -> Condition<F> {
+        if node.items().is_empty() {
+            self.empty::<()>(node.at, "this list");
+        }
+        let facts = node.items().iter().filter_map(|item| one(self, item)).map(Condition::Is);
+        Condition::OneOf(facts.collect())
+    }
+
+    fn globs<F>(&mut self, node: &Node, what: &str, fact: fn(Glob) -> F) -> Condition<F> {
+        let texts = self.texts(node, what);
+        Condition::OneOf(texts.into_iter().map(|(text, _)| Condition::Is(fact(Glob::new(text)))).collect())
+    }
+
+    fn words<F, T: Copy>(&mut self, node: &Node, what: &str, known: &[(&str, T)], fact: fn(T) -> F) -> Condition<F> {
+        self.any(node, |reader, item| {
+            let text = reader.one_text(item, what)?;
+            let found = known.iter().find(|(word, _)| *word == text).map(|(_, value)| fact(*value));
+            if found.is_none() {
+                let words: Vec<&str> = known.iter().map(|(word, _)| *word).collect();
+                reader.problems.unknown(item.at, what, text, &words);
+            }
+            found
+        })
+    }
+
+    /// A map from names to values, all of which must match.
+    fn paths<F>(&mut self, node: &Node, what: &str, fact: fn(String, Glob) -> F) -> Condition<F> {
+        let Some(fields) = self.map(node, what) else { return Condition::OneOf(Vec::new()) };
+        if fields.entries.is_empty() {
+            self.empty::<()>(node.at, what);
+        }
+        let entries = fields.entries.iter().map(|(name, _, values)| {
+            let texts = self.texts(values, what);
+            let one = |(text, _)| Condition::Is(fact(name.to_string(), Glob::new(text)));
+            Condition::OneOf(texts.into_iter().map(one).collect())
+        });
+        Condition::All(entries.collect())
+    }
+
+    fn parameters(&mut self, node: &Node) -> Condition<WhenFact> {
+        let Some(fields) = self.map(node, "`parameters`") else { return Condition::OneOf(Vec::new()) };
+        if fields.entries.is_empty() {
+            self.empty::<()>(node.at, "`parameters`");
+        }
+        let mut all = Vec::new();
+        for (name, key, values) in &fields.entries {
+            let Some(number) = name.parse().ok().filter(|number| (1..=65_535).contains(number)) else {
+                let problem = self.problems.error(key.at, format!("`{}` is no parameter", shorten(name)));
+                problem.help = Some("write the number of the parameter: `1` for `$1`".to_string());
+                continue;
+            };
+            let texts = self.texts(values, "`parameters`");
+            let one = |(text, _)| Condition::Is(WhenFact::Parameter(number, Glob::new(text)));
+            all.push(Condition::OneOf(texts.into_iter().map(one).collect()));
+        }
+        Condition::All(all)
+    }
+
+    fn network(&mut self, node: &Node) -> Option<WhenFact> {
+        let text = self.one_text(node, "`source`")?;
+        let network = Network::parse(text);
+        if network.is_none() {
+            let problem = self.problems.error(node.at, format!("`{}` is no address range", shorten(text)));
+            problem.help = Some("write an address, or a range such as `10.0.0.0/8` or `fd00::/8`".to_string());
+        }
+        network.map(WhenFact::Source)
+    }
+
+    fn window(&mut self, node: &Node) -> Option<WhenFact> {
+        let fields = self.fields(node, "key of a time window", &["days", "from", "to", "zone"])?;
+        let days = fields.get("days").map_or(Some(Days::ALL), |days| self.days(days));
+        let from = fields.get("from").map(|from| self.time(from, parse_time));
+        let to = fields.get("to").map(|to| self.time(to, parse_end));
+        let zone = fields.get("zone").map_or(Some((TimeZone::UTC, "UTC".to_string())), |zone| self.zone(zone));
+        if from.is_none() && to.is_none() && fields.get("days").is_none() {
+            self.problems.error(node.at, "the time window is empty").help =
+                Some("give it days, or from and to".to_string());
+            return None;
+        }
+        let hours = match (from, to) {
+            (None, None) => None,
+            (from, to) => Some((from.unwrap_or(Some(Time::midnight()))?, to.unwrap_or(Some(End::Midnight))?)),
+        };
+        if let Some((from, End::At(to))) = hours.filter(|(from, to)| *to == End::At(*from)) {
+            let message = format!("the time window is empty: it begins and ends at {}", to.strftime("%H:%M"));
+            self.problems.error(node.at, message).help =
+                (from == Time::midnight()).then(|| "the end of a day is `24:00`".to_string());
+            return None;
+        }
+        let (days, (zone, zone_name)) = (days?, zone?);
+        Some(WhenFact::Time(Box::new(Window { days, hours, zone, zone_name })))
+    }
+
+    fn time<T>(&mut self, node: &Node, parse: fn(&str) -> Option<T>) -> Option<T> {
+        let text = self.one_text(node, "a time of day")?;
+        let time = parse(text);
+        if time.is_none() {
+            let problem = self.problems.error(node.at, format!("`{}` is no time of day", shorten(text)));
+            problem.help =
+                Some("write hours and minutes: `\"08:00\"`, `\"17:30\"`, and `\"24:00\"` for an end".to_string());
+        }
+        time
+    }
+
+    fn days(&mut self, node: &Node) -> Option<Days> {
+        let mut days = Days::none();
+        for (text, at) in self.texts(node, "`days`") {
+            let (from, to) = text.split_once('-').unwrap_or((&text, &text));
+            let day = |word: &str| Days::WORDS.iter().position(|day| *day == word.trim());
+            match day(from).zip(day(to)) {
+                Some((from, to)) => days = days.with(from, to),
+                None => {
+                    let wrong = if day(from).is_none() { from } else { to };
+                    self.problems.unknown(at, "day", wrong, &Days::WORDS);
+                }
+            }
+        }
+        Some(days)
+    }
+
+    fn zone(&mut self, node: &Node) -> Option<(TimeZone, String)> {
+        let text = self.one_text(node, "`zone`")?;
+        match TimeZoneDatabase::bundled().get(text) {
+            Ok(zone) => Some((zone, text.to_string())),
+            Err(_) => {
+                let problem = self.problems.error(node.at, format!("unknown time zone `{}`", shorten(text)));
+                problem.help = Some("write a name of the IANA database, such as `Europe/Berlin` or `UTC`".to_string());
+                None
+            }
+        }
+    }
+}
+
+const KINDS: [(&str, IdentityKind); 2] = [("human", IdentityKind::Human), ("workload", IdentityKind::Workload)];
+const RESOURCES: [(&str, ResourceKind); 4] = [
+    ("postgres", ResourceKind::Postgres),
+    ("http", ResourceKind::Http),
+    ("kubernetes", ResourceKind::Kubernetes),
+    ("ssh", ResourceKind::Ssh),
+];
+const TRUTHS: [(&str, bool); 2] = [("true", true), ("false", false)];

@@ -1,0 +1,158 @@
+//! Reads the tests that a policy brings along.
+
+use alloc::collections::{BTreeMap, BTreeSet};
+use alloc::format;
+use alloc::string::{String, ToString};
+use alloc::vec::Vec;
+
+use super::{Fields, Reader};
+use crate::decision::Verdict;
+use crate::identity::{Identity, IdentityKind};
+use crate::policy::expectation::Expectation;
+use crate::policy::node::{Node, Value};
+use crate::policy::problem::shorten;
+use crate::resource::{Resource, ResourceKind};
+
+const KEYS: [&str; 13] = [
+    "as",
+    "on",
+    "sql",
+    "http",
+    "kubernetes",
+    "ssh",
+    "parameters",
+    "search_path",
+    "now",
+    "source",
+    "verdict",
+    "rule",
+    "masked",
+];
+
+impl Reader {
+    /// One case of `expect:`.
+    pub(super) fn expectation(&mut self, node: &Node) {
+        let Some(fields) = self.fields(node, "key of a case", &KEYS) else { return };
+        for (name, key, _) in fields.entries.iter().filter(|(name, ..)| ["http", "kubernetes", "ssh"].contains(name)) {
+            self.unsupported(key.at, &format!("`{name}`"));
+        }
+        let who = self.required(&fields, "as").and_then(|node| self.identity(node));
+        let on = self.required(&fields, "on").and_then(|node| self.resource(node));
+        let sql = self.required(&fields, "sql").and_then(|node| self.one_text(node, "`sql`"));
+        let verdict = self.required(&fields, "verdict").and_then(|node| self.verdict(node));
+        let parameters = fields.get("parameters").map(|node| self.values(node));
+        let parsed = (self.parsed(&fields, "now"), self.parsed(&fields, "source"));
+        let rule = fields.get("rule").and_then(|node| self.rule_named(node));
+        let list = |reader: &mut Self, name| {
+            let texts = reader.texts(fields.get(name)?, &format!("`{name}`"));
+            Some(texts.into_iter().map(|(text, _)| text.to_string()).collect::<Vec<String>>())
+        };
+        let (search_path, masked) = (list(self, "search_path"), list(self, "masked"));
+        let (Some(who), Some(on), Some(sql), Some(verdict)) = (who, on, sql, verdict) else { return };
+        let (file, line, sql, (now, source)) = (self.problems.file(), node.at.line, sql.to_string(), parsed);
+        let case =
+            Expectation { file, line, who, on, sql, parameters, search_path, now, source, verdict, rule, masked };
+        self.expectations.push(case);
+    }
+
+    fn parsed<T: core::str::FromStr>(&mut self, fields: &Fields<'_>, name: &str) -> Option<T> {
+        let node = fields.get(name)?;
+        let text = self.one_text(node, &format!("`{name}`"))?;
+        let parsed = text.parse().ok();
+        if parsed.is_none() {
+            let problem = self.problems.error(node.at, format!("`{}` cannot be read as `{name}`", shorten(text)));
+            problem.help = Some("`now` is written as `2026-11-22T09:00:00Z`, `source` as an address".to_string());
+        }
+        parsed
+    }
+
+    fn verdict(&mut self, node: &Node) -> Option<Verdict> {
+        let text = self.one_text(node, "`verdict`")?;
+        let all = [Verdict::Allow, Verdict::Mask, Verdict::Approve, Verdict::Block];
+        let found = all.into_iter().find(|verdict| verdict.to_string() == text);
+        if found.is_none() {
+            self.problems.unknown(node.at, "verdict", text, &["allow", "mask", "approve", "block"]);
+        }
+        found
+    }
+
+    fn rule_named(&mut self, node: &Node) -> Option<String> {
+        let name = self.one_text(node, "`rule`")?;
+        if !self.names.contains_key(name) && name != "default" && name != "harmless" {
+            let names: Vec<String> = self.names.keys().cloned().collect();
+            let known: Vec<&str> = names.iter().map(String::as_str).chain(["default", "harmless"]).collect();
+            self.problems.unknown(node.at, "rule", name, &known);
+        }
+        Some(name.to_string())
+    }
+
+    fn values(&mut self, node: &Node) -> Vec<Option<String>> {
+        let value = |item: &Node| match &item.value {
+            Value::Empty => None,
+            Value::Text(text) => Some(text.clone()),
+            Value::List(_) | Value::Map(_) => {
+                self.problems.error(item.at, "a parameter is a text or, for NULL, `~`");
+                None
+            }
+        };
+        node.items().iter().map(value).collect()
+    }
+
+    fn identity(&mut self, node: &Node) -> Option<Identity> {
+        let fields = self.fields(node, "key of `as`", &["user", "kind", "issuer", "groups", "claims"])?;
+        let mut who = Identity::named(self.required(&fields, "user").and_then(|user| self.one_text(user, "`user`"))?);
+        who.kind = fields.get("kind").and_then(|kind| match self.one_text(kind, "`kind`")? {
+            "human" => Some(IdentityKind::Human),
+            "workload" => Some(IdentityKind::Workload),
+            text => {
+                self.problems.unknown(kind.at, "kind of caller", text, &["human", "workload"]);
+                None
+            }
+        });
+        who.issuer = fields.get("issuer").and_then(|issuer| self.one_text(issuer, "`issuer`")).map(ToString::to_string);
+        who.groups = fields.get("groups").map(|groups| self.groups(groups));
+        who.claims = fields.get("claims").map(|claims| self.pairs(claims, "`claims`")).unwrap_or_default();
+        Some(who)
+    }
+
+    fn groups(&mut self, node: &Node) -> BTreeSet<String> {
+        if node.items().is_empty() {
+            return BTreeSet::new();
+        }
+        self.texts(node, "`groups`").into_iter().map(|(text, _)| text.to_string()).collect()
+    }
+
+    fn pairs(&mut self, node: &Node, what: &str) -> BTreeMap<String, String> {
+        let Some(fields) = self.map(node, what) else { return BTreeMap::new() };
+        let pairs = fields
+            .entries
+            .iter()
+            .map(|(name, _, value)| Some((name.to_string(), self.one_text(value, what)?.to_string())));
+        pairs.flatten().collect()
+    }
+
+    fn resource(&mut self, node: &Node) -> Option<Resource> {
+        if let Some(name) = node.text() {
+            return Some(Resource::postgres(name));
+        }
+        let fields = self.fields(node, "key of `on`", &["name", "kind", "labels", "database"])?;
+        let mut on = Resource::postgres(self.required(&fields, "name").and_then(|name| self.one_text(name, "`name`"))?);
+        if let Some(kind) = fields.get("kind") {
+            on.kind = self.resource_kind(kind)?;
+        }
+        on.labels = fields.get("labels").map(|labels| self.pairs(labels, "`labels`"));
+        on.database =
+            fields.get("database").and_then(|name| self.one_text(name, "`database`")).map(ToString::to_string);
+        Some(on)
+    }
+
+    fn resource_kind(&mut self, node: &Node) -> Option<ResourceKind> {
+        match self.one_text(node, "`kind`")? {
+            "postgres" => Some(ResourceKind::Postgres),
+            text => {
+                self.problems.unknown(node.at, "kind of resource", text, &["postgres"]);
+                None
+            }
+        }
+    }
+}

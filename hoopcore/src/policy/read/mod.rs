@@ -1,0 +1,376 @@
+//! Reads trees into checked rules, and reports every problem on the way.
+
+mod action;
+mod conditions;
+mod expect;
+mod names;
+
+use alloc::collections::{BTreeMap, BTreeSet};
+use alloc::format;
+use alloc::string::{String, ToString};
+use alloc::sync::Arc;
+use alloc::vec::Vec;
+
+use sha2::{Digest as _, Sha256};
+
+use super::expectation::Expectation;
+use super::node::{Node, Place, Value};
+use super::problem::{PolicyErrors, Problem, Problems, nearest, shorten};
+use super::rule::Rule;
+use super::{shipped, yaml};
+use crate::command::Digest;
+use crate::decision::RuleRef;
+
+/// What the files of a policy hold.
+pub(super) struct Document {
+    pub(super) rules: Vec<Rule>,
+    pub(super) expectations: Vec<Expectation>,
+    pub(super) warnings: Vec<Problem>,
+    pub(super) digest: Digest,
+}
+
+/// Reads the files of one policy.
+pub(super) fn read(files: &[(Option<&str>, &str)]) -> Result<Document, PolicyErrors> {
+    let mut reader = Reader::default();
+    let trees: Vec<_> = files.iter().filter_map(|(name, text)| reader.tree(name.map(Arc::from), text)).collect();
+    for (file, tree) in &trees {
+        reader.problems.enter(file.clone());
+        reader.sets(tree);
+    }
+    for (file, tree) in &trees {
+        reader.problems.enter(file.clone());
+        reader.document(tree);
+    }
+    for (file, tree) in &trees {
+        reader.problems.enter(file.clone());
+        reader.expectations(tree);
+    }
+    if let Some((file, _)) = trees.first() {
+        reader.problems.enter(file.clone());
+        reader.overall();
+    }
+    reader.finish()
+}
+
+/// What was read so far.
+#[derive(Default)]
+struct Reader {
+    problems: Problems,
+    sets: BTreeMap<String, Vec<String>>,
+    names: BTreeMap<String, RuleRef>,
+    rules: Vec<Rule>,
+    expectations: Vec<Expectation>,
+    normal: BTreeSet<String>,
+}
+
+/// A map whose keys are known words, each there at most once.
+struct Fields<'n> {
+    at: Place,
+    entries: Vec<(&'n str, &'n Node, &'n Node)>,
+    /// Known keys that unknown ones were probably meant to be: that they are missing was said already.
+    meant: Vec<String>,
+}
+
+impl<'n> Fields<'n> {
+    fn get(&self, name: &str) -> Option<&'n Node> {
+        self.entry(name).map(|(_, value)| value)
+    }
+
+    /// Whether a key is there, perhaps misspelt.
+    fn seems_to_have(&self, name: &str) -> bool {
+        self.get(name).is_some() || self.meant.iter().any(|meant| meant == name)
+    }
+
+    fn entry(&self, name: &str) -> Option<(&'n Node, &'n Node)> {
+        self.entries.iter().find(|(key, ..)| *key == name).map(|(_, key, value)| (*key, *value))
+    }
+}
+
+impl Reader {
+    fn tree(&mut self, file: Option<Arc<str>>, text: &str) -> Option<(Option<Arc<str>>, Node)> {
+        self.problems.enter(file.clone());
+        match yaml::parse(text) {
+            Ok(tree) => Some((file, tree)),
+            Err(malformed) => {
+                let problem = self.problems.error(malformed.at, malformed.message);
+                problem.help = malformed.help.map(ToString::to_string);
+                None
+            }
+        }
+    }
+
+    fn finish(self) -> Result<Document, PolicyErrors> {
+        let warnings = self.problems.finish()?;
+        let mut rules = self.rules;
+        rules.sort_by(|a, b| a.at.name.cmp(&b.at.name));
+        let mut hash = Sha256::new();
+        for rule in &self.normal {
+            hash.update((rule.len() as u64).to_be_bytes());
+            hash.update(rule);
+        }
+        Ok(Document { rules, expectations: self.expectations, warnings, digest: hash.finalize().into() })
+    }
+
+    fn sets(&mut self, tree: &Node) {
+        let Value::Map(entries) = &tree.value else { return };
+        for (_, sets) in entries.iter().filter(|(key, _)| key.text() == Some("sets")) {
+            let Some(sets) = self.map(sets, "`sets`") else { continue };
+            for (name, key, value) in sets.entries {
+                self.set(name, key, value);
+            }
+        }
+    }
+
+    fn set(&mut self, name: &str, key: &Node, value: &Node) {
+        if !name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_' || c == '-') || name.is_empty() {
+            let problem = self.problems.error(key.at, format!("a set cannot be called `{}`", shorten(name)));
+            problem.help = Some("use letters, digits, `-` and `_`".to_string());
+        }
+        let texts = self.texts(value, "a set");
+        if self.sets.insert(name.to_string(), texts.into_iter().map(|(text, _)| text.to_string()).collect()).is_some() {
+            self.problems.error(key.at, format!("two sets are called `{name}`"));
+        }
+    }
+
+    fn document(&mut self, tree: &Node) {
+        if matches!(tree.value, Value::Empty) {
+            let problem = self.problems.error(tree.at, "the file is empty");
+            problem.help = Some("a policy begins with `hoop: 1`".to_string());
+            return;
+        }
+        let Some(fields) = self.fields(tree, "key of a policy", &["hoop", "sets", "rules", "expect"]) else { return };
+        self.version(&fields);
+        for rule in fields.get("rules").map(Node::items).unwrap_or_default() {
+            self.rule(rule);
+        }
+    }
+
+    /// The cases may name rules of any file, so they are read when all rules are.
+    fn expectations(&mut self, tree: &Node) {
+        let Value::Map(entries) = &tree.value else { return };
+        for (_, cases) in entries.iter().filter(|(key, _)| key.text() == Some("expect")) {
+            for case in cases.items() {
+                self.expectation(case);
+            }
+        }
+    }
+
+    fn version(&mut self, fields: &Fields<'_>) {
+        match fields.get("hoop") {
+            Some(version) if version.text() == Some("1") => {}
+            Some(version) => {
+                let problem = self.problems.error(version.at, "this version of the language is not known");
+                problem.label = Some("write `1`".to_string());
+            }
+            None => {
+                let problem = self.problems.error(fields.at, "the version of the language is missing");
+                problem.help = Some("begin the file with `hoop: 1`".to_string());
+            }
+        }
+    }
+
+    fn overall(&mut self) {
+        if self.problems.has_errors() {
+            return;
+        }
+        if self.rules.is_empty() {
+            self.problems.warning(Place::START, "the policy has no rules: it refuses everything");
+        } else if self.expectations.is_empty() {
+            let problem = self.problems.warning(Place::START, "the policy has no `expect:`");
+            problem.help =
+                Some("say for a few commands what is to come out, and `hoop test` will check it".to_string());
+        }
+    }
+
+    fn rule(&mut self, node: &Node) {
+        let known = [
+            "rule", "who", "on", "allow", "block", "approve", "mask", "by", "within", "grant", "when", "limits",
+            "reason",
+        ];
+        let Some(fields) = self.fields(node, "key of a rule", &known) else { return };
+        let at = self.rule_name(&fields);
+        let who = self.required(&fields, "who").map(|who| self.who(who));
+        let on = self.required(&fields, "on").map(|on| self.on(on));
+        let when = fields.get("when").map(|when| self.when(when));
+        let reason = fields.get("reason").and_then(|reason| self.one_text(reason, "`reason`")).map(Arc::from);
+        if let Some((key, _)) = fields.entry("limits") {
+            self.unsupported(key.at, "`limits`");
+        }
+        let action = self.action(&fields, &at);
+        if let (Some(who), Some(on), Some(action)) = (who, on, action) {
+            let when = when.unwrap_or_else(super::rule::Condition::always);
+            self.rules.push(Rule { at, who, on, when, action, reason });
+            let mut normal = String::new();
+            self.normalise(node, &mut normal);
+            self.normal.insert(normal);
+        }
+    }
+
+    fn rule_name(&mut self, fields: &Fields<'_>) -> RuleRef {
+        let file = self.problems.file();
+        let nameless = RuleRef { name: Arc::from(""), file: file.clone(), line: Some(fields.at.line) };
+        let Some(node) = self.required(fields, "rule") else { return nameless };
+        let Some(name) = self.one_text(node, "`rule`") else { return nameless };
+        let at = RuleRef { name: Arc::from(name), file, line: Some(node.at.line) };
+        if ["default", "harmless"].contains(&name) {
+            self.problems.error(node.at, format!("the name `{name}` is reserved")).help =
+                Some("records use it where no rule of the policy decided".to_string());
+        } else if name.chars().count() > 100 || name.chars().any(char::is_control) || name.trim() != name {
+            self.problems.error(node.at, "a rule's name has at most 100 characters, none of them a control character");
+        } else if let Some(first) = self.names.get(name) {
+            let message = format!("two rules are called `{name}`");
+            let help = format!("the other one is {}", first.to_string().trim_start_matches(name).trim());
+            self.problems.error(node.at, message).help = Some(help);
+        } else {
+            self.names.insert(name.to_string(), at.clone());
+        }
+        at
+    }
+
+    /// The one form in which equal rules are written equally: maps and lists in order, sets in place.
+    fn normalise(&self, node: &Node, out: &mut String) {
+        match &node.value {
+            Value::Empty => out.push('~'),
+            Value::Text(text) => match text.strip_prefix('$').and_then(|set| self.sets.get(set)) {
+                Some(texts) => join(out, '[', texts.iter().map(|text| format!("{text:?}"))),
+                None => out.push_str(&format!("[{text:?};")),
+            },
+            Value::List(items) => join(out, '[', self.spliced(items).into_iter()),
+            Value::Map(entries) => {
+                let entries = entries.iter().flat_map(|(key, value)| {
+                    let mut normal = String::new();
+                    self.normalise(value, &mut normal);
+                    let keys = self.spliced(core::slice::from_ref(key));
+                    keys.into_iter().map(move |key| format!("{key}:{normal}"))
+                });
+                join(out, '{', entries);
+            }
+        }
+    }
+
+    fn spliced(&self, items: &[Node]) -> Vec<String> {
+        let set = |item: &Node| item.text().and_then(|text| self.sets.get(text.strip_prefix('$')?));
+        let mut normal = Vec::new();
+        for item in items {
+            match (set(item), item.text()) {
+                (Some(texts), _) => normal.extend(texts.iter().map(|text| format!("{text:?}"))),
+                (None, Some(text)) => normal.push(format!("{text:?}")),
+                (None, None) => {
+                    let mut inner = String::new();
+                    self.normalise(item, &mut inner);
+                    normal.push(inner);
+                }
+            }
+        }
+        normal
+    }
+
+    /// The entries of a map with known keys; what is wrong with its keys is reported.
+    fn fields<'n>(&mut self, node: &'n Node, what: &str, known: &[&str]) -> Option<Fields<'n>> {
+        let mut fields = self.map(node, what)?;
+        let meant = &mut fields.meant;
+        fields.entries.retain(|(name, key, _)| {
+            let is_known = known.contains(name);
+            if !is_known {
+                meant.extend(nearest(name, known).map(ToString::to_string));
+                self.problems.unknown(key.at, what, name, known);
+            }
+            is_known
+        });
+        Some(fields)
+    }
+
+    /// The entries of a map with any keys; keys that repeat are reported.
+    fn map<'n>(&mut self, node: &'n Node, what: &str) -> Option<Fields<'n>> {
+        let Value::Map(entries) = &node.value else {
+            self.problems.error(node.at, format!("{} where a map is expected: {what}", node.noun()));
+            return None;
+        };
+        let mut seen = BTreeSet::new();
+        let mut fields = Vec::new();
+        for (key, value) in entries {
+            match key.text() {
+                None => drop(self.problems.error(key.at, format!("{} where a word is expected: {what}", key.noun()))),
+                Some(name) if !seen.insert(name) => self.duplicate(key.at, name),
+                Some(name) => fields.push((name, key, value)),
+            }
+        }
+        Some(Fields { at: node.at, entries: fields, meant: Vec::new() })
+    }
+
+    fn duplicate(&mut self, at: Place, name: &str) {
+        let problem = self.problems.error(at, format!("`{}` is written twice", shorten(name)));
+        problem.help = Some("a key stands once in a map; several values are a list".to_string());
+    }
+
+    fn required<'n>(&mut self, fields: &Fields<'n>, name: &str) -> Option<&'n Node> {
+        let value = fields.get(name);
+        if !fields.seems_to_have(name) {
+            let at = Place { width: 1, ..fields.at };
+            self.problems.error(at, format!("`{name}` is missing"));
+        }
+        value
+    }
+
+    /// One text; anything else is reported.
+    fn one_text<'n>(&mut self, node: &'n Node, what: &str) -> Option<&'n str> {
+        match node.text() {
+            Some(text) if !text.is_empty() => Some(text),
+            Some(_) => self.empty(node.at, what),
+            None => {
+                self.problems.error(node.at, format!("{} where a text is expected: {what}", node.noun()));
+                None
+            }
+        }
+    }
+
+    /// A text or a list of texts, with the sets among them in their place; never none without a report.
+    fn texts<'n>(&mut self, node: &'n Node, what: &str) -> Vec<(alloc::borrow::Cow<'n, str>, Place)> {
+        let mut texts = Vec::new();
+        for item in node.items() {
+            let Some(text) = self.one_text(item, what) else { continue };
+            match text.strip_prefix('$') {
+                None => texts.push((text.into(), item.at)),
+                Some(name) => {
+                    texts.extend(self.set_named(name, item.at).into_iter().map(|text| (text.into(), item.at)))
+                }
+            }
+        }
+        if node.items().is_empty() {
+            self.empty::<()>(node.at, what);
+        }
+        texts
+    }
+
+    fn set_named(&mut self, name: &str, at: Place) -> Vec<String> {
+        if name == "std.catalog" {
+            return shipped::catalog().map(|(schema, relation)| format!("{schema}.{relation}")).collect();
+        }
+        if let Some(set) = self.sets.get(name) {
+            return set.clone();
+        }
+        let names: Vec<String> = self.sets.keys().cloned().chain(["std.catalog".to_string()]).collect();
+        let known: Vec<&str> = names.iter().map(String::as_str).collect();
+        self.problems.unknown(at, "set", name, &known);
+        Vec::new()
+    }
+
+    fn empty<T>(&mut self, at: Place, what: &str) -> Option<T> {
+        self.problems.error(at, format!("{what} is empty: it matches nothing"));
+        None
+    }
+
+    fn unsupported(&mut self, at: Place, what: &str) {
+        let problem = self.problems.error(at, format!("{what} is not supported yet"));
+        problem.help = Some("hoop refuses what it would not enforce; leave it out".to_string());
+    }
+}
+
+fn join(out: &mut String, open: char, items: impl Iterator<Item = String>) {
+    let items: BTreeSet<String> = items.collect();
+    out.push(open);
+    for item in items {
+        out.push_str(&item);
+        out.push(';');
+    }
+}

@@ -1,0 +1,236 @@
+//! Reads what effects a rule matches: verbs, and patterns on names.
+
+use alloc::boxed::Box;
+use alloc::format;
+use alloc::string::ToString;
+use alloc::vec;
+use alloc::vec::Vec;
+
+use super::Reader;
+use crate::command::Verb;
+use crate::policy::node::{Node, Place, Value};
+use crate::policy::pattern::{ColumnPattern, Glob, fold, parts};
+use crate::policy::problem::shorten;
+use crate::policy::rule::{NamePattern, Names, Reach, VerbSet};
+
+/// What an action covers, which decides what `*` stands for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Sense {
+    /// An allow or approve: `*` does not include `unknown`.
+    Covers,
+    /// A block: `*` is every verb.
+    Refuses,
+}
+
+impl Sense {
+    fn every(self) -> VerbSet {
+        match self {
+            Self::Covers => VerbSet::every().without(Verb::Unknown),
+            Self::Refuses => VerbSet::every(),
+        }
+    }
+}
+
+/// What the names that stand after a verb are names of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Named {
+    /// What lives in a schema: two parts at most.
+    InSchema,
+    /// Anything: settings, roles, channels, files.
+    Free,
+}
+
+impl Reader {
+    /// A map of protocols to what is matched in each.
+    pub(super) fn reaches(&mut self, node: &Node, sense: Sense) -> Option<Box<[Reach]>> {
+        let known = ["sql", "http", "kubernetes", "ssh"];
+        if let Some(text) = node.text() {
+            return self.reach_text(node, text, sense);
+        }
+        let fields = self.fields(node, "protocol", &known)?;
+        if fields.entries.is_empty() {
+            return self.empty(node.at, "a map of protocols");
+        }
+        for (name, key, _) in fields.entries.iter().filter(|(name, ..)| *name != "sql") {
+            self.unsupported(key.at, &format!("`{name}`"));
+        }
+        fields.get("sql").map(|sql| self.sql(sql, sense))
+    }
+
+    fn reach_text(&mut self, node: &Node, text: &str, sense: Sense) -> Option<Box<[Reach]>> {
+        match (text, sense) {
+            ("all", Sense::Refuses) => Some(Box::new([Reach { verbs: VerbSet::every(), names: Names::Every }])),
+            ("all", Sense::Covers) => {
+                let problem = self.problems.error(node.at, "only a block knows `all`");
+                problem.label = Some("write `{ sql: \"*\" }`".to_string());
+                None
+            }
+            (text, _) => {
+                let problem = self
+                    .problems
+                    .error(node.at, format!("`{}` stands where a map of protocols is expected", shorten(text)));
+                problem.help = Some("write `{ sql: { read: public.orders } }`".to_string());
+                None
+            }
+        }
+    }
+
+    fn sql(&mut self, node: &Node, sense: Sense) -> Box<[Reach]> {
+        let mut reaches = Vec::new();
+        if let Value::Map(_) = &node.value {
+            let Some(fields) = self.map(node, "`sql`") else { return Box::default() };
+            if fields.entries.is_empty() {
+                self.empty::<()>(node.at, "`sql`");
+            }
+            for (word, key, value) in &fields.entries {
+                let Some(verbs) = self.verbs(word, key.at, sense) else { continue };
+                let names = self.names(value, named(word));
+                self.warn_of_wildcard(verbs, &names, key.at, sense);
+                reaches.push(Reach { verbs, names });
+            }
+            return reaches.into();
+        }
+        for (word, at) in self.texts(node, "`sql`") {
+            let Some(verbs) = self.verbs(&word, at, sense) else { continue };
+            self.warn_of_wildcard(verbs, &Names::Every, at, sense);
+            reaches.push(Reach { verbs, names: Names::Every });
+        }
+        reaches.into()
+    }
+
+    fn verbs(&mut self, word: &str, at: Place, sense: Sense) -> Option<VerbSet> {
+        if word == "*" {
+            return Some(sense.every());
+        }
+        let verb = Verb::ALL.into_iter().find(|verb| verb.word() == word);
+        if verb.is_none() {
+            let known: Vec<&str> = Verb::ALL.iter().map(|verb| verb.word()).collect();
+            self.unknown_verb(word, at, &known);
+        }
+        verb.map(|verb| VerbSet::default().with(verb))
+    }
+
+    fn unknown_verb(&mut self, word: &str, at: Place, known: &[&str]) {
+        self.problems.unknown(at, "verb of `sql`", word, known);
+        let meant = SYNONYMS.iter().find(|(other, _)| other.eq_ignore_ascii_case(word));
+        if let (Some((_, verb)), Some(problem)) = (meant, self.problems.last()) {
+            problem.label = Some(format!("did you mean `{verb}`?"));
+        }
+    }
+
+    fn warn_of_wildcard(&mut self, verbs: VerbSet, names: &Names, at: Place, sense: Sense) {
+        if sense == Sense::Refuses {
+            return;
+        }
+        if verbs.has(Verb::Unknown) {
+            let problem = self.problems.warning(at, "what hoop could not read is let through");
+            problem.help = Some("no block, mask or fact reaches into it".to_string());
+        } else if matches!(names, Names::Every) && WRITES.into_iter().any(|verb| verbs.has(verb)) {
+            self.problems.warning(at, "a write on every object").help =
+                Some("name the objects where you can".to_string());
+        }
+    }
+
+    fn names(&mut self, node: &Node, named: Named) -> Names {
+        let texts = self.texts(node, "a list of names");
+        if texts.iter().any(|(text, _)| Glob::new(text.as_ref()).is_every()) {
+            return Names::Every;
+        }
+        let patterns: Vec<_> = texts.iter().filter_map(|(text, at)| self.name(text, *at, named)).collect();
+        Names::OneOf(patterns.into())
+    }
+
+    fn name(&mut self, text: &str, at: Place, named: Named) -> Option<NamePattern> {
+        let parsed = parts(text).and_then(|parts| match parts.as_slice() {
+            [name] => Ok((None, name.clone())),
+            [schema, name] => Ok((Some(schema.clone()), name.clone())),
+            _ => Err("a name has two parts at most: `schema.name`"),
+        });
+        if let (Err(why), Named::InSchema) = (&parsed, named) {
+            self.problems.error(at, format!("`{}` is no name pattern: {why}", shorten(text)));
+            return None;
+        }
+        let folded = match &parsed {
+            Ok((Some(schema), name)) => Glob::new(format!("{}.{}", schema.as_str(), name.as_str())),
+            Ok((None, name)) => name.clone(),
+            Err(_) => Glob::new(fold(text)),
+        };
+        Some(NamePattern { qualified: parsed.ok(), folded, written: Glob::new(text) })
+    }
+
+    /// A pattern on columns: `schema.relation.column`, or `relation.column` in any schema.
+    pub(super) fn column(&mut self, text: &str, at: Place) -> Option<ColumnPattern> {
+        let parsed = parts(text).and_then(|parts| match parts.as_slice() {
+            [relation, column] => Ok([&Glob::every(), relation, column].map(Clone::clone)),
+            [schema, relation, column] => Ok([schema, relation, column].map(Clone::clone)),
+            _ => Err("write `schema.relation.column`, or `relation.column` for any schema"),
+        });
+        match parsed {
+            Ok([schema, relation, column]) => Some(ColumnPattern { schema, relation, column }),
+            Err(why) => {
+                self.problems.error(at, format!("`{}` is no column pattern: {why}", shorten(text)));
+                None
+            }
+        }
+    }
+
+    /// The texts of a key that may name a set.
+    pub(super) fn key_texts(&mut self, text: &str, at: Place) -> Vec<alloc::string::String> {
+        match text.strip_prefix('$') {
+            None => vec![text.to_string()],
+            Some(name) => self.set_named(name, at),
+        }
+    }
+}
+
+fn named(word: &str) -> Named {
+    let free = [
+        "set",
+        "role",
+        "file",
+        "program",
+        "admin",
+        "notify",
+        "listen",
+        "replicate",
+        "grant",
+        "lock",
+        "fastpath",
+        "session",
+        "unknown",
+        "*",
+    ];
+    if free.contains(&word) { Named::Free } else { Named::InSchema }
+}
+
+const WRITES: [Verb; 15] = [
+    Verb::Insert,
+    Verb::Update,
+    Verb::Delete,
+    Verb::Truncate,
+    Verb::Create,
+    Verb::Alter,
+    Verb::Drop,
+    Verb::Grant,
+    Verb::Role,
+    Verb::Call,
+    Verb::File,
+    Verb::Program,
+    Verb::Admin,
+    Verb::Replicate,
+    Verb::Fastpath,
+];
+
+/// What people write for a verb.
+const SYNONYMS: [(&str, &str); 10] = [
+    ("select", "read"),
+    ("write", "update"),
+    ("exec", "call"),
+    ("execute", "call"),
+    ("remove", "delete"),
+    ("copy", "read"),
+    ("revoke", "grant"),
+    ("vacuum", "maintain"),
+    ("analyze", "maintain"),
+    ("merge", "update"),
+];

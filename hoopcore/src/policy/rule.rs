@@ -1,0 +1,234 @@
+//! Rules as they were checked: nothing in here can still be wrong.
+
+use alloc::boxed::Box;
+use alloc::string::String;
+use alloc::sync::Arc;
+use alloc::vec::Vec;
+use core::net::IpAddr;
+use core::time::Duration;
+
+use super::pattern::Glob;
+use super::time::Window;
+use crate::command::Verb;
+use crate::decision::RuleRef;
+use crate::identity::IdentityKind;
+use crate::mask::{ColumnMask, Detector, Style};
+use crate::resource::ResourceKind;
+use crate::truth::Truth;
+
+/// One rule.
+#[derive(Debug)]
+pub(crate) struct Rule {
+    /// Its name and place.
+    pub(crate) at: RuleRef,
+    pub(crate) who: Condition<WhoFact>,
+    pub(crate) on: Condition<OnFact>,
+    pub(crate) when: Condition<WhenFact>,
+    pub(crate) action: Action,
+    pub(crate) reason: Option<Arc<str>>,
+}
+
+/// What a rule does.
+#[derive(Debug)]
+pub(crate) enum Action {
+    Allow(Box<[Reach]>),
+    Block(Box<[Reach]>),
+    Approve(Approval),
+    Mask(Masks),
+}
+
+/// Effects that a rule matches, by verb and name.
+#[derive(Clone, Debug)]
+pub(crate) struct Reach {
+    pub(crate) verbs: VerbSet,
+    pub(crate) names: Names,
+}
+
+/// Names that a rule matches.
+#[derive(Clone, Debug)]
+pub(crate) enum Names {
+    Every,
+    OneOf(Box<[NamePattern]>),
+}
+
+/// A pattern on the object of an effect.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct NamePattern {
+    /// What lives in a schema: the schema's pattern (any, where it was not written) and the last part's.
+    pub(crate) qualified: Option<(Option<Glob>, Glob)>,
+    /// What has one plain name: the whole pattern, folded.
+    pub(crate) folded: Glob,
+    /// Files and programs: the whole pattern as it was written.
+    pub(crate) written: Glob,
+}
+
+/// What an approve demands.
+#[derive(Debug)]
+pub(crate) struct Approval {
+    pub(crate) what: Asked,
+    pub(crate) group: Arc<str>,
+    pub(crate) people: u32,
+    pub(crate) within: Duration,
+}
+
+/// What an approve covers.
+#[derive(Debug)]
+pub(crate) enum Asked {
+    Effects(Box<[Reach]>),
+    /// Whatever no allow surely covers.
+    Otherwise,
+}
+
+/// What a mask hides.
+#[derive(Debug)]
+pub(crate) struct Masks {
+    pub(crate) columns: Box<[ColumnMask]>,
+    pub(crate) detectors: Box<[(Detector, Style)]>,
+    pub(crate) on_inference: OnInference,
+    pub(crate) on_uncertain: OnUncertain,
+}
+
+/// What becomes of a command that may tell a protected value otherwise than by returning its column.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum OnInference {
+    /// It goes through; computed cells are hidden.
+    Allow,
+    /// Only comparing for equality goes through.
+    Equality,
+}
+
+/// What becomes of a command of which hoop cannot see whether it reads a protected column.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum OnUncertain {
+    /// It goes through; computed cells are hidden.
+    Mask,
+    /// It is refused.
+    Block,
+}
+
+/// A condition over facts, in strong Kleene logic.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Condition<F> {
+    /// All hold; of none, that is so.
+    All(Vec<Self>),
+    /// One at least holds.
+    OneOf(Vec<Self>),
+    Not(Box<Self>),
+    Is(F),
+}
+
+/// A fact about the caller.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum WhoFact {
+    User(Glob),
+    Group(Glob),
+    Claim(String, Glob),
+    Kind(IdentityKind),
+    Issuer(Glob),
+}
+
+/// A fact about the resource.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum OnFact {
+    Name(Glob),
+    Kind(ResourceKind),
+    Label(String, Glob),
+    Database(Glob),
+}
+
+/// A fact about the effect or the call.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum WhenFact {
+    Unbounded(bool),
+    Copy(bool),
+    Code(bool),
+    Time(Box<Window>),
+    Source(Network),
+    Claim(String, Glob),
+    /// The value of a parameter, counted from one.
+    Parameter(usize, Glob),
+}
+
+/// A range of addresses.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Network {
+    address: IpAddr,
+    bits: u8,
+}
+
+impl<F> Condition<F> {
+    /// What always holds.
+    pub(crate) fn always() -> Self {
+        Self::All(Vec::new())
+    }
+
+    pub(crate) fn is_always(&self) -> bool {
+        matches!(self, Self::All(all) if all.is_empty())
+    }
+
+    /// Whether it holds, given whether each fact does. As deep as the text was nested, which the reader bounds.
+    pub(crate) fn truth(&self, fact: &impl Fn(&F) -> Truth) -> Truth {
+        match self {
+            Self::All(all) => all.iter().fold(Truth::Yes, |truth, one| truth.and(one.truth(fact))),
+            Self::OneOf(any) => any.iter().fold(Truth::No, |truth, one| truth.or(one.truth(fact))),
+            Self::Not(inner) => inner.truth(fact).negate(),
+            Self::Is(is) => fact(is),
+        }
+    }
+}
+
+impl Network {
+    /// The network that an address with an optional `/bits` names.
+    pub(crate) fn parse(text: &str) -> Option<Self> {
+        let (address, bits) = text.split_once('/').map_or((text, None), |(address, bits)| (address, Some(bits)));
+        let address: IpAddr = address.parse().ok()?;
+        let longest = if address.is_ipv4() { 32 } else { 128 };
+        let bits = bits.map_or(Some(longest), |bits| bits.parse().ok().filter(|bits| *bits <= longest))?;
+        Some(Self { address, bits })
+    }
+
+    /// Whether an address lies in it. An IPv4 address written as IPv6 counts as the IPv4 address that it is.
+    pub(crate) fn holds(&self, address: IpAddr) -> bool {
+        match (self.address, address.to_canonical()) {
+            (IpAddr::V4(network), IpAddr::V4(address)) => {
+                let mask = u32::MAX.checked_shl(32 - u32::from(self.bits)).unwrap_or(0);
+                (network.to_bits() ^ address.to_bits()) & mask == 0
+            }
+            (IpAddr::V6(network), IpAddr::V6(address)) => {
+                let mask = u128::MAX.checked_shl(128 - u32::from(self.bits)).unwrap_or(0);
+                (network.to_bits() ^ address.to_bits()) & mask == 0
+            }
+            (IpAddr::V4(_), IpAddr::V6(_)) | (IpAddr::V6(_), IpAddr::V4(_)) => false,
+        }
+    }
+}
+
+/// A set of verbs.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct VerbSet(u32);
+
+impl VerbSet {
+    /// Every verb, `unknown` and `session` too.
+    pub(crate) fn every() -> Self {
+        Verb::ALL.into_iter().fold(Self::default(), Self::with)
+    }
+
+    /// The set with one more verb.
+    pub(crate) fn with(self, verb: Verb) -> Self {
+        Self(self.0 | Self::bit(verb))
+    }
+
+    /// The set without one verb.
+    pub(crate) fn without(self, verb: Verb) -> Self {
+        Self(self.0 & !Self::bit(verb))
+    }
+
+    /// Whether a verb is in it.
+    pub(crate) fn has(self, verb: Verb) -> bool {
+        self.0 & Self::bit(verb) != 0
+    }
+
+    fn bit(verb: Verb) -> u32 {
+        1 << (verb as u32)
+    }
+}
