@@ -1,1 +1,4 @@
-//! The benches live beside this file, each named in `Cargo.toml`.
+//! Data for the benches, which live beside this folder, each named in `Cargo.toml`.
+
+pub mod random;
+pub mod rows;
