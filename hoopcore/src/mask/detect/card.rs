@@ -1,9 +1,11 @@
 //! Payment card numbers: a prefix and a length that an issuer uses, and a valid check digit
 //! (ISO/IEC 7812-1, Annex B: the Luhn algorithm).
 
+use core::ops::Range;
+
 use super::Entry;
 use super::findings::Sink;
-use super::text::{Classes, byte_at, byte_before};
+use super::text::{Class, Runs, begins_word, byte_at, byte_before, ends_word};
 
 /// Most digits of a card number.
 const MOST: usize = 19;
@@ -18,7 +20,9 @@ pub(super) static ENTRY: Entry = Entry {
     word: "card",
     about: "payment card numbers of 13 to 19 digits (Maestro from 12), alone or in groups, with an issuer's prefix and a valid check digit",
     example: "paid with 4111 1111 1111 1111",
-    needs: Classes::DIGIT,
+    shortest: FEWEST,
+    needs: Class::NONE,
+    digits: FEWEST,
     scan,
 };
 
@@ -48,6 +52,9 @@ const ISSUERS: [(u32, u32, u32); 22] = [
     (979_200, 979_299, lengths(&[16])),             // Troy
 ];
 
+/// Twice a digit, less nine where that has two digits.
+const DOUBLED: [usize; 10] = [0, 2, 4, 6, 8, 1, 3, 5, 7, 9];
+
 const fn lengths(of: &[u32]) -> u32 {
     let mut set = 0;
     let mut rest = of;
@@ -59,14 +66,23 @@ const fn lengths(of: &[u32]) -> u32 {
 }
 
 fn scan(text: &[u8], sink: &mut Sink<'_>) {
-    let mut at = 0;
-    while let Some(start) = next_digit(text, at) {
-        at = digits_end(text, start, text.len());
-        let steps = 1 + (at - start) / 8;
-        if sink.spend(steps).is_none() || numbers_from(text, start, sink).is_none() {
+    for run in Runs::new(text, Class::DIGIT.or(Class::BETWEEN_DIGITS), FEWEST) {
+        let digits = text.get(run.clone()).unwrap_or_default().iter().filter(|byte| byte.is_ascii_digit()).count();
+        if digits >= FEWEST && scan_run(text, run, sink).is_none() {
             return;
         }
     }
+}
+
+/// Reports every card number among digits and what may stand between them.
+fn scan_run(text: &[u8], run: Range<usize>, sink: &mut Sink<'_>) -> Option<()> {
+    let mut at = run.start;
+    while let Some(start) = next_digit(text, at).filter(|start| *start < run.end) {
+        at = digits_end(text, start, run.len());
+        sink.spend(1 + (at - start) / 8)?;
+        numbers_from(text, start, sink)?;
+    }
+    Some(())
 }
 
 /// Reports every card number that begins with the group of digits at `start`.
@@ -81,11 +97,13 @@ fn numbers_from(text: &[u8], start: usize, sink: &mut Sink<'_>) -> Option<()> {
     loop {
         let end = digits_end(text, group, MOST + 1);
         sink.spend(end - group)?;
-        number.add_group(text.get(group..end).unwrap_or_default());
+        if !number.add_group(text.get(group..end).unwrap_or_default()) {
+            return Some(());
+        }
         if number.is_card() && can_end(text, end) && !is_in_uuid(text, start) {
             sink.found(start, end);
         }
-        let next = separator(text, end).filter(|(kind, _)| number.digits < MOST && number.add_separator(*kind));
+        let next = separator(text, end).filter(|(kind, _)| number.length < MOST && number.add_separator(*kind));
         let Some((_, next)) = next else { return Some(()) };
         group = next;
     }
@@ -94,11 +112,8 @@ fn numbers_from(text: &[u8], start: usize, sink: &mut Sink<'_>) -> Option<()> {
 /// Groups of digits, read as one number.
 #[derive(Default)]
 struct Number {
-    digits: usize,
-    /// The first six digits.
-    prefix: u32,
-    /// The Luhn sums that double the digits at even and at odd places, counted from the left.
-    sums: [u32; 2],
+    digits: [u8; MOST],
+    length: usize,
     /// The lengths of the groups, four bits each.
     shape: u64,
     /// Whether a line ended between groups.
@@ -119,19 +134,13 @@ enum Separator {
 }
 
 impl Number {
-    fn add_group(&mut self, digits: &[u8]) {
-        for digit in digits {
-            let value = u32::from(digit - b'0');
-            let doubled = value * 2 - if value > 4 { 9 } else { 0 };
-            let [even, odd] = &mut self.sums;
-            *even += if self.digits.is_multiple_of(2) { doubled } else { value };
-            *odd += if self.digits.is_multiple_of(2) { value } else { doubled };
-            if self.digits < 6 {
-                self.prefix = self.prefix * 10 + value;
-            }
-            self.digits += 1;
-        }
-        self.shape = (self.shape << 4) | digits.len().min(15) as u64;
+    /// Takes a group; `false` where that makes too many digits.
+    fn add_group(&mut self, group: &[u8]) -> bool {
+        let Some(free) = self.digits.get_mut(self.length..self.length + group.len()) else { return false };
+        free.copy_from_slice(group);
+        self.length += group.len();
+        self.shape = (self.shape << 4) | group.len().min(15) as u64;
+        true
     }
 
     /// Takes a separator; `false` where the number cannot go on after it.
@@ -143,15 +152,19 @@ impl Number {
     }
 
     fn is_card(&self) -> bool {
-        let [even, odd] = self.sums;
-        let sum = if self.digits.is_multiple_of(2) { even } else { odd };
-        (FEWEST..=MOST).contains(&self.digits) && sum % 10 == 0 && self.has_issuer() && self.has_shape()
+        self.length >= FEWEST && self.has_issuer() && self.has_check_digit() && self.has_shape()
     }
 
     fn has_issuer(&self) -> bool {
-        ISSUERS
-            .iter()
-            .any(|(from, to, lengths)| (*from..=*to).contains(&self.prefix) && lengths & (1 << self.digits) != 0)
+        let prefix = self.digits.iter().take(6).fold(0, |prefix, digit| prefix * 10 + u32::from(digit - b'0'));
+        let issuers = ISSUERS.iter().take_while(|(from, _, _)| *from <= prefix);
+        issuers.into_iter().any(|(_, to, lengths)| prefix <= *to && lengths & (1 << self.length) != 0)
+    }
+
+    fn has_check_digit(&self) -> bool {
+        let digits = self.digits.iter().take(self.length).rev().map(|digit| usize::from(digit - b'0'));
+        let doubled = |(place, digit)| if place % 2 == 1 { DOUBLED.get(digit).copied().unwrap_or(0) } else { digit };
+        digits.enumerate().map(doubled).sum::<usize>().is_multiple_of(10)
     }
 
     fn has_shape(&self) -> bool {
@@ -163,8 +176,7 @@ impl Number {
 fn can_begin(text: &[u8], start: usize) -> bool {
     match byte_before(text, start) {
         Some(b'.') => !byte_before(text, start - 1).is_some_and(|byte| byte.is_ascii_digit()),
-        Some(byte) => !byte.is_ascii_alphanumeric(),
-        None => true,
+        Some(_) | None => begins_word(text, start),
     }
 }
 
@@ -172,8 +184,7 @@ fn can_begin(text: &[u8], start: usize) -> bool {
 fn can_end(text: &[u8], end: usize) -> bool {
     match byte_at(text, end) {
         Some(b'.') => !byte_at(text, end + 1).is_some_and(|byte| byte.is_ascii_digit()),
-        Some(byte) => !byte.is_ascii_alphanumeric(),
-        None => true,
+        Some(_) | None => ends_word(text, end),
     }
 }
 

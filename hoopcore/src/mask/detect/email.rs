@@ -5,7 +5,7 @@ use memchr::memchr_iter;
 
 use super::Entry;
 use super::findings::Sink;
-use super::text::{Classes, byte_at, byte_before, char_at, char_before};
+use super::text::{Class, byte_at, byte_before, char_at, char_before};
 
 /// The longest local part: 64 octets.
 const LONGEST_LOCAL: usize = 64;
@@ -23,7 +23,9 @@ pub(super) static ENTRY: Entry = Entry {
     word: "email",
     about: "e-mail addresses with a dotted domain; not `user@host`, not `package@1.2.3`, not `git@host:path`",
     example: "contact jane.doe@example.com, thanks",
-    needs: Classes::AT,
+    shortest: 6,
+    needs: Class::AT,
+    digits: 0,
     scan,
 };
 

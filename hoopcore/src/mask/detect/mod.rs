@@ -1,7 +1,7 @@
 //! Detectors: kinds of values that are recognised by their form.
 //!
-//! Each detector is one file with one [`Entry`]: how a policy names it, what it finds, an example, which classes of
-//! bytes it cannot do without, and the scanner itself. A scanner looks at one cell at a time, reports byte offsets,
+//! Each detector is one file with one [`Entry`]: how a policy names it, what it finds, an example, and the scanner
+//! itself. A scanner looks at one cell at a time, reports byte offsets,
 //! and charges what it does to the cell's budget, so that no cell costs more than a fixed multiple of its length.
 
 mod card;
@@ -19,7 +19,7 @@ pub(crate) use scanner::Scanner;
 
 use crate::mask::Style;
 use crate::mask::detect::findings::Sink;
-use crate::mask::detect::text::Classes;
+use crate::mask::detect::text::Class;
 use crate::mask::rewrite::Form;
 
 /// A kind of value that is recognised by its form.
@@ -42,8 +42,12 @@ struct Entry {
     about: &'static str,
     /// A text with one finding in it.
     example: &'static str,
-    /// A cell without bytes of each of these classes holds nothing that it could find.
-    needs: Classes,
+    /// The length in bytes of the shortest thing that it finds.
+    shortest: usize,
+    /// Classes of bytes that all it finds has each of.
+    needs: Class,
+    /// How many digits all it finds has at least.
+    digits: usize,
     /// Finds everything, in any order.
     scan: fn(&[u8], &mut Sink<'_>),
 }

@@ -5,7 +5,9 @@
 
 use alloc::vec::Vec;
 
-use super::text::{Classes, char_at};
+use memchr::memchr3;
+
+use super::text::{Class, char_at};
 
 /// A plain copy of a cell, and the way back. Kept between cells for its memory.
 #[derive(Clone, Debug, Default)]
@@ -29,14 +31,15 @@ enum Reading {
 impl Plain {
     /// Reads a cell; `None` where it is plain as it stands, or too long to trace back.
     pub(super) fn read(&mut self, cell: &[u8]) -> Option<&Self> {
+        if cell.is_ascii() && memchr3(b'\\', b'%', b'&', cell).is_none() {
+            return None;
+        }
         self.text.clear();
         self.after.clear();
         u32::try_from(cell.len()).ok()?;
         let mut copied = 0;
         let mut at = 0;
-        while let Some(skipped) =
-            cell.get(at..)?.iter().position(|byte| Classes::of_byte(*byte) == Classes::MAY_READ_OTHERWISE)
-        {
+        while let Some(skipped) = cell.get(at..)?.iter().position(|byte| Class::READS_OTHERWISE.has(*byte)) {
             at += skipped;
             let Some((reading, length)) = unit_at(cell, at) else {
                 at += 1;

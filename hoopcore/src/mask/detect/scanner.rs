@@ -3,15 +3,11 @@
 use alloc::boxed::Box;
 
 use crate::mask::Style;
-use crate::mask::detect::Entry;
 use crate::mask::detect::findings::{Armed, Findings, Source, Spot};
 use crate::mask::detect::plain::Plain;
-use crate::mask::detect::text::Classes;
+use crate::mask::detect::text::{Class, Makeup};
 use crate::mask::rewrite::Form;
 use crate::mask::style::Strictest;
-
-/// The shortest thing that any detector finds: `a@b.co`.
-const SHORTEST: usize = 6;
 
 /// The detectors that a policy arms, and what they found in the cell that was scanned last.
 #[derive(Clone, Debug)]
@@ -33,16 +29,16 @@ impl Scanner {
     /// it stands and as it reads.
     pub(crate) fn scan(&mut self, cell: &[u8], form: Form) {
         self.findings.clear();
-        if cell.len() < SHORTEST || self.armed.is_empty() {
+        if self.armed.iter().all(|(detector, _)| cell.len() < detector.entry().shortest) {
             return;
         }
-        let present = Classes::of(cell);
-        let copy = if present.meets(Classes::MAY_READ_OTHERWISE) { self.plain.read(cell) } else { None };
+        let makeup = Makeup::of(cell);
+        let copy = if makeup.may_have(Class::READS_OTHERWISE, 0) { self.plain.read(cell) } else { None };
         if copy.is_none() || form != Form::Json {
-            look_at(&self.armed, Source::Cell(cell), present, &mut self.findings);
+            look_at(&self.armed, Source::Cell(cell), makeup, &mut self.findings);
         }
         if let Some(copy) = copy {
-            look_at(&self.armed, Source::Copy(copy), Classes::of(copy.text()), &mut self.findings);
+            look_at(&self.armed, Source::Copy(copy), Makeup::of(copy.text()), &mut self.findings);
         }
     }
 
@@ -85,11 +81,12 @@ impl Scanner {
     }
 }
 
-fn look_at(armed: &[Armed], source: Source<'_>, present: Classes, findings: &mut Findings) {
+fn look_at(armed: &[Armed], source: Source<'_>, makeup: Makeup, findings: &mut Findings) {
+    let text = source.text();
     for (by, (detector, _)) in armed.iter().enumerate() {
-        let Entry { needs, scan, .. } = detector.entry();
-        if present.contains(*needs) {
-            scan(source.text(), &mut findings.sink(by, source));
+        let entry = detector.entry();
+        if text.len() >= entry.shortest && makeup.may_have(entry.needs, entry.digits) {
+            (entry.scan)(text, &mut findings.sink(by, source));
         }
     }
 }

@@ -1,59 +1,147 @@
 //! Bytes and characters as detectors see them.
 
+use core::ops::Range;
+
 /// Classes of bytes, as a set.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Classes(u8);
+pub(super) struct Class(u16);
 
-impl Classes {
+impl Class {
     /// `0` to `9`.
     pub(super) const DIGIT: Self = Self(1);
+    /// What may stand between groups of digits: space, hyphen, dot, underscore, the end of a line.
+    pub(super) const BETWEEN_DIGITS: Self = Self(1 << 1);
+    /// What may begin an escape, or a character that looks like ASCII.
+    pub(super) const READS_OTHERWISE: Self = Self(1 << 2);
+
     /// `@`.
-    pub(super) const AT: Self = Self(1 << 1);
-    /// `.`.
-    pub(super) const DOT: Self = Self(1 << 2);
-    /// What may begin an escape or a character that looks like ASCII: such a text is also looked at as it reads.
-    pub(super) const MAY_READ_OTHERWISE: Self = Self(1 << 3);
+    pub(super) const AT: Self = Self(1 << 3);
+    /// Any byte, for a detector that needs none in particular.
+    pub(super) const NONE: Self = Self(0);
 
-    /// The classes that occur in a text.
-    pub(super) fn of(text: &[u8]) -> Self {
-        Self(text.iter().fold(0, |all, byte| all | CLASS_OF.get(usize::from(*byte)).unwrap_or(&0)))
+    /// Bytes of either set.
+    pub(super) const fn or(self, other: Self) -> Self {
+        Self(self.0 | other.0)
     }
 
-    /// Whether all classes of another set are in this one.
-    pub(super) fn contains(self, other: Self) -> bool {
-        self.0 & other.0 == other.0
+    /// Whether a byte is of one of the classes.
+    pub(super) fn has(self, byte: u8) -> bool {
+        CLASSES_OF.get(usize::from(byte)).is_some_and(|classes| classes & self.0 != 0)
     }
 
-    /// Whether any class of another set is in this one.
-    pub(super) fn meets(self, other: Self) -> bool {
-        self.0 & other.0 != 0
-    }
-
-    /// The class of one byte.
-    pub(super) const fn of_byte(byte: u8) -> Self {
+    const fn of(byte: u8) -> Self {
         match byte {
             b'0'..=b'9' => Self::DIGIT,
+            b' ' | b'-' | b'.' | b'_' | b'\r' | b'\n' => Self::BETWEEN_DIGITS,
             b'@' => Self::AT,
-            b'.' => Self::DOT,
-            b'\\' | b'%' | b'&' | 0xC2 | 0xD9 | 0xDB | 0xE2 | 0xE3 | 0xEF | 0xF0 => Self::MAY_READ_OTHERWISE,
+            b'\\' | b'%' | b'&' | 0xC2 | 0xD9 | 0xDB | 0xE2 | 0xE3 | 0xEF | 0xF0 => Self::READS_OTHERWISE,
             _ => Self(0),
         }
     }
 }
 
-/// The class of each byte.
-static CLASS_OF: [u8; 256] = {
+/// The classes of each byte.
+static CLASSES_OF: [u16; 256] = {
     let mut classes = [0; 256];
     let mut byte = 0;
     while byte < 256 {
         #[expect(clippy::indexing_slicing, reason = "the loop ends at the array's length")]
         {
-            classes[byte] = Classes::of_byte(byte as u8).0;
+            classes[byte] = Class::of(byte as u8).0;
         }
         byte += 1;
     }
     classes
 };
+
+/// What a text is made of, as far as that is cheap to know: a text that lacks what a detector needs is not scanned.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Makeup {
+    classes: Class,
+    digits: usize,
+}
+
+impl Makeup {
+    /// Up to this length each byte is looked at; longer texts have to be scanned for rare bytes, which is faster.
+    const SHORT: usize = 64;
+
+    /// The makeup of a text.
+    pub(super) fn of(text: &[u8]) -> Self {
+        if text.len() > Self::SHORT {
+            return Self { classes: Class(u16::MAX), digits: count_digits(text) };
+        }
+        let mut makeup = Self { classes: Class::NONE, digits: 0 };
+        for byte in text {
+            let classes = CLASSES_OF.get(usize::from(*byte)).copied().unwrap_or_default();
+            makeup.classes.0 |= classes;
+            makeup.digits += usize::from(classes & Class::DIGIT.0);
+        }
+        makeup
+    }
+
+    /// Whether bytes of all these classes may be in the text, and so many digits.
+    pub(super) fn may_have(self, classes: Class, digits: usize) -> bool {
+        self.classes.0 & classes.0 == classes.0 && self.digits >= digits
+    }
+}
+
+/// How many digits a text has; shaped so that the compiler counts many bytes at once.
+fn count_digits(text: &[u8]) -> usize {
+    let in_block = |block: &[u8]| block.iter().fold(0_u8, |count, byte| count + u8::from(byte.is_ascii_digit()));
+    text.chunks(128).map(|block| usize::from(in_block(block))).sum()
+}
+
+/// The longest stretches of bytes of one class that have at least so many bytes.
+///
+/// Any such stretch covers one of every `shortest` places, so most bytes of a text without one are never looked at.
+pub(super) struct Runs<'a> {
+    text: &'a [u8],
+    class: Class,
+    shortest: usize,
+    /// Where the next run can begin: the byte before is of another class.
+    from: usize,
+}
+
+impl<'a> Runs<'a> {
+    /// The runs of at least `shortest` bytes, which is not zero.
+    pub(super) fn new(text: &'a [u8], class: Class, shortest: usize) -> Self {
+        Self { text, class, shortest, from: 0 }
+    }
+
+    /// Whether a run may cover a place: it then also covers half its shortest length before or after that.
+    fn may_cover(&self, place: usize) -> bool {
+        let (quarter, half) = (self.shortest / 4, self.shortest / 2);
+        let has = |place| self.text.get(place).is_some_and(|byte| self.class.has(*byte));
+        let before = has(place - quarter) & has(place - half);
+        let after = has(place + quarter) & has(place + half);
+        has(place) & (before | after)
+    }
+}
+
+impl Iterator for Runs<'_> {
+    type Item = Range<usize>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        loop {
+            let probe = self.from + self.shortest - 1;
+            if probe >= self.text.len() {
+                return None;
+            }
+            if !self.may_cover(probe) {
+                self.from = probe + 1;
+                continue;
+            }
+            let before = self.text.get(self.from..probe)?.iter().rev();
+            let start = probe - before.take_while(|byte| self.class.has(**byte)).count();
+            let after = self.text.get(probe..)?.iter();
+            let end = probe + after.take_while(|byte| self.class.has(**byte)).count();
+            self.from = end + 1;
+            if end - start >= self.shortest {
+                return Some(start..end);
+            }
+        }
+    }
+}
 
 /// The character that begins at a place; `None` at the end and where the bytes are not UTF-8.
 pub(super) fn char_at(text: &[u8], at: usize) -> Option<char> {
@@ -84,6 +172,21 @@ pub(super) fn byte_at(text: &[u8], at: usize) -> Option<u8> {
 /// The byte before a place.
 pub(super) fn byte_before(text: &[u8], at: usize) -> Option<u8> {
     text.get(at.checked_sub(1)?).copied()
+}
+
+/// Whether a place begins a word: no letter or digit of ASCII stands before it, or one that belongs to an escape
+/// such as `\n`.
+pub(super) fn begins_word(text: &[u8], at: usize) -> bool {
+    match byte_before(text, at) {
+        Some(byte) if byte.is_ascii_alphabetic() => byte_before(text, at - 1) == Some(b'\\'),
+        Some(byte) => !byte.is_ascii_digit(),
+        None => true,
+    }
+}
+
+/// Whether a place ends a word: no letter or digit of ASCII stands there.
+pub(super) fn ends_word(text: &[u8], at: usize) -> bool {
+    !byte_at(text, at).is_some_and(|byte| byte.is_ascii_alphanumeric())
 }
 
 /// The only character of some bytes.
