@@ -26,9 +26,15 @@ use alloc::vec::Vec;
 use jiff::Timestamp;
 
 pub use expectation::Expectation;
+#[cfg(feature = "yaml")]
+pub use node::{Node, Place, Value};
 pub use pattern::{ColumnPattern, Glob};
+#[cfg(feature = "yaml")]
+pub use problem::Problems;
 pub use problem::{PolicyErrors, Problem, Severity};
 pub use session::PolicySession;
+#[cfg(feature = "yaml")]
+pub use yaml::{Malformed, parse};
 
 use crate::command::Digest;
 use crate::decision::{Answer, Decision, Pending};

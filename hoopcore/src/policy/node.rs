@@ -1,30 +1,36 @@
-//! The tree that a policy's text is, before it means anything: nodes with places.
+//! The tree that a text is, before it means anything: nodes with places.
 
 use alloc::string::String;
 use alloc::vec::Vec;
 
 /// Where something stands in a text; line and column count from one, in characters.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Place {
-    pub(super) line: u32,
-    pub(super) column: u32,
-    pub(super) width: u32,
+pub struct Place {
+    /// The line.
+    pub line: u32,
+    /// The column of its first character.
+    pub column: u32,
+    /// How many characters it takes, line ends included.
+    pub width: u32,
 }
 
 impl Place {
-    pub(super) const START: Self = Self { line: 1, column: 1, width: 0 };
+    /// The beginning of the text.
+    pub const START: Self = Self { line: 1, column: 1, width: 0 };
 }
 
 /// One node with its place.
 #[derive(Debug)]
-pub(super) struct Node {
-    pub(super) at: Place,
-    pub(super) value: Value,
+pub struct Node {
+    /// Where it stands.
+    pub at: Place,
+    /// What it holds.
+    pub value: Value,
 }
 
 /// What a node holds. Scalars are text: `no`, `on`, `0755` and `08:00` mean what they look like.
 #[derive(Debug)]
-pub(super) enum Value {
+pub enum Value {
     /// Nothing was written, or `~`.
     Empty,
     /// A scalar as it was written, without its quotes.
@@ -37,7 +43,8 @@ pub(super) enum Value {
 
 impl Node {
     /// The scalar's text.
-    pub(super) fn text(&self) -> Option<&str> {
+    #[must_use]
+    pub fn text(&self) -> Option<&str> {
         match &self.value {
             Value::Text(text) => Some(text),
             Value::Empty | Value::List(_) | Value::Map(_) => None,
@@ -45,7 +52,8 @@ impl Node {
     }
 
     /// The items of a list; anything else is a list of itself.
-    pub(super) fn items(&self) -> &[Self] {
+    #[must_use]
+    pub fn items(&self) -> &[Self] {
         match &self.value {
             Value::List(items) => items,
             Value::Empty | Value::Text(_) | Value::Map(_) => core::slice::from_ref(self),
@@ -53,7 +61,8 @@ impl Node {
     }
 
     /// What it is, for an error text.
-    pub(super) fn noun(&self) -> &'static str {
+    #[must_use]
+    pub fn noun(&self) -> &'static str {
         match &self.value {
             Value::Empty => "nothing",
             Value::Text(_) => "a text",

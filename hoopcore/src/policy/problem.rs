@@ -51,7 +51,7 @@ pub enum Severity {
 /// Collects the problems of several files.
 #[cfg(feature = "yaml")]
 #[derive(Debug, Default)]
-pub(super) struct Problems {
+pub struct Problems {
     file: Option<Arc<str>>,
     files: Vec<Arc<str>>,
     list: Vec<(usize, Problem)>,
@@ -70,7 +70,7 @@ impl Problems {
     }
 
     /// What is reported from now on is in this file.
-    pub(super) fn enter(&mut self, file: Option<Arc<str>>) {
+    pub fn enter(&mut self, file: Option<Arc<str>>) {
         self.files.extend(file.clone());
         self.file = file;
     }
@@ -81,17 +81,17 @@ impl Problems {
     }
 
     /// Reports an error; the reference completes it.
-    pub(super) fn error(&mut self, at: Place, message: impl Into<String>) -> &mut Problem {
+    pub fn error(&mut self, at: Place, message: impl Into<String>) -> &mut Problem {
         self.report(Severity::Error, at, message.into())
     }
 
     /// Reports a warning.
-    pub(super) fn warning(&mut self, at: Place, message: impl Into<String>) -> &mut Problem {
+    pub fn warning(&mut self, at: Place, message: impl Into<String>) -> &mut Problem {
         self.report(Severity::Warning, at, message.into())
     }
 
     /// Reports a word that is none of those known, with the nearest of them.
-    pub(super) fn unknown(&mut self, at: Place, what: &str, word: &str, known: &[&str]) {
+    pub fn unknown(&mut self, at: Place, what: &str, word: &str, known: &[&str]) {
         let near = nearest(word, known);
         let problem = self.error(at, format!("unknown {what} `{}`", shorten(word)));
         problem.label = near.map(|near| format!("did you mean `{near}`?"));
@@ -106,7 +106,10 @@ impl Problems {
     }
 
     /// The warnings, where nothing is worse; else all problems.
-    pub(super) fn finish(mut self) -> Result<Vec<Problem>, PolicyErrors> {
+    ///
+    /// # Errors
+    /// Where one of the problems is an error.
+    pub fn finish(mut self) -> Result<Vec<Problem>, PolicyErrors> {
         self.list.sort_by_key(|(file, problem)| (*file, problem.line, problem.column));
         let has_errors = self.has_errors();
         let problems = self.list.into_iter().map(|(_, problem)| problem).collect();

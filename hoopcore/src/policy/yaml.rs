@@ -17,14 +17,23 @@ use super::node::{Node, Place, Value};
 const MAX_BYTES: usize = 8 << 20;
 
 /// What is wrong with a text that is not even YAML.
-pub(super) struct Malformed {
-    pub(super) at: Place,
-    pub(super) message: String,
-    pub(super) help: Option<&'static str>,
+#[derive(Debug)]
+pub struct Malformed {
+    /// Where.
+    pub at: Place,
+    /// What is wrong.
+    pub message: String,
+    /// What to do.
+    pub help: Option<&'static str>,
 }
 
 /// The tree of the one document that `text` holds.
-pub(super) fn parse(text: &str) -> Result<Node, Box<Malformed>> {
+///
+/// Depth, size, anchors and aliases are bounded; duplicate keys are kept, for the reader to report.
+///
+/// # Errors
+/// Where the text is no such document.
+pub fn parse(text: &str) -> Result<Node, Box<Malformed>> {
     if text.len() > MAX_BYTES {
         let message = format!("the file has {} bytes, more than the {MAX_BYTES} that are read", text.len());
         return Err(Box::new(Malformed { at: Place::START, message, help: Some("split it into several files") }));
