@@ -1,6 +1,5 @@
 //! What all sessions of a gateway share: configuration, policy, audit trail, held commands.
 
-use std::fs;
 use std::io;
 use std::net::IpAddr;
 use std::path::PathBuf;
@@ -8,11 +7,12 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
-use hoopcore::{AuditFailure, Denial, Identity, Policy, PolicyErrors, Resource, Verified};
+use hoopcore::{AuditFailure, Denial, Identity, Policy, Resource, Verified};
 
 use crate::approvals::Registry;
 use crate::clock;
 use crate::config::Config;
+use crate::policy_files::{self, PolicyFilesError};
 use crate::session::Session;
 use crate::trail::{Origin, Record, Ticket, Trail};
 
@@ -49,17 +49,9 @@ pub struct Attempt {
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum OpenError {
-    /// A policy file cannot be read.
-    #[error("the policy file `{}` cannot be read: {error}", path.display())]
-    Unreadable {
-        /// The file.
-        path: PathBuf,
-        /// Why.
-        error: io::Error,
-    },
-    /// The policy has problems.
-    #[error("{0}")]
-    Policy(#[from] PolicyErrors),
+    /// The policy cannot be loaded.
+    #[error(transparent)]
+    Policy(#[from] PolicyFilesError),
     /// The audit trail cannot be written.
     #[error("the audit trail in `{}` cannot be written: {error}", directory.display())]
     Trail {
@@ -76,7 +68,7 @@ impl Gateway {
     /// # Errors
     /// Where the policy cannot be loaded or the trail cannot be written.
     pub fn open(config: Config) -> Result<Self, OpenError> {
-        let policy = load(&config.policy)?;
+        let policy = policy_files::load(&config.policy)?.policy;
         let trail = Trail::open(&config.audit.directory, config.audit.mode)
             .map_err(|error| OpenError::Trail { directory: config.audit.directory.clone(), error })?;
         let policy = RwLock::new(policy);
@@ -176,12 +168,4 @@ impl Gateway {
             .await
             .unwrap_or_else(|_| Err(AuditFailure::new("the disk took more than two seconds")))
     }
-}
-
-fn load(files: &[PathBuf]) -> Result<Policy, OpenError> {
-    let mut text = String::new();
-    for path in files {
-        text.push_str(&fs::read_to_string(path).map_err(|error| OpenError::Unreadable { path: path.clone(), error })?);
-    }
-    Ok(Policy::from_yaml(&text)?)
 }

@@ -22,9 +22,11 @@
 pub mod approvals;
 pub mod clock;
 pub mod config;
+pub mod diagnostics;
 mod gateway;
 mod id;
 pub mod oidc;
+pub mod policy_files;
 mod session;
 pub mod trail;
 

@@ -1,16 +1,30 @@
 //! The gateway's own file: where it listens, what it protects, who may come in.
 
+mod read;
+mod secret;
+#[cfg(test)]
+mod tests;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
+use std::fs;
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
+use hoopcore::policy::{self, Node, Place, Problem, Problems};
 use hoopcore::{Identity, Resource, ResourceKind, Verified};
 use secrecy::{ExposeSecret, SecretString};
 use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
 
+use self::read::Reader;
+use self::secret::Secrets;
+use crate::diagnostics::Sources;
 use crate::trail::Mode;
+
+/// A larger file is refused before it is read.
+const LIMIT: u64 = 1 << 20;
 
 /// The gateway's own file, read and checked. All paths in it are absolute or relative to the working directory.
 #[derive(Clone, Debug)]
@@ -27,6 +41,26 @@ pub struct Config {
     pub resources: BTreeMap<ResourceName, Target>,
     /// Who answers for held commands, and where.
     pub approvals: Option<Approvals>,
+}
+
+/// Where a gateway keeps its trail and answers approvers: all of its file that `hoop` itself needs. Secrets are not looked
+/// up.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Places {
+    /// The directory of the trail.
+    pub audit: PathBuf,
+    /// The socket for approvals.
+    pub approvals: Option<PathBuf>,
+}
+
+/// Everything that is wrong with a gateway's file, at once.
+#[derive(Clone, Debug, thiserror::Error)]
+#[error("{}", sources.render_all(problems))]
+pub struct ConfigErrors {
+    /// Each problem with its place.
+    pub problems: Vec<Problem>,
+    /// The file's text, with secrets that stood in it crossed out.
+    pub sources: Sources,
 }
 
 /// Where records go, and when they count as safe.
@@ -172,6 +206,89 @@ pub struct Approver {
     pub name: String,
     /// Groups, which rules name after `by:`.
     pub groups: BTreeSet<String>,
+}
+
+impl Config {
+    /// The configuration that a file holds.
+    ///
+    /// # Errors
+    /// Every problem at once, with its place. No message shows a secret.
+    pub fn read(path: &Path) -> Result<Self, ConfigErrors> {
+        examine(path, Reader::config)
+    }
+}
+
+impl Places {
+    /// The places that a gateway's file names, whatever else is in it.
+    ///
+    /// # Errors
+    /// Where the file cannot be read or does not name them.
+    pub fn read(path: &Path) -> Result<Self, ConfigErrors> {
+        let (audit, approvals) = examine(path, Reader::places)?;
+        Ok(Self { audit, approvals })
+    }
+}
+
+/// Reads a file's tree with `find`, or gives every problem that was met on the way.
+fn examine<T>(path: &Path, find: impl FnOnce(&mut Reader, &Node) -> Option<T>) -> Result<T, ConfigErrors> {
+    let name: Arc<str> = path.display().to_string().into();
+    let mut problems = Problems::default();
+    problems.enter(Some(Arc::clone(&name)));
+    let text = match text_of(path) {
+        Ok(text) => text,
+        Err(why) => {
+            problems.error(Place::START, format!("`{name}` cannot be read: {why}"));
+            return Err(failure(problems, Sources::default()));
+        }
+    };
+    let folder = path.parent().unwrap_or(Path::new("")).to_owned();
+    let mut reader = Reader { problems, folder, secrets: Secrets::default() };
+    let found = match policy::parse(&text) {
+        Ok(tree) => find(&mut reader, &tree),
+        Err(malformed) => {
+            reader.problems.error(malformed.at, malformed.message).help = malformed.help.map(str::to_owned);
+            None
+        }
+    };
+    let mut sources = Sources::default();
+    sources.insert(name.to_string(), crossed_out(&text, &reader.secrets.exposed));
+    match (found, reader.problems.finish()) {
+        (Some(found), Ok(_)) => Ok(found),
+        (Some(_) | None, Err(errors)) => Err(ConfigErrors { problems: errors.problems, sources }),
+        (None, Ok(problems)) => Err(ConfigErrors { problems, sources }),
+    }
+}
+
+fn failure(problems: Problems, sources: Sources) -> ConfigErrors {
+    let problems = problems.finish().unwrap_or_else(|errors| errors.problems);
+    ConfigErrors { problems, sources }
+}
+
+fn text_of(path: &Path) -> Result<String, String> {
+    let length = fs::metadata(path).map_err(|error| error.to_string())?.len();
+    if length > LIMIT {
+        return Err("it is larger than 1 MiB".to_owned());
+    }
+    fs::read_to_string(path).map_err(|error| error.to_string())
+}
+
+/// The text with all that stands at these places, and the rest of their lines, replaced: messages quote lines.
+fn crossed_out(text: &str, places: &[Place]) -> String {
+    let mut characters: Vec<char> = text.chars().collect();
+    for place in places {
+        let before = text.split_inclusive('\n').take(place.line.saturating_sub(1) as usize);
+        let from = before.map(|line| line.chars().count()).sum::<usize>() + place.column.saturating_sub(1) as usize;
+        let mut left = place.width as usize;
+        for c in characters.iter_mut().skip(from) {
+            match (*c, left) {
+                ('\n', 0) => break,
+                ('\n', _) => {}
+                _ => *c = '*',
+            }
+            left = left.saturating_sub(1);
+        }
+    }
+    characters.into_iter().collect()
 }
 
 impl ResourceName {

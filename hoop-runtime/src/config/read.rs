@@ -1,0 +1,436 @@
+//! Text → configuration. Every problem is found in one go.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use hoopcore::policy::{Node, Place, Problems, Value};
+use hoopcore::{Identity, IdentityKind, ResourceKind};
+
+use super::secret::{Lookup, Secrets};
+use super::{
+    Approvals, Approver, Audit, Certificate, Config, Credential, Identities, Known, ListenAddr, Listener, Protocol,
+    ResourceName, ServerAddr, Target, UpstreamTls, Verify,
+};
+use crate::trail::Mode;
+
+/// PostgreSQL's own port.
+const POSTGRES_PORT: u16 = 5432;
+
+/// Reads one file's tree. A part with a problem is `None`; the problem is reported where it was found.
+pub(super) struct Reader {
+    pub(super) problems: Problems,
+    /// The file's folder: what relative paths begin at.
+    pub(super) folder: PathBuf,
+    pub(super) secrets: Secrets,
+}
+
+/// A map whose keys are known words, each there at most once.
+struct Fields<'n> {
+    at: Place,
+    what: &'static str,
+    entries: BTreeMap<&'n str, &'n Node>,
+}
+
+impl Reader {
+    pub(super) fn config(&mut self, tree: &Node) -> Option<Config> {
+        let known = ["policy", "audit", "identities", "listeners", "resources", "approvals"];
+        let fields = self.fields(tree, "the gateway's file", &known)?;
+        let policy = self.required(&fields, "policy").and_then(|node| self.policy(node));
+        let audit = self.required(&fields, "audit").and_then(|node| self.audit(node));
+        let identities = self.optional(&fields, "identities", Self::identities);
+        let resources = self.required(&fields, "resources").and_then(|node| self.resources(node));
+        let listeners = self.required(&fields, "listeners").and_then(|node| self.listeners(node));
+        let approvals = self.optional(&fields, "approvals", Self::approvals);
+        if let (Some(node), Some(resources)) = (fields.entries.get("listeners"), fields.entries.get("resources")) {
+            self.cross(node, resources);
+        }
+        Some(Config {
+            policy: policy?,
+            audit: audit?,
+            identities: identities?.unwrap_or_default(),
+            listeners: listeners?,
+            resources: resources?,
+            approvals: approvals?,
+        })
+    }
+
+    /// The directory of the trail and the socket for approvals, whatever else the file says.
+    pub(super) fn places(&mut self, node: &Node) -> Option<(PathBuf, Option<PathBuf>)> {
+        let entries = self.entries(node, "the gateway's file")?;
+        let find = |name| entries.iter().find(|(key, ..)| *key == name).map(|(.., value)| *value);
+        let Some(audit) = find("audit") else {
+            self.error(node.at, "`audit` is missing", "write `audit: { directory: PATH }`");
+            return None;
+        };
+        let audit = self.audit(audit)?;
+        let approvals = find("approvals").and_then(|node| self.approvals(node));
+        Some((audit.directory, approvals.map(|approvals| approvals.socket)))
+    }
+
+    fn policy(&mut self, node: &Node) -> Option<Vec<PathBuf>> {
+        let files: Option<Vec<PathBuf>> =
+            node.items().iter().map(|item| self.existing(item, "a policy file")).collect();
+        if node.items().is_empty() {
+            self.error(node.at, "no policy file is named", "write `policy: [policy.yaml]`");
+            return None;
+        }
+        files
+    }
+
+    fn audit(&mut self, node: &Node) -> Option<Audit> {
+        let fields = self.fields(node, "`audit`", &["directory", "mode"])?;
+        let modes = [("durable", Mode::Durable), ("written", Mode::Written), ("best_effort", Mode::BestEffort)];
+        let mode = self.optional(&fields, "mode", |reader, node| reader.word(node, "audit mode", &modes));
+        let directory = self.required(&fields, "directory").and_then(|node| self.path(node, "a directory"));
+        Some(Audit { directory: directory?, mode: mode?.unwrap_or_default() })
+    }
+
+    fn identities(&mut self, node: &Node) -> Option<Identities> {
+        let entries = self.entries(node, "`identities`")?;
+        let known: Vec<_> = entries.into_iter().map(|(name, key, value)| self.identity(name, key, value)).collect();
+        known.into_iter().collect()
+    }
+
+    fn identity(&mut self, name: &str, key: &Node, node: &Node) -> Option<Known> {
+        if name.is_empty() || name.len() > 63 || name.chars().any(char::is_control) {
+            self.error(
+                key.at,
+                "a caller cannot be called so",
+                "use a name of 1 to 63 bytes without control characters",
+            );
+        }
+        let fields = self.fields(node, "an identity", &["kind", "groups", "password"])?;
+        let kinds = [("human", IdentityKind::Human), ("workload", IdentityKind::Workload)];
+        let kind = self.optional(&fields, "kind", |reader, node| reader.word(node, "kind", &kinds));
+        let groups = self.optional(&fields, "groups", |reader, node| reader.names(node, "a group"));
+        let password = self.required(&fields, "password").and_then(|node| self.secret(node));
+        let identity = Identity { kind: kind?, ..Identity::named(name) }.with_groups(groups?.unwrap_or_default());
+        Some(Known { identity, password: password? })
+    }
+
+    fn listeners(&mut self, node: &Node) -> Option<Vec<Listener>> {
+        if node.items().is_empty() {
+            self.error(node.at, "the gateway listens nowhere", "name at least one listener");
+            return None;
+        }
+        let listeners: Vec<_> = node.items().iter().map(|item| self.listener(item)).collect();
+        listeners.into_iter().collect()
+    }
+
+    fn listener(&mut self, node: &Node) -> Option<Listener> {
+        let fields = self.fields(node, "a listener", &["protocol", "address", "tls", "resource"])?;
+        let protocols = [("postgres", Protocol::Postgres)];
+        let protocol = self.required(&fields, "protocol").and_then(|node| self.word(node, "protocol", &protocols));
+        let address = self.required(&fields, "address").and_then(|node| self.listen_addr(node));
+        let tls = self.optional(&fields, "tls", Self::certificate);
+        let resource = self.optional(&fields, "resource", Self::resource_name);
+        Some(Listener { protocol: protocol?, address: address?, tls: tls?, resource: resource? })
+    }
+
+    fn listen_addr(&mut self, node: &Node) -> Option<ListenAddr> {
+        let text = self.text(node, "an address")?;
+        if let Some(path) = self.unix(text) {
+            return Some(ListenAddr::Unix(path));
+        }
+        let parsed = text.parse::<SocketAddr>().ok();
+        if parsed.is_none() {
+            let help = "write an IP address and a port, `127.0.0.1:6432` or `[::1]:6432`, or the path of a Unix socket";
+            self.error(node.at, format!("`{text}` is no address to listen on"), help);
+        }
+        parsed.map(ListenAddr::Tcp)
+    }
+
+    /// A text that is a path rather than a host.
+    fn unix(&self, text: &str) -> Option<PathBuf> {
+        let path = text.strip_prefix("unix:").or_else(|| text.contains('/').then_some(text))?;
+        Some(self.folder.join(path))
+    }
+
+    fn certificate(&mut self, node: &Node) -> Option<Certificate> {
+        let fields = self.fields(node, "`tls`", &["certificate", "key"])?;
+        let certificate = self.required(&fields, "certificate").and_then(|node| self.existing(node, "a certificate"));
+        let key = self.required(&fields, "key").and_then(|node| self.existing(node, "a key"));
+        Some(Certificate { certificate: certificate?, key: key? })
+    }
+
+    fn resources(&mut self, node: &Node) -> Option<BTreeMap<ResourceName, Target>> {
+        let entries = self.entries(node, "`resources`")?;
+        let targets: Vec<_> = entries
+            .into_iter()
+            .map(|(_, key, value)| Some((self.resource_name(key), self.target(value))))
+            .map(|both| both.and_then(|(name, target)| Some((name?, target?))))
+            .collect();
+        targets.into_iter().collect()
+    }
+
+    fn resource_name(&mut self, node: &Node) -> Option<ResourceName> {
+        let text = self.text(node, "the name of a resource")?;
+        let name = ResourceName::parse(text);
+        if name.is_none() {
+            let help = "use letters, digits, `-`, `_` and `.`";
+            self.error(node.at, format!("a resource cannot be called `{text}`"), help);
+        }
+        name
+    }
+
+    fn target(&mut self, node: &Node) -> Option<Target> {
+        let known = ["kind", "address", "databases", "labels", "mode", "tls", "credential"];
+        let fields = self.fields(node, "a resource", &known)?;
+        let kind = self.required(&fields, "kind").and_then(|node| self.kind(node));
+        let address = self.required(&fields, "address").and_then(|node| self.server_addr(node));
+        let databases = self.required(&fields, "databases").and_then(|node| self.databases(node));
+        let labels = self.optional(&fields, "labels", Self::labels);
+        let enforced = self.optional(&fields, "mode", Self::mode);
+        let tls = self.optional(&fields, "tls", Self::upstream_tls);
+        let credential = self.required(&fields, "credential").and_then(|node| self.credential(node));
+        enforced?;
+        Some(Target {
+            kind: kind?,
+            address: address?,
+            databases: databases?,
+            labels: labels?.unwrap_or_default(),
+            tls: tls?.unwrap_or(UpstreamTls { verify: Verify::Full, ca: None }),
+            credential: credential?,
+        })
+    }
+
+    fn kind(&mut self, node: &Node) -> Option<ResourceKind> {
+        let kinds = [
+            ("postgres", ResourceKind::Postgres),
+            ("http", ResourceKind::Http),
+            ("kubernetes", ResourceKind::Kubernetes),
+            ("ssh", ResourceKind::Ssh),
+        ];
+        match self.word(node, "kind", &kinds)? {
+            ResourceKind::Postgres => Some(ResourceKind::Postgres),
+            ResourceKind::Http | ResourceKind::Kubernetes | ResourceKind::Ssh => {
+                self.error(node.at, "resources of this kind are not supported yet", "`postgres` is");
+                None
+            }
+        }
+    }
+
+    fn server_addr(&mut self, node: &Node) -> Option<ServerAddr> {
+        let text = self.text(node, "an address")?;
+        if let Some(path) = self.unix(text) {
+            return Some(ServerAddr::Unix(path));
+        }
+        let parsed = host_and_port(text);
+        if parsed.is_none() {
+            let help = "write a host and a port, `db.internal:5432`, or the path of a Unix socket";
+            self.error(node.at, format!("`{text}` is no address of a server"), help);
+        }
+        parsed.map(|(host, port)| ServerAddr::Tcp { host, port })
+    }
+
+    fn databases(&mut self, node: &Node) -> Option<Vec<String>> {
+        let names = self.names(node, "a database")?;
+        if names.is_empty() {
+            self.error(node.at, "no database is named", "name those that may be used: `databases: [shop]`");
+            return None;
+        }
+        Some(names.into_iter().collect())
+    }
+
+    fn labels(&mut self, node: &Node) -> Option<BTreeMap<String, String>> {
+        let entries = self.entries(node, "`labels`")?;
+        let labels: Vec<_> = entries
+            .into_iter()
+            .map(|(name, _, value)| Some((name.to_owned(), self.text(value, "a label")?.to_owned())))
+            .collect();
+        labels.into_iter().collect()
+    }
+
+    fn mode(&mut self, node: &Node) -> Option<()> {
+        if self.word(node, "mode", &[("enforce", true), ("observe", false)])? {
+            return Some(());
+        }
+        self.error(node.at, "the mode `observe` is not supported yet", "leave `mode` out: the policy is enforced");
+        None
+    }
+
+    fn upstream_tls(&mut self, node: &Node) -> Option<UpstreamTls> {
+        let fields = self.fields(node, "`tls`", &["verify", "ca"])?;
+        let words = [("full", Verify::Full), ("ca", Verify::Ca), ("none", Verify::None)];
+        let verify = self.optional(&fields, "verify", |reader, node| reader.word(node, "way to verify", &words));
+        let ca = self.optional(&fields, "ca", |reader, node| reader.existing(node, "a certificate"));
+        Some(UpstreamTls { verify: verify?.unwrap_or_default(), ca: ca? })
+    }
+
+    fn credential(&mut self, node: &Node) -> Option<Credential> {
+        let fields = self.fields(node, "`credential`", &["user", "password"])?;
+        let user = self.required(&fields, "user").and_then(|node| self.text(node, "a user"));
+        let password = self.optional(&fields, "password", Self::secret);
+        Some(Credential { user: user?.to_owned(), password: password? })
+    }
+
+    fn approvals(&mut self, node: &Node) -> Option<Approvals> {
+        let fields = self.fields(node, "`approvals`", &["socket", "group", "approvers"])?;
+        let socket = self.required(&fields, "socket").and_then(|node| self.path(node, "a path"));
+        let words = [("true", true), ("false", false)];
+        let group = self.optional(&fields, "group", |reader, node| reader.word(node, "answer", &words));
+        let approvers = self.required(&fields, "approvers").and_then(|node| self.approvers(node));
+        Some(Approvals { socket: socket?, group: group?.unwrap_or_default(), approvers: approvers? })
+    }
+
+    fn approvers(&mut self, node: &Node) -> Option<BTreeMap<String, Approver>> {
+        let entries = self.entries(node, "`approvers`")?;
+        let approvers: Vec<_> =
+            entries.into_iter().map(|(user, _, value)| Some((user.to_owned(), self.approver(user, value)?))).collect();
+        approvers.into_iter().collect()
+    }
+
+    fn approver(&mut self, user: &str, node: &Node) -> Option<Approver> {
+        let fields = self.fields(node, "an approver", &["name", "groups"])?;
+        let name = self.optional(&fields, "name", |reader, node| reader.text(node, "a name"));
+        let groups = self.required(&fields, "groups").and_then(|node| self.names(node, "a group"));
+        Some(Approver { name: name?.unwrap_or(user).to_owned(), groups: groups? })
+    }
+
+    /// What one part says of another: a listener serves a resource that there is, and no address twice.
+    fn cross(&mut self, listeners: &Node, resources: &Node) {
+        let Value::Map(entries) = &resources.value else { return };
+        let known: Vec<&str> = entries.iter().filter_map(|(key, _)| key.text()).collect();
+        let mut taken = BTreeSet::new();
+        for listener in listeners.items() {
+            if let Some(resource) = value_of(listener, "resource")
+                && let Some(name) = resource.text()
+                && !known.contains(&name)
+            {
+                self.problems.unknown(resource.at, "resource", name, &known);
+            }
+            if let Some(address) = value_of(listener, "address")
+                && let Some(text) = address.text()
+                && !taken.insert(text)
+            {
+                self.error(address.at, format!("two listeners have the address `{text}`"), "give each its own");
+            }
+        }
+    }
+}
+
+fn value_of<'n>(node: &'n Node, name: &str) -> Option<&'n Node> {
+    let Value::Map(entries) = &node.value else { return None };
+    entries.iter().find(|(key, _)| key.text() == Some(name)).map(|(_, value)| value)
+}
+
+/// `host:port`, `host`, `[address]:port`.
+fn host_and_port(text: &str) -> Option<(String, u16)> {
+    let (host, port) = match text.strip_prefix('[') {
+        Some(rest) => rest.split_once(']').map(|(host, port)| (host, port.strip_prefix(':')))?,
+        None => text.split_once(':').map_or((text, None), |(host, port)| (host, Some(port))),
+    };
+    let fits = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.' | ':');
+    let port = port.map_or(Some(POSTGRES_PORT), |port| port.parse().ok().filter(|port| *port != 0))?;
+    (!host.is_empty() && host.chars().all(fits)).then(|| (host.to_owned(), port))
+}
+
+/// What all parts rest on.
+impl Reader {
+    fn error(&mut self, at: Place, message: impl Into<String>, help: &str) {
+        self.problems.error(at, message).help = Some(help.to_owned());
+    }
+
+    fn entries<'n>(&mut self, node: &'n Node, what: &str) -> Option<Vec<(&'n str, &'n Node, &'n Node)>> {
+        let Value::Map(entries) = &node.value else {
+            self.error(node.at, format!("{what} is {}", node.noun()), "it must be a map");
+            return None;
+        };
+        let mut seen = BTreeSet::new();
+        let mut named = Vec::new();
+        for (key, value) in entries {
+            let Some(name) = self.text(key, "a key") else { continue };
+            if seen.insert(name) {
+                named.push((name, key, value));
+            } else {
+                self.error(key.at, format!("`{name}` is there twice"), "take one of them out");
+            }
+        }
+        Some(named)
+    }
+
+    fn fields<'n>(&mut self, node: &'n Node, what: &'static str, known: &[&str]) -> Option<Fields<'n>> {
+        let mut fields = Fields { at: node.at, what, entries: BTreeMap::new() };
+        for (name, key, value) in self.entries(node, what)? {
+            if known.contains(&name) {
+                fields.entries.insert(name, value);
+            } else {
+                self.problems.unknown(key.at, "key", name, known);
+            }
+        }
+        Some(fields)
+    }
+
+    fn required<'n>(&mut self, fields: &Fields<'n>, name: &str) -> Option<&'n Node> {
+        let found = fields.entries.get(name).copied();
+        if found.is_none() {
+            let at = Place { width: 1, ..fields.at };
+            self.error(at, format!("`{name}` is missing in {}", fields.what), "it cannot be left out");
+        }
+        found
+    }
+
+    /// `Some(None)` where the key is left out, `None` where its value has a problem.
+    fn optional<'n, T>(
+        &mut self,
+        fields: &Fields<'n>,
+        name: &str,
+        read: impl FnOnce(&mut Self, &'n Node) -> Option<T>,
+    ) -> Option<Option<T>> {
+        fields.entries.get(name).map_or(Some(None), |node| read(self, node).map(Some))
+    }
+
+    fn text<'n>(&mut self, node: &'n Node, what: &str) -> Option<&'n str> {
+        let text = node.text().filter(|text| !text.is_empty());
+        if text.is_none() {
+            self.error(node.at, format!("{what} is {}", node.noun()), "it must be a text");
+        }
+        text
+    }
+
+    fn names(&mut self, node: &Node, what: &str) -> Option<BTreeSet<String>> {
+        let names: Vec<_> = node.items().iter().map(|item| self.text(item, what).map(str::to_owned)).collect();
+        names.into_iter().collect()
+    }
+
+    fn word<T: Copy>(&mut self, node: &Node, what: &str, words: &[(&str, T)]) -> Option<T> {
+        let text = self.text(node, what)?;
+        let found = words.iter().find(|(word, _)| *word == text).map(|(_, meaning)| *meaning);
+        if found.is_none() {
+            let known: Vec<&str> = words.iter().map(|(word, _)| *word).collect();
+            self.problems.unknown(node.at, what, text, &known);
+        }
+        found
+    }
+
+    fn path(&mut self, node: &Node, what: &str) -> Option<PathBuf> {
+        self.text(node, what).map(|text| self.folder.join(text))
+    }
+
+    fn existing(&mut self, node: &Node, what: &str) -> Option<PathBuf> {
+        let path = self.path(node, what)?;
+        if let Err(error) = std::fs::File::open(&path) {
+            let help = "a path begins at the folder of the gateway's file";
+            self.error(node.at, format!("`{}` cannot be read: {error}", path.display()), help);
+            return None;
+        }
+        Some(path)
+    }
+
+    fn secret(&mut self, node: &Node) -> Option<secrecy::SecretString> {
+        match self.secrets.resolve(node, &self.folder) {
+            Lookup::Found(secret) => Some(secret),
+            Lookup::Plain => {
+                let help = "write `{ env: NAME }` or `{ file: PATH }`, and change the secret: it was written down";
+                self.problems.error(node.at, "a secret is never written in the file itself").help =
+                    Some(help.to_owned());
+                None
+            }
+            Lookup::Missing { at, why } => {
+                self.error(at, why, "write `{ env: NAME }` or `{ file: PATH }`");
+                None
+            }
+        }
+    }
+}

@@ -1,0 +1,123 @@
+//! Tests of the configuration: a file that is right, and the messages for files that are wrong.
+
+use super::*;
+
+/// A folder with what good files name: a policy, a certificate and its key, a secret.
+fn folder() -> tempfile::TempDir {
+    let folder = tempfile::tempdir().unwrap();
+    for (name, text) in [
+        ("policy.yaml", "hoop: 1"),
+        ("gw.crt", ""),
+        ("gw.key", ""),
+        ("etl.secret", "opensesame\n"),
+        ("empty.secret", "\n"),
+    ] {
+        fs::write(folder.path().join(name), text).unwrap();
+    }
+    folder
+}
+
+fn read(folder: &Path, text: &str) -> Result<Config, ConfigErrors> {
+    let path = folder.join("gateway.yaml");
+    fs::write(&path, text).unwrap();
+    Config::read(&path)
+}
+
+const GOOD: &str = r#"
+policy: [policy.yaml]
+audit: { directory: audit, mode: written }
+identities:
+  etl-7: { kind: workload, groups: [batch-jobs], password: { file: etl.secret } }
+listeners:
+  - { protocol: postgres, address: "127.0.0.1:6432", tls: { certificate: gw.crt, key: gw.key }, resource: orders-db }
+  - { protocol: postgres, address: run/pg.sock }
+resources:
+  orders-db: { kind: postgres, address: db.internal:5433, databases: [shop], labels: { env: prod }, mode: enforce,
+               tls: { verify: ca, ca: gw.crt }, credential: { user: app, password: { env: CARGO_PKG_NAME } } }
+  local: { kind: postgres, address: "[::1]", databases: shop, credential: { user: app } }
+approvals: { socket: run/approvals.sock, approvers: { ada: { name: ada@example.com, groups: [dba] }, bob: { groups: dba } } }
+"#;
+
+#[test]
+fn a_good_file_is_read_whole() {
+    let folder = folder();
+    let config = read(folder.path(), GOOD).unwrap();
+    let name = |name| ResourceName::parse(name).unwrap();
+    assert_eq!(config.policy, [folder.path().join("policy.yaml")]);
+    assert_eq!(config.audit, Audit { directory: folder.path().join("audit"), mode: Mode::Written });
+    let etl = config.identities.prove("etl-7", b"opensesame").unwrap();
+    assert_eq!((etl.user.as_str(), etl.how()), ("etl-7", "password"));
+    assert!(etl.groups.as_ref().unwrap().contains("batch-jobs"));
+    assert_eq!(config.listeners[0].address.to_string(), "127.0.0.1:6432");
+    assert_eq!(config.listeners[1].address, ListenAddr::Unix(folder.path().join("run/pg.sock")));
+    assert_eq!(config.resources[&name("orders-db")].address.to_string(), "db.internal:5433");
+    assert_eq!(config.resources[&name("orders-db")].tls.verify, Verify::Ca);
+    assert_eq!(config.resources[&name("local")].address, ServerAddr::Tcp { host: "::1".to_owned(), port: 5432 });
+    assert_eq!(config.resources[&name("local")].tls, UpstreamTls { verify: Verify::Full, ca: None });
+    let approvals = config.approvals.unwrap();
+    assert_eq!(approvals.approvers["ada"].name, "ada@example.com");
+    assert_eq!(approvals.approvers["bob"].name, "bob");
+}
+
+#[test]
+fn a_password_proves_one_name_alone() {
+    let folder = folder();
+    let identities = read(folder.path(), GOOD).unwrap().identities;
+    for (user, password) in [("etl-7", ""), ("etl-7", "opensesam"), ("etl-7", "opensesame\n"), ("", ""), ("nobody", "")]
+    {
+        assert_eq!(identities.prove(user, password.as_bytes()), None, "{user:?} with {password:?}");
+    }
+}
+
+#[test]
+fn places_are_read_without_secrets() {
+    let folder = folder();
+    let path = folder.path().join("gateway.yaml");
+    fs::write(&path, GOOD.replace("CARGO_PKG_NAME", "SURELY_NOT_SET").replace("etl.secret", "gone")).unwrap();
+    let places = Places::read(&path).unwrap();
+    assert_eq!(places.audit, folder.path().join("audit"));
+    assert_eq!(places.approvals, Some(folder.path().join("run/approvals.sock")));
+}
+
+#[test]
+fn secrets_show_nowhere() {
+    let folder = folder();
+    let config = read(folder.path(), GOOD).unwrap();
+    assert!(!format!("{config:?}").contains("opensesame"));
+    assert!(!format!("{config:?}").contains("hoop-runtime"));
+    let spread = ["\n      file: x\n      x: opensesame\n    ", "\n      |\n      a\n      opensesame\n   "];
+    for password in [
+        "opensesame",
+        "{ file: etl.secret, x: opensesame }",
+        "[opensesame]",
+        "{ value: opensesame }",
+        "{ env: { a: opensesame } }",
+        "'a\n    opensesame'",
+        "{ opensesame: x }",
+    ] {
+        let errors = read(folder.path(), &GOOD.replace("{ file: etl.secret }", password)).unwrap_err();
+        assert!(!errors.to_string().contains("opensesame"), "{errors}");
+    }
+    for password in spread {
+        let text = format!("policy: policy.yaml\nidentities:\n  etl-7:\n    oops: 1\n    password: {password}\n");
+        let errors = read(folder.path(), &text).unwrap_err();
+        assert!(!errors.to_string().contains("opensesame"), "{errors}");
+    }
+}
+
+/// Each case is a file and, below the line `---`, all that is said about it.
+#[test]
+fn every_problem_is_told_at_once_with_its_place() {
+    let folder = folder();
+    let here = format!("{}/", folder.path().display());
+    let mut told = String::new();
+    for case in include_str!("cases.txt").split_inclusive("\n===\n") {
+        let (text, _) = case.split_once("---\n").unwrap();
+        let said = read(folder.path(), text).unwrap_err().to_string().replace(&here, "");
+        told.push_str(&format!("{text}---\n{said}\n===\n"));
+    }
+    if std::env::var_os("REWRITE_CASES").is_some() {
+        fs::write(concat!(env!("CARGO_MANIFEST_DIR"), "/src/config/cases.txt"), &told).unwrap();
+    }
+    assert_eq!(told, include_str!("cases.txt"));
+}

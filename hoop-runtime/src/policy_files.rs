@@ -1,0 +1,68 @@
+//! A policy from its files.
+
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use hoopcore::policy::Problem;
+use hoopcore::{Policy, PolicyErrors};
+
+use crate::diagnostics::Sources;
+
+/// A larger file is refused before it is read.
+const LIMIT: u64 = 8 << 20;
+
+/// A policy with the texts that it came from.
+#[derive(Clone, Debug)]
+pub struct Loaded {
+    /// The policy.
+    pub policy: Policy,
+    /// The texts of its files.
+    pub sources: Sources,
+}
+
+/// Why a policy cannot be loaded.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum PolicyFilesError {
+    /// A file cannot be read.
+    #[error("the policy file `{}` cannot be read: {error}", path.display())]
+    Unreadable {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        error: io::Error,
+    },
+    /// The policy has problems.
+    #[error("{}", sources.render_all(problems))]
+    Wrong {
+        /// Each, in the order of the files.
+        problems: Vec<Problem>,
+        /// The texts that they are in.
+        sources: Sources,
+    },
+}
+
+/// The one policy that several files make up.
+///
+/// # Errors
+/// Where a file cannot be read, or with every problem of all files at once.
+pub fn load<P: AsRef<Path>>(paths: &[P]) -> Result<Loaded, PolicyFilesError> {
+    let mut sources = Sources::default();
+    for path in paths.iter().map(AsRef::as_ref) {
+        let text = read(path).map_err(|error| PolicyFilesError::Unreadable { path: path.to_owned(), error })?;
+        sources.insert(path.display().to_string(), text);
+    }
+    let files: Vec<(&str, &str)> = sources.iter().collect();
+    match Policy::from_files(&files) {
+        Ok(policy) => Ok(Loaded { policy, sources }),
+        Err(PolicyErrors { problems }) => Err(PolicyFilesError::Wrong { problems, sources }),
+    }
+}
+
+fn read(path: &Path) -> io::Result<String> {
+    if fs::metadata(path)?.len() > LIMIT {
+        return Err(io::Error::other("it is larger than 8 MiB"));
+    }
+    fs::read_to_string(path)
+}
