@@ -234,8 +234,7 @@ mod tests {
 
     #[test]
     fn a_bind_gives_each_parameter_its_format() {
-        type Parameters<'a> = Vec<(bool, Option<&'a [u8]>)>;
-        fn check(body: &[u8], expected: Result<Parameters<'_>, Malformed>) {
+        fn check(body: &[u8], expected: Result<Vec<(bool, Option<&[u8]>)>, Malformed>) {
             assert_eq!(Bind::read(body).map(|bind| bind.parameters().collect()), expected, "{body:?}");
         }
         check(b"p\0s\0\0\0\0\0\0\0", Ok(vec![]));

@@ -6,6 +6,7 @@
 
 mod files;
 mod line;
+mod measure;
 mod queue;
 mod record;
 #[cfg(test)]
@@ -25,6 +26,7 @@ use serde::Deserialize;
 use tokio::sync::oneshot;
 
 pub use line::is_deceptive;
+pub use measure::{Measurement, measure};
 pub(crate) use record::{Approval, Origin, Step};
 pub use record::{Record, hex, style_word};
 

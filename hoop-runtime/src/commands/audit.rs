@@ -1,0 +1,252 @@
+//! `hoop audit`: reads what gateways recorded.
+
+use std::collections::BTreeMap;
+use std::fs::{self, File};
+use std::io::{self, BufRead, BufReader, Seek, SeekFrom, Write};
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::thread;
+use std::time::Duration;
+
+use clap::Subcommand;
+use hoop_runtime::config::Places;
+use hoop_runtime::diagnostics::printable;
+use hoop_runtime::trail::{Mode, measure};
+use hoopcore::Verdict;
+use serde_json::Value;
+
+use super::Failure;
+use super::output::{self, FAINT, Format, STRONG};
+
+/// How often `--follow` looks for more.
+const PAUSE: Duration = Duration::from_millis(300);
+
+/// Reads the audit trail.
+#[derive(Debug, clap::Args)]
+pub(super) struct Args {
+    #[command(subcommand)]
+    what: What,
+}
+
+#[derive(Debug, Subcommand)]
+enum What {
+    /// Show all records, the oldest first
+    Show(Show),
+    /// Measure how many records a disk takes, and how long a command waits for its own
+    Measure(Measure),
+}
+
+/// Writes records into a folder of its own in DIR, and takes it away again.
+#[derive(Debug, clap::Args)]
+struct Measure {
+    /// A directory on the disk to measure
+    #[arg(long, value_name = "DIR")]
+    directory: PathBuf,
+    /// How many clients wait at the same time
+    #[arg(long, default_values_t = [1, 8, 64], value_delimiter = ',')]
+    clients: Vec<usize>,
+    /// Bytes of a record
+    #[arg(long, default_value_t = 1024)]
+    bytes: usize,
+    /// Seconds for each number of clients
+    #[arg(long, default_value_t = 2)]
+    seconds: u64,
+}
+
+/// Exit status: 0, 1 where a line is no whole record, 2 where the trail cannot be read.
+#[derive(Debug, clap::Args)]
+struct Show {
+    /// The trail's directory
+    #[arg(long, value_name = "DIR", required_unless_present = "config")]
+    directory: Option<PathBuf>,
+    /// The gateway's file, which names the directory
+    #[arg(long, value_name = "FILE", conflicts_with = "directory")]
+    config: Option<PathBuf>,
+    /// Wait for more
+    #[arg(long, short)]
+    follow: bool,
+    /// For a person, or the lines as they are
+    #[arg(long, value_enum, default_value_t)]
+    format: Format,
+}
+
+pub(super) fn run(args: &Args) -> Result<ExitCode, Failure> {
+    match &args.what {
+        What::Show(args) => show(args),
+        What::Measure(args) => weigh(args),
+    }
+}
+
+fn weigh(args: &Measure) -> Result<ExitCode, Failure> {
+    let runtime = tokio::runtime::Runtime::new()?;
+    let folder = args.directory.join(format!("hoop-measure-{}", std::process::id()));
+    let mut out = output::out();
+    writeln!(out, "{STRONG}{:<8}{:>12}{:>10}{:>10}{STRONG:#}", "CLIENTS", "RECORDS/S", "P50", "P99")?;
+    let time = Duration::from_secs(args.seconds);
+    for clients in &args.clients {
+        let measured = runtime.block_on(measure(&folder, Mode::Durable, *clients, args.bytes, time));
+        fs::remove_dir_all(&folder).map_err(|error| unreadable(&folder, &error))?;
+        let measured = measured.map_err(|error| unreadable(&folder, &error))?;
+        let wait = |percent| format!("{:.2} ms", measured.wait(percent).as_secs_f64() * 1e3);
+        writeln!(out, "{clients:<8}{:>12.0}{:>10}{:>10}", measured.rate(), wait(50), wait(99))?;
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn show(show: &Show) -> Result<ExitCode, Failure> {
+    let directory = directory_of(show)?;
+    let mut reader = Reader { format: show.format, read: BTreeMap::new(), broken: false };
+    loop {
+        let finds = reader.advance(&directory).map_err(|error| unreadable(&directory, &error))?;
+        reader.print(&finds)?;
+        if !show.follow {
+            reader.report_torn(&directory);
+            return Ok(if reader.broken { ExitCode::FAILURE } else { ExitCode::SUCCESS });
+        }
+        thread::sleep(PAUSE);
+    }
+}
+
+fn directory_of(show: &Show) -> Result<PathBuf, Failure> {
+    match (&show.directory, &show.config) {
+        (Some(directory), _) => Ok(directory.clone()),
+        (None, Some(config)) => Ok(Places::read(config).map_err(Failure::said)?.audit),
+        (None, None) => Err(Failure::Said("say where the trail is: `--directory DIR` or `--config FILE`".to_owned())),
+    }
+}
+
+fn unreadable(directory: &Path, error: &io::Error) -> Failure {
+    Failure::Said(format!("the audit trail in `{}` cannot be read: {error}", directory.display()))
+}
+
+struct Reader {
+    format: Format,
+    /// How far each file was read.
+    read: BTreeMap<PathBuf, u64>,
+    broken: bool,
+}
+
+impl Reader {
+    /// Whole lines that were written since the last time, file by file.
+    fn advance(&mut self, directory: &Path) -> io::Result<Vec<Vec<u8>>> {
+        let mut files: Vec<PathBuf> = fs::read_dir(directory)?
+            .filter_map(|entry| Some(entry.ok()?.path()))
+            .filter(|path| path.extension().is_some_and(|extension| extension == "jsonl"))
+            .collect();
+        files.sort();
+        let mut lines = Vec::new();
+        for path in files {
+            self.advance_file(path, &mut lines)?;
+        }
+        Ok(lines)
+    }
+
+    fn advance_file(&mut self, path: PathBuf, lines: &mut Vec<Vec<u8>>) -> io::Result<()> {
+        let mut file = File::open(&path)?;
+        let read = self.read.entry(path).or_default();
+        file.seek(SeekFrom::Start(*read))?;
+        let mut file = BufReader::new(file);
+        loop {
+            let mut line = Vec::new();
+            let bytes = file.read_until(b'\n', &mut line)?;
+            if line.pop() != Some(b'\n') {
+                return Ok(());
+            }
+            *read += bytes as u64;
+            lines.push(line);
+        }
+    }
+
+    fn print(&mut self, lines: &[Vec<u8>]) -> Result<(), Failure> {
+        let mut out = output::out();
+        for line in lines {
+            match (serde_json::from_slice::<Value>(line), self.format) {
+                (Ok(_), Format::Json) => out.write_all(&[line, b"\n".as_slice()].concat())?,
+                (Ok(record), Format::Text) => writeln!(out, "{}", Record(&record).in_words())?,
+                (Err(_), _) => {
+                    self.broken = true;
+                    output::complain(&format!("no record: {}", String::from_utf8_lossy(line)));
+                }
+            }
+        }
+        out.flush()?;
+        Ok(())
+    }
+
+    /// A file whose end is no whole line was cut off by a crash; its last record was never acknowledged.
+    fn report_torn(&mut self, directory: &Path) {
+        for (path, read) in &self.read {
+            if fs::metadata(path).is_ok_and(|file| file.len() > *read) {
+                let name = path.strip_prefix(directory).unwrap_or(path);
+                output::complain(&format!("`{}` ends in a part of a record, which nobody acted on", name.display()));
+                self.broken = true;
+            }
+        }
+    }
+}
+
+/// One record as a line for a person.
+struct Record<'a>(&'a Value);
+
+impl Record<'_> {
+    fn in_words(&self) -> String {
+        let time = self.text("/time");
+        let body = match self.text("/kind").as_str() {
+            "decision" => self.decision(),
+            "closing" => self.closing(),
+            "login" => format!("{STRONG}login{STRONG:#}     {} how={}", self.parties(), self.text("/who/how")),
+            "login_refused" => {
+                let bad = output::style_of_success(false);
+                format!("{bad}refused{bad:#}   {} {}", self.parties(), self.text("/reason"))
+            }
+            "segment" => format!("{FAINT}file begins {} {}{FAINT:#}", self.text("/after"), self.text("/failure")),
+            kind => self.approval(kind),
+        };
+        format!("{FAINT}{time}{FAINT:#} {body}")
+    }
+
+    fn decision(&self) -> String {
+        let word = self.text("/verdict");
+        let style = verdict(&word).map(output::style_of).unwrap_or_default();
+        let (rule, reason) = (self.text("/rule/name"), self.text("/reason"));
+        let why = if reason.is_empty() { rule } else { format!("{rule}: {reason}") };
+        format!("{style}{word:<9}{style:#} {} [{why}] {}", self.parties(), self.text("/command"))
+    }
+
+    fn closing(&self) -> String {
+        let number = |path: &str| self.0.pointer(path).and_then(Value::as_u64).unwrap_or_default();
+        let error = self.text("/completion/error");
+        let masked = number("/completion/cells_masked");
+        format!(
+            "{FAINT}{:<9}{FAINT:#} {} rows={} bytes={} masked={masked} {error}",
+            self.text("/completion/status"),
+            self.parties(),
+            number("/completion/rows"),
+            number("/completion/bytes"),
+        )
+    }
+
+    fn approval(&self, kind: &str) -> String {
+        let word = kind.strip_prefix("approval_").unwrap_or(kind);
+        let (id, by, answer) = (self.text("/approval"), self.text("/by"), self.text("/answer"));
+        format!("{STRONG}{word:<9}{STRONG:#} {id} {by} {answer}").trim_end().to_owned()
+    }
+
+    fn parties(&self) -> String {
+        let (user, resource, database) = (self.text("/who/user"), self.text("/on/resource"), self.text("/on/database"));
+        let slash = if database.is_empty() { "" } else { "/" };
+        format!("{user}@{resource}{slash}{database}")
+    }
+
+    /// A text of the record, on one line and harmless to a terminal; empty where there is none.
+    fn text(&self, path: &str) -> String {
+        let text = self.0.pointer(path).and_then(Value::as_str).unwrap_or_default();
+        printable(&text.split_whitespace().collect::<Vec<_>>().join(" "))
+    }
+}
+
+fn verdict(word: &str) -> Option<Verdict> {
+    [Verdict::Allow, Verdict::Mask, Verdict::Approve, Verdict::Block]
+        .into_iter()
+        .find(|verdict| verdict.to_string() == word)
+}

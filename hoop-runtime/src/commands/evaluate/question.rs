@@ -1,0 +1,156 @@
+//! A request as JSON. Reading one vouches for nobody: only putting it to a policy makes an identity of it.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use hoop_runtime::clock;
+use hoopcore::{
+    Call, Command, Identity, IdentityKind, Policy, Request, Resource, ResourceKind, SessionFacts, Timestamp, Verified,
+};
+use serde::{Deserialize, Deserializer};
+use serde_json::{Map, Value};
+
+use super::answer::Answer;
+
+/// One request.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Question {
+    id: Value,
+    identity: Who,
+    resource: Target,
+    command: Asked,
+    #[serde(default)]
+    session: State,
+    database: Option<String>,
+    parameters: Option<Vec<Option<String>>>,
+    #[serde(default, deserialize_with = "time")]
+    now: Option<Timestamp>,
+    source: Option<IpAddr>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Who {
+    user: String,
+    kind: Option<IdentityKind>,
+    issuer: Option<String>,
+    groups: Option<BTreeSet<String>>,
+    #[serde(default)]
+    claims: Option<Map<String, Value>>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Target {
+    name: String,
+    kind: Option<ResourceKind>,
+    labels: Option<BTreeMap<String, String>>,
+}
+
+/// What is asked for: exactly one of these.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum Asked {
+    Sql(String),
+    Http(#[expect(dead_code, reason = "read, so that a malformed one is told from one that is refused")] Message),
+    Kubernetes(#[expect(dead_code, reason = "read, so that a malformed one is told from one that is refused")] Message),
+    Ssh(#[expect(dead_code, reason = "read, so that a malformed one is told from one that is refused")] Ssh),
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[expect(dead_code, reason = "read, so that a malformed one is told from one that is refused")]
+struct Message {
+    method: String,
+    uri: String,
+    headers: Option<Value>,
+    body: Option<Value>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(untagged, deny_unknown_fields)]
+#[expect(dead_code, reason = "read, so that a malformed one is told from one that is refused")]
+enum Ssh {
+    Exec { exec: String },
+    Sftp { sftp: String, path: String },
+    Forward { forward: String },
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct State {
+    search_path: Option<Vec<String>>,
+    #[serde(default)]
+    shadows: BTreeSet<String>,
+}
+
+impl Question {
+    /// The policy's answer.
+    pub(super) fn put(self, policy: &Policy) -> Answer {
+        let sql = match &self.command {
+            Asked::Sql(text) => text,
+            Asked::Http(_) => return Answer::not_understood(self.id, "HTTP requests"),
+            Asked::Kubernetes(_) => return Answer::not_understood(self.id, "Kubernetes requests"),
+            Asked::Ssh(_) => return Answer::not_understood(self.id, "SSH commands"),
+        };
+        let command = Command::sql(sql);
+        let who = Verified::vouched(self.identity.into_identity(), "hoop evaluate");
+        let on = self.resource.into_resource(ResourceKind::Postgres, self.database);
+        let session = self.session.into_facts();
+        let now = self.now.unwrap_or_else(clock::now);
+        let parameters = self.parameters.as_deref();
+        let call = Call { parameters, source: self.source, ..Call::new(&command, &session, now) };
+        let decision = policy.evaluate(&Request { who: &who, on: &on, call });
+        Answer::new(self.id, &command, decision.explanation())
+    }
+}
+
+impl Who {
+    fn into_identity(self) -> Identity {
+        let Self { user, kind, issuer, groups, claims } = self;
+        let mut paths = BTreeMap::new();
+        for (name, value) in claims.into_iter().flatten() {
+            flatten(name, value, &mut paths);
+        }
+        Identity { user, kind, issuer, groups, claims: paths }
+    }
+}
+
+/// Claims by path: `{"a": {"b": 1}}` is the claim `a.b` with the value `1`. Lists and nulls have no value to compare.
+fn flatten(path: String, value: Value, claims: &mut BTreeMap<String, String>) {
+    match value {
+        Value::String(text) => drop(claims.insert(path, text)),
+        Value::Bool(value) => drop(claims.insert(path, value.to_string())),
+        Value::Number(value) => drop(claims.insert(path, value.to_string())),
+        Value::Object(inner) => {
+            for (name, value) in inner {
+                flatten(format!("{path}.{name}"), value, claims);
+            }
+        }
+        Value::Null | Value::Array(_) => {}
+    }
+}
+
+impl Target {
+    fn into_resource(self, guess: ResourceKind, database: Option<String>) -> Resource {
+        Resource { name: self.name, kind: self.kind.unwrap_or(guess), labels: self.labels, database }
+    }
+}
+
+impl State {
+    fn into_facts(self) -> SessionFacts {
+        let fresh = SessionFacts::default();
+        SessionFacts {
+            search_path: self.search_path.unwrap_or(fresh.search_path),
+            shadows: Arc::new(self.shadows),
+            ..fresh
+        }
+    }
+}
+
+fn time<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Timestamp>, D::Error> {
+    let text = Option::<String>::deserialize(deserializer)?;
+    text.map(|text| text.parse().map_err(serde::de::Error::custom)).transpose()
+}

@@ -1,0 +1,94 @@
+//! `hoop explain`: what becomes of one command, and why.
+
+use std::io::Write;
+use std::net::IpAddr;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use hoop_runtime::diagnostics::printable;
+use hoop_runtime::trail::style_word;
+use hoop_runtime::{clock, policy_files};
+use hoopcore::{Call, Command, Explanation, Identity, Request, Resource, SessionFacts, Timestamp, Verified};
+
+use super::Failure;
+use super::output::{self, FAINT, STRONG};
+
+/// Exit status: 0 whatever the verdict, 2 where the question cannot be asked.
+#[derive(Debug, clap::Args)]
+pub(super) struct Args {
+    /// Policy files
+    #[arg(long, required = true, num_args = 1.., value_name = "FILE")]
+    policy: Vec<PathBuf>,
+    /// Who asks
+    #[arg(long = "as", value_name = "NAME")]
+    user: String,
+    /// A group of the caller; all of them are to be named
+    #[arg(long, value_name = "GROUP")]
+    group: Vec<String>,
+    /// The resource
+    #[arg(long, value_name = "RESOURCE")]
+    on: String,
+    /// A label of the resource; all of them are to be named
+    #[arg(long, value_name = "NAME=VALUE", value_parser = label)]
+    label: Vec<(String, String)>,
+    /// The database
+    #[arg(long)]
+    database: Option<String>,
+    /// Where the connection comes from
+    #[arg(long, value_name = "ADDRESS")]
+    source: Option<IpAddr>,
+    /// The time of the command; now, where it is left out
+    #[arg(long, value_name = "TIME")]
+    now: Option<Timestamp>,
+    /// SQL statements
+    command: String,
+}
+
+fn label(text: &str) -> Result<(String, String), String> {
+    let (name, value) = text.split_once('=').ok_or("write it as name=value")?;
+    Ok((name.to_owned(), value.to_owned()))
+}
+
+pub(super) fn run(args: &Args) -> Result<ExitCode, Failure> {
+    let policy = policy_files::load(&args.policy).map_err(Failure::said)?.policy;
+    let (who, on) = (who(args), on(args));
+    let (command, session) = (Command::sql(&args.command), SessionFacts::default());
+    let now = args.now.unwrap_or_else(clock::now);
+    let call = Call { source: args.source, ..Call::new(&command, &session, now) };
+    let decision = policy.evaluate(&Request { who: &who, on: &on, call });
+    tell(decision.explanation())?;
+    Ok(ExitCode::SUCCESS)
+}
+
+fn who(args: &Args) -> Verified<Identity> {
+    let identity = Identity::named(&args.user).with_groups(args.group.iter().cloned());
+    Verified::vouched(identity, "hoop explain")
+}
+
+fn on(args: &Args) -> Resource {
+    let named = Resource::postgres(&args.on);
+    Resource { labels: Some(args.label.iter().cloned().collect()), database: args.database.clone(), ..named }
+}
+
+fn tell(explanation: &Explanation) -> Result<(), Failure> {
+    let Explanation { verdict, rule, reason, effects, masks, uncertain } = explanation;
+    let mut out = output::out();
+    let style = output::style_of(*verdict);
+    writeln!(out, "{style}{verdict}{style:#} by {STRONG}{}{STRONG:#}", printable(&rule.to_string()))?;
+    if let Some(reason) = reason {
+        writeln!(out, "  reason: {}", printable(reason))?;
+    }
+    if let Some(uncertain) = uncertain {
+        writeln!(out, "  not fully understood: {}", printable(uncertain))?;
+    }
+    for effect in effects {
+        let rule = effect.rule.as_ref().map_or_else(|| "no rule".to_owned(), ToString::to_string);
+        let object = printable(&effect.object);
+        writeln!(out, "  {:<9} {object}  {FAINT}{}{FAINT:#}", effect.verb, printable(&rule))?;
+    }
+    for mask in masks {
+        let (column, style) = (printable(&mask.column), style_word(&mask.style));
+        writeln!(out, "  mask      {column} as {style}  {FAINT}{}{FAINT:#}", printable(&mask.rule.to_string()))?;
+    }
+    Ok(())
+}

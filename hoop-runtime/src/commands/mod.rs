@@ -1,0 +1,75 @@
+//! The subcommands of `hoop`, one file each.
+
+mod approvals;
+mod audit;
+mod check;
+mod detectors;
+mod evaluate;
+mod explain;
+mod output;
+
+use std::io;
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+/// Policies for databases, APIs and hosts: check them, ask them, answer for them, read what they decided
+#[derive(Debug, Parser)]
+#[command(name = "hoop", version, max_term_width = 120, arg_required_else_help = true)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Check policy files; every problem at once, with its line
+    Check(check::Args),
+    /// Decide requests: JSON lines in, JSON lines out
+    Evaluate(evaluate::Args),
+    /// Explain what becomes of one command, and which rule says so
+    Explain(explain::Args),
+    /// List the detectors that a mask can name
+    Detectors(detectors::Args),
+    /// Answer for commands that a gateway holds
+    Approvals(approvals::Args),
+    /// Read the audit trail
+    Audit(audit::Args),
+}
+
+/// Why a subcommand could not do its work; as against having done it and found something wrong.
+#[derive(Debug, thiserror::Error)]
+enum Failure {
+    /// In words.
+    #[error("{0}")]
+    Said(String),
+    /// Its output could not be written.
+    #[error("the output cannot be written: {0}")]
+    Output(#[from] io::Error),
+}
+
+impl Failure {
+    fn said(what: impl std::fmt::Display) -> Self {
+        Self::Said(what.to_string())
+    }
+}
+
+/// Runs the subcommand that the arguments name.
+pub(crate) fn run() -> ExitCode {
+    let ran = match Cli::parse().command {
+        Command::Check(args) => check::run(&args),
+        Command::Evaluate(args) => evaluate::run(&args),
+        Command::Explain(args) => explain::run(&args),
+        Command::Detectors(args) => detectors::run(&args),
+        Command::Approvals(args) => approvals::run(&args),
+        Command::Audit(args) => audit::run(&args),
+    };
+    match ran {
+        Ok(code) => code,
+        Err(Failure::Output(error)) if error.kind() == io::ErrorKind::BrokenPipe => ExitCode::SUCCESS,
+        Err(failure) => {
+            output::complain(&failure);
+            ExitCode::from(2)
+        }
+    }
+}
