@@ -1,0 +1,56 @@
+//! What a decision costs: in a session and stateless, by the number of rules.
+
+use std::hint::black_box;
+
+use benches::policies;
+use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
+use hoopcore::{Call, Command, Policy, Request, SessionFacts, Timestamp, Verdict};
+
+criterion_group!(benches, evaluate);
+criterion_main!(benches);
+
+/// Commands that ask in turn, so that no answer is learnt by heart.
+const COMMANDS: usize = 64;
+
+fn evaluate(criterion: &mut Criterion) {
+    let (who, on, facts) = (policies::caller(), policies::resource(), SessionFacts::default());
+    let commands = policies::commands(COMMANDS);
+    let calls = calls(&commands, &facts);
+    for rules in [10, 100, 1_000, 10_000] {
+        let text = policies::policy(rules);
+        let policy = Policy::from_yaml(&text).unwrap_or_else(|errors| unreachable!("{errors:?}"));
+        let mut session = policy.session(&who, &on);
+
+        let mut group = criterion.benchmark_group("evaluate");
+        group.throughput(Throughput::Elements(COMMANDS as u64));
+        group.bench_function(BenchmarkId::new("verdict in a session", rules), |bencher| {
+            bencher.iter(|| calls.iter().filter(|call| session.verdict(call) == Verdict::Allow).count());
+        });
+        group.bench_function(BenchmarkId::new("event and explanation in a session", rules), |bencher| {
+            bencher.iter(|| {
+                for call in &calls {
+                    let decision = session.decide(call);
+                    black_box(decision.explanation());
+                    let _ = black_box(decision.seal());
+                }
+            });
+        });
+        group.bench_function(BenchmarkId::new("stateless", rules), |bencher| {
+            let ask = |call: &Call<'_>| policy.evaluate(&Request { who: &who, on: &on, call: *call }).verdict();
+            bencher.iter(|| calls.iter().filter(|call| ask(call) == Verdict::Allow).count());
+        });
+        group.finish();
+
+        let mut group = criterion.benchmark_group("compile");
+        group.throughput(Throughput::Bytes(text.len() as u64));
+        group.sample_size(10).bench_function(BenchmarkId::new("policy", rules), |bencher| {
+            bencher.iter(|| Policy::from_yaml(black_box(&text)).is_ok());
+        });
+        group.bench_function(BenchmarkId::new("session", rules), |bencher| bencher.iter(|| policy.session(&who, &on)));
+        group.finish();
+    }
+}
+
+fn calls<'a>(commands: &'a [Command], facts: &'a SessionFacts) -> Vec<Call<'a>> {
+    commands.iter().map(|command| Call::new(command, facts, Timestamp::UNIX_EPOCH)).collect()
+}
