@@ -167,14 +167,33 @@ pub struct Facts {
     pub code: bool,
     /// Columns of the object that the statement may read, on whatever way.
     pub columns: Columns,
-    /// Columns of the object whose values the statement may reveal other than by returning the bare column or
-    /// comparing it for equality with a constant or parameter: expressions, ranges, patterns, order, joins.
+    /// Those of them whose values may reach what it returns or stores, bare or in an expression; not those that only
+    /// a condition, an order, `count(c)`, `c IS NULL` or `pg_typeof(c)` reads.
+    pub returned: Columns,
+    /// Those of them whose values the statement may reveal by what it does: which rows it picks, groups, joins or
+    /// numbers, whether it fails. Comparing the bare column for equality with a constant or parameter does not count,
+    /// nor does an order without a limit, nor an expression that cannot fail, whose cell is hidden where the column is.
     pub inferred: Columns,
+}
+
+impl Facts {
+    /// Every column may be read, returned and inferred.
+    #[must_use]
+    pub fn of_all_columns() -> Self {
+        Self { columns: Columns::All, returned: Columns::All, inferred: Columns::All, ..Self::default() }
+    }
 }
 
 impl Default for Facts {
     fn default() -> Self {
-        Self { unbounded: Truth::No, copy: false, code: false, columns: Columns::none(), inferred: Columns::none() }
+        Self {
+            unbounded: Truth::No,
+            copy: false,
+            code: false,
+            columns: Columns::none(),
+            returned: Columns::none(),
+            inferred: Columns::none(),
+        }
     }
 }
 
@@ -229,7 +248,7 @@ impl Effect {
     /// The effect of what could not be read.
     #[must_use]
     pub fn unknown() -> Self {
-        let facts = Facts { columns: Columns::All, inferred: Columns::All, unbounded: Truth::May, ..Facts::default() };
+        let facts = Facts { unbounded: Truth::May, ..Facts::of_all_columns() };
         Self { facts, ..Self::new(Verb::Unknown, Object::Any) }
     }
 }

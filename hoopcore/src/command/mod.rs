@@ -63,7 +63,7 @@ impl Command {
     pub fn fastpath(function: u32) -> Self {
         let text = alloc::format!("fastpath {function}");
         let object = Object::Function(QualifiedName::bare(alloc::format!("{function}")));
-        let facts = Facts { columns: Columns::All, inferred: Columns::All, ..Facts::default() };
+        let facts = Facts::of_all_columns();
         let effect = Effect { facts, ..Effect::new(Verb::Fastpath, object) };
         let statement = Statement { effects: Box::new([effect]), coverage: Coverage::Full, change: Change::Unknown };
         Self::analysed(&text, text.as_str().into(), Box::new([statement]))

@@ -227,9 +227,9 @@ impl<'a> Scene<'a> {
         applied
     }
 
-    /// The columns of a mask that an effect may read, by their full names where those are known.
+    /// The columns of a mask that an effect may return, by their full names where those are known.
     fn masked_columns(&self, mask: &ColumnMask, item: &Item<'_>) -> BTreeSet<String> {
-        let columns = &item.effect.facts.columns;
+        let columns = &item.effect.facts.returned;
         if item.is_asked() && is_opaque(item.effect.verb) {
             return BTreeSet::from([mask.pattern.to_string()]);
         }

@@ -111,7 +111,9 @@ impl<'a> Scene<'a> {
         if !self.reads_any(&masks.columns, item.effect, &facts.columns) {
             return;
         }
-        flow.read(rule, item.effect);
+        if self.reads_any(&masks.columns, item.effect, &facts.returned) {
+            flow.read(rule, item.effect);
+        }
         if facts.copy {
             flow.refuse(rule, Leak::Copy);
         }

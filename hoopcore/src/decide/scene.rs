@@ -12,7 +12,14 @@ const DEPTH: u8 = 2;
 static UNKNOWN: Effect = Effect {
     verb: Verb::Unknown,
     object: Object::Any,
-    facts: Facts { unbounded: Truth::May, copy: false, code: false, columns: Columns::All, inferred: Columns::All },
+    facts: Facts {
+        unbounded: Truth::May,
+        copy: false,
+        code: false,
+        columns: Columns::All,
+        returned: Columns::All,
+        inferred: Columns::All,
+    },
     duty: Duty::Covered,
 };
 
@@ -195,7 +202,8 @@ impl<'a> Ground<'a> {
             | Change::Close(_)
             | Change::Definitions => self.path,
         };
-        let defines = matches!(statement.change, Change::Unknown) || statement.effects.iter().any(may_define_functions);
+        let defines = matches!(statement.change, Change::Unknown)
+            || statement.effects.iter().filter(|effect| effect.duty == Duty::Covered).any(may_define_functions);
         Self { path, shadowed: self.shadowed || defines }
     }
 }

@@ -43,6 +43,7 @@ fn effect(text: &str) -> Effect {
             word => (effect.object, effect.facts.columns) = object(word, verb),
         }
     }
+    effect.facts.returned = effect.facts.columns.clone();
     effect
 }
 

@@ -1,0 +1,64 @@
+//! Expressions inside statements that sqlparser is not asked about.
+
+use crate::name::QualifiedName;
+use crate::sql::effects::Effects;
+use crate::sql::lex::{Cursor, Lexeme};
+use crate::sql::scanner::TokenKind;
+use crate::sql::{catalogue, effects_of_expressions};
+
+/// The effects of a list of expressions that makes up the whole cursor.
+pub(super) fn all(effects: &mut Effects, cursor: Cursor<'_>) -> Option<()> {
+    effects.absorb(effects_of_expressions(cursor)?);
+    Some(())
+}
+
+/// Keywords before which a name in front of parentheses is no function.
+const NAMES_FOLLOW: &[&str] =
+    &["by", "class", "constraint", "family", "index", "into", "like", "of", "on", "references", "table", "using"];
+
+/// The calls in a definition, by its tokens: each name in front of parentheses that is neither a keyword nor a type,
+/// and does not stand where a name of another kind is due; and each operator.
+pub(super) fn calls(effects: &mut Effects, cursor: Cursor<'_>) {
+    for at in 0..cursor.lexemes.len() {
+        let Some([lexeme, rest @ ..]) = cursor.lexemes.get(at..) else { return };
+        if lexeme.kind() == TokenKind::Operator {
+            effects.operator(QualifiedName::bare(lexeme.token.text(cursor.text)));
+        }
+        let open = rest.first().is_some_and(|next| next.kind() == TokenKind::Open);
+        if let Some(name) = lexeme.identifier(cursor.text).filter(|_| open) {
+            call(effects, cursor, at, lexeme, name);
+        }
+    }
+}
+
+fn call(effects: &mut Effects, cursor: Cursor<'_>, at: usize, lexeme: &Lexeme, name: alloc::string::String) {
+    let text = cursor.text;
+    let mut before = cursor.lexemes.get(..at).unwrap_or(&[]);
+    let mut schema = None;
+    if let [outer @ .., qualifier, period] = before
+        && period.kind() == TokenKind::Period
+    {
+        schema = qualifier.identifier(text);
+        before = outer;
+    }
+    let keyword = schema.is_none() && lexeme.kind() == TokenKind::Word && catalogue::is_keyword(&name);
+    if keyword
+        || catalogue::is_shipped_type(&name) && schema.is_none()
+        || before.last().is_some_and(|last| is_due(text, last))
+    {
+        return;
+    }
+    effects.call(QualifiedName { schema, name }, &[]);
+}
+
+/// Whether a name of another kind is due after this: the type of a column, a relation, a method.
+fn is_due(text: &str, last: &Lexeme) -> bool {
+    match last.kind() {
+        TokenKind::Quoted | TokenKind::UnicodeQuoted | TokenKind::Cast => true,
+        TokenKind::Word => {
+            let word = last.token.folded(text);
+            NAMES_FOLLOW.contains(&&*word) || !catalogue::is_keyword(&word)
+        }
+        _ => false,
+    }
+}
