@@ -18,12 +18,10 @@ use sqlparser::keywords::Keyword;
 use sqlparser::parser::Parser;
 use sqlparser::tokenizer::{Token, Word};
 
+use super::bounds;
 use super::lex::{Cursor, Lexeme};
 use super::scanner::{LiteralForm, TokenKind};
 use crate::name::QualifiedName;
-
-/// sqlparser's own bound on nested queries and expressions, as deep as a 2 MiB stack of a debug build carries.
-const RECURSION: usize = 40;
 
 /// A statement as sqlparser understands it, and what only the tokens show.
 pub(super) struct Parsed {
@@ -59,7 +57,7 @@ impl<'a> Bridge<'a> {
     fn parse(mut self) -> Option<Parsed> {
         self.run()?;
         let dialect = PostgreSqlDialect {};
-        let mut parser = Parser::new(&dialect).with_recursion_limit(RECURSION).with_tokens(self.out);
+        let mut parser = Parser::new(&dialect).with_recursion_limit(bounds::RECURSION).with_tokens(self.out);
         let statement = parser.parse_statement().ok()?;
         let whole = parser.peek_token_ref().token == Token::EOF;
         whole.then(|| Parsed { statement: Box::new(statement), operators: self.operators, compares: self.compares })

@@ -16,6 +16,9 @@ pub const COMMENT_DEPTH: usize = 64;
 /// PostgreSQL cuts identifiers to this many bytes.
 pub const IDENTIFIER_BYTES: usize = 63;
 
+/// Operator characters in a row that are looked at: each operator looks at all that follow it.
+const MAX_RUN: usize = 1024;
+
 /// One token and where it stands in the text, in bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Token {
@@ -255,7 +258,10 @@ impl<'a> Scanner<'a> {
     /// where one of `~ ! @ # ^ & | ? %` or a backtick stands before.
     fn operator(&mut self) -> Result<TokenKind, Flaw> {
         let start = self.at;
-        let run = self.rest().iter().take_while(|byte| is_operator(**byte)).count();
+        let run = self.rest().iter().take(MAX_RUN + 1).take_while(|byte| is_operator(**byte)).count();
+        if run > MAX_RUN {
+            return Err(Self::flaw(start, "too many operators in a row"));
+        }
         let run = self.rest().get(..run).unwrap_or(&[]);
         let cut = run.windows(2).position(|pair| pair == b"/*" || pair == b"--").unwrap_or(run.len());
         let length = operator_length(run.get(..cut).unwrap_or(run));
@@ -421,15 +427,10 @@ impl Iterator for Scanner<'_> {
 
 /// How many bytes of a run of operator characters are one operator.
 fn operator_length(run: &[u8]) -> usize {
-    let keeps_sign = |byte: &u8| matches!(byte, b'~' | b'!' | b'@' | b'#' | b'^' | b'&' | b'|' | b'`' | b'?' | b'%');
-    let mut length = run.len();
-    while let [before @ .., b'+' | b'-'] = run.get(..length).unwrap_or(&[]) {
-        if before.is_empty() || before.iter().any(keeps_sign) {
-            break;
-        }
-        length -= 1;
+    if run.iter().any(|byte| matches!(byte, b'~' | b'!' | b'@' | b'#' | b'^' | b'&' | b'|' | b'`' | b'?' | b'%')) {
+        return run.len();
     }
-    length
+    run.iter().rposition(|byte| !matches!(byte, b'+' | b'-')).map_or(1, |last| last + 1)
 }
 
 /// The length of blanks with a line break and of the quote after them, where a literal is continued.

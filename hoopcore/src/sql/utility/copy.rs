@@ -3,7 +3,7 @@
 use alloc::collections::BTreeSet;
 use alloc::string::String;
 
-use super::{end, expressions};
+use super::{end, expressions, is_query};
 use crate::command::{Columns, Effect, Facts, Object, Verb};
 use crate::name::QualifiedName;
 use crate::sql::effects::Effects;
@@ -21,6 +21,7 @@ enum Direction {
 pub(super) fn effects(effects: &mut Effects, mut cursor: Cursor<'_>) -> Option<()> {
     cursor.eat_word("binary");
     if let Some(query) = cursor.group() {
+        is_query(query).then_some(())?;
         let mut copied = effects_of(query);
         copied.copy_all();
         effects.absorb(copied);

@@ -1,0 +1,3 @@
+//! The analysis of SQL: cases as text, limits, and properties.
+
+mod bounds;
