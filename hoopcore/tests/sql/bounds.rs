@@ -15,13 +15,16 @@ fn analyse(text: String) -> Duration {
     worker.expect("a thread").join().expect("the analysis ends")
 }
 
+/// A text of a given size.
+type Shape = fn(usize) -> String;
+
 fn nested(open: &str, inside: &str, close: &str, depth: usize) -> String {
     format!("{}{inside}{}", open.repeat(depth), close.repeat(depth))
 }
 
 #[test]
 fn deep_and_long_texts() {
-    let shapes: &[(&str, fn(usize) -> String)] = &[
+    let shapes: &[(&str, Shape)] = &[
         ("and", |n| format!("SELECT 1 WHERE a=1{}", " AND a=1".repeat(n))),
         ("or", |n| format!("SELECT 1 WHERE a=1{}", " OR a=1".repeat(n))),
         ("mixed", |n| format!("DELETE FROM t WHERE a=1{}", " AND a=1 OR b=2".repeat(n))),
