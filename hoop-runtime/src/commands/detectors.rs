@@ -15,21 +15,8 @@ pub(super) struct Args {}
 pub(super) fn run(_: &Args) -> Result<ExitCode, Failure> {
     let mut out = output::out();
     for detector in Detector::ALL {
-        writeln!(out, "{STRONG}{:<8}{STRONG:#} {:<40} {}", detector.word(), what(detector), example(detector))?;
+        writeln!(out, "{STRONG}{}{STRONG:#}: {}", detector.word(), detector.about())?;
+        writeln!(out, "    {}", detector.example().replace('\n', "\n    "))?;
     }
     Ok(ExitCode::SUCCESS)
-}
-
-fn what(detector: Detector) -> &'static str {
-    match detector {
-        Detector::Email => "e-mail address",
-        Detector::Card => "payment card number, Luhn digit checked",
-    }
-}
-
-fn example(detector: Detector) -> &'static str {
-    match detector {
-        Detector::Email => "ada@example.com",
-        Detector::Card => "4111 1111 1111 1111",
-    }
 }

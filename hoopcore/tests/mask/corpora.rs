@@ -48,12 +48,14 @@ fn check(cases: &[Case], basic: usize, hard: usize, look_alikes: usize) {
         for (level, is_hard, expected) in [("basic", false, basic), ("hard", true, hard)] {
             let score = score(detector, cases.iter().filter(|case| case.is_hard == is_hard));
             let (all, clean) = (score.found + score.missed.len(), score.left_alone + score.false_hits.len());
-            eprintln!(
-                "{:>12} {level:<5} {}/{all} found, {}/{clean} left alone",
-                detector.word(),
-                score.found,
-                score.left_alone
-            );
+            if all > 0 {
+                eprintln!(
+                    "{:>12} {level:<5} {}/{all} found, {}/{clean} left alone",
+                    detector.word(),
+                    score.found,
+                    score.left_alone
+                );
+            }
             assert!(score.found * 100 >= all * expected, "{} misses {:?}", detector.word(), score.missed);
             assert!(
                 score.false_hits.len() * 100 <= clean * look_alikes,
@@ -65,11 +67,19 @@ fn check(cases: &[Case], basic: usize, hard: usize, look_alikes: usize) {
     }
 }
 
+#[test]
+fn each_detector_finds_its_example() {
+    for detector in Detector::ALL {
+        let found = detector.find(detector.example().as_bytes());
+        assert_eq!(found.map(|found| found.len()), Some(1), "{}: {}", detector.word(), detector.example());
+    }
+}
+
 fn score<'a>(detector: Detector, cases: impl Iterator<Item = &'a Case>) -> Score {
     let mut score = Score::default();
     for case in cases {
         let found = detector.find(case.text.as_bytes()).expect("within the bound on work");
-        let wanted: Vec<_> = case.spans.iter().filter(|(kind, _)| kind == kind_of(detector)).collect();
+        let wanted: Vec<_> = case.spans.iter().filter(|(kind, _)| is_wanted(detector, kind)).collect();
         for (_, span) in &wanted {
             match found.iter().any(|hit| hit.start <= span.start && span.end <= hit.end) {
                 true => score.found += 1,
@@ -89,10 +99,11 @@ fn score<'a>(detector: Detector, cases: impl Iterator<Item = &'a Case>) -> Score
 }
 
 /// What the corpora call what a detector finds.
-fn kind_of(detector: Detector) -> &'static str {
+fn is_wanted(detector: Detector, kind: &str) -> bool {
     match detector {
-        Detector::Email => "EMAIL",
-        Detector::Card => "CREDIT_CARD",
+        Detector::Card => kind == "CREDIT_CARD",
+        Detector::ApiKey => ["_TOKEN", "_ACCESS_KEY", "AGE_KEY"].iter().any(|ending| kind.ends_with(ending)),
+        other => kind == other.word().to_uppercase(),
     }
 }
 

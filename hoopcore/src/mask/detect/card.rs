@@ -3,9 +3,9 @@
 
 use core::ops::Range;
 
-use super::Entry;
 use super::findings::Sink;
 use super::text::{Class, Runs, begins_word, byte_at, byte_before, ends_word};
+use super::{Entry, Scan};
 
 /// Most digits of a card number.
 const MOST: usize = 19;
@@ -23,7 +23,7 @@ pub(super) static ENTRY: Entry = Entry {
     shortest: FEWEST,
     needs: Class::NONE,
     digits: FEWEST,
-    scan,
+    scan: Scan::Text(scan),
 };
 
 /// Issuers' prefixes, as the range of the first six digits, and the lengths of their numbers as a set of bits.

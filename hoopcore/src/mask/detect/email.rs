@@ -3,9 +3,9 @@
 
 use memchr::memchr_iter;
 
-use super::Entry;
 use super::findings::Sink;
 use super::text::{Class, byte_at, byte_before, char_at, char_before};
+use super::{Entry, Scan};
 
 /// The longest local part: 64 octets.
 const LONGEST_LOCAL: usize = 64;
@@ -26,7 +26,7 @@ pub(super) static ENTRY: Entry = Entry {
     shortest: 6,
     needs: Class::AT,
     digits: 0,
-    scan,
+    scan: Scan::Text(scan),
 };
 
 fn scan(text: &[u8], sink: &mut Sink<'_>) {

@@ -120,8 +120,13 @@ impl<'a> Source<'a> {
 impl Sink<'_> {
     /// Reports a match.
     pub(crate) fn found(&mut self, start: usize, end: usize) {
+        self.found_by(self.by, start, end);
+    }
+
+    /// Reports a match of the detector at place `by` among the armed ones.
+    pub(crate) fn found_by(&mut self, by: usize, start: usize, end: usize) {
         let (start, end) = self.source.in_cell(start, end);
-        match (u32::try_from(start), u32::try_from(end), u32::try_from(self.by)) {
+        match (u32::try_from(start), u32::try_from(end), u32::try_from(by)) {
             (Ok(start), Ok(end), Ok(by)) => self.findings.hits.push(Hit { start, end, by }),
             _ => self.findings.exhausted = true,
         }

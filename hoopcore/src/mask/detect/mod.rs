@@ -1,15 +1,18 @@
 //! Detectors: kinds of values that are recognised by their form.
 //!
-//! Each detector is one file with one [`Entry`]: how a policy names it, what it finds, an example, and the scanner
-//! itself. A scanner looks at one cell at a time, reports byte offsets,
-//! and charges what it does to the cell's budget, so that no cell costs more than a fixed multiple of its length.
+//! Each detector has one [`Entry`]: how a policy names it, what it finds, an example, and the scanner itself. A scanner
+//! looks at one cell at a time, reports byte offsets, and charges what it does to the cell's budget, so that no cell
+//! costs more than a fixed multiple of its length.
 
 mod card;
 mod email;
 mod findings;
+mod jwt;
 mod plain;
+mod private_key;
 mod scanner;
 mod text;
+mod tokens;
 
 use alloc::vec::Vec;
 use core::ops::Range;
@@ -29,6 +32,48 @@ pub enum Detector {
     Email,
     /// A payment card number: an issuer's prefix, the issuer's length, a valid Luhn digit.
     Card,
+    /// Any key or token that is known by its issuer's prefix.
+    ApiKey,
+    /// An access key id of AWS.
+    AwsAccessKey,
+    /// An API key of Google Cloud.
+    GcpApiKey,
+    /// A token of GitHub.
+    GithubToken,
+    /// A token of GitLab.
+    GitlabToken,
+    /// A token of Slack.
+    SlackToken,
+    /// A key of Stripe.
+    StripeKey,
+    /// A key of OpenAI.
+    OpenaiKey,
+    /// A key of Anthropic.
+    AnthropicKey,
+    /// A token of npm.
+    NpmToken,
+    /// A token of PyPI.
+    PypiToken,
+    /// A key of SendGrid.
+    SendgridKey,
+    /// A key of Twilio.
+    TwilioKey,
+    /// A token of Shopify.
+    ShopifyToken,
+    /// A token of HashiCorp Vault.
+    VaultToken,
+    /// A token of DigitalOcean.
+    DigitaloceanToken,
+    /// A token of Hugging Face.
+    HuggingfaceToken,
+    /// A token of Databricks.
+    DatabricksToken,
+    /// A key of age.
+    AgeKey,
+    /// A JSON Web Token.
+    Jwt,
+    /// A private key in PEM, of OpenSSH or of PGP.
+    PrivateKey,
 }
 
 /// What a detector found: a range of bytes.
@@ -48,13 +93,48 @@ struct Entry {
     needs: Class,
     /// How many digits all it finds has at least.
     digits: usize,
-    /// Finds everything, in any order.
-    scan: fn(&[u8], &mut Sink<'_>),
+    /// How it looks.
+    scan: Scan,
+}
+
+/// How a detector looks at a text.
+#[derive(Clone, Copy)]
+enum Scan {
+    /// On its own: finds everything, in any order.
+    Text(fn(&[u8], &mut Sink<'_>)),
+    /// For tokens, in one pass with all other detectors that do.
+    Tokens(&'static [tokens::Token]),
+    /// For the tokens of all detectors that look for some.
+    AllTokens,
 }
 
 impl Detector {
     /// Every detector.
-    pub const ALL: [Self; 2] = [Self::Email, Self::Card];
+    pub const ALL: [Self; 23] = [
+        Self::Email,
+        Self::Card,
+        Self::ApiKey,
+        Self::AwsAccessKey,
+        Self::GcpApiKey,
+        Self::GithubToken,
+        Self::GitlabToken,
+        Self::SlackToken,
+        Self::StripeKey,
+        Self::OpenaiKey,
+        Self::AnthropicKey,
+        Self::NpmToken,
+        Self::PypiToken,
+        Self::SendgridKey,
+        Self::TwilioKey,
+        Self::ShopifyToken,
+        Self::VaultToken,
+        Self::DigitaloceanToken,
+        Self::HuggingfaceToken,
+        Self::DatabricksToken,
+        Self::AgeKey,
+        Self::Jwt,
+        Self::PrivateKey,
+    ];
 
     /// Its name in a policy.
     #[must_use]
@@ -88,6 +168,27 @@ impl Detector {
         match self {
             Self::Email => &email::ENTRY,
             Self::Card => &card::ENTRY,
+            Self::ApiKey => &tokens::API_KEY,
+            Self::AwsAccessKey => &tokens::AWS_ACCESS_KEY,
+            Self::GcpApiKey => &tokens::GCP_API_KEY,
+            Self::GithubToken => &tokens::GITHUB_TOKEN,
+            Self::GitlabToken => &tokens::GITLAB_TOKEN,
+            Self::SlackToken => &tokens::SLACK_TOKEN,
+            Self::StripeKey => &tokens::STRIPE_KEY,
+            Self::OpenaiKey => &tokens::OPENAI_KEY,
+            Self::AnthropicKey => &tokens::ANTHROPIC_KEY,
+            Self::NpmToken => &tokens::NPM_TOKEN,
+            Self::PypiToken => &tokens::PYPI_TOKEN,
+            Self::SendgridKey => &tokens::SENDGRID_KEY,
+            Self::TwilioKey => &tokens::TWILIO_KEY,
+            Self::ShopifyToken => &tokens::SHOPIFY_TOKEN,
+            Self::VaultToken => &tokens::VAULT_TOKEN,
+            Self::DigitaloceanToken => &tokens::DIGITALOCEAN_TOKEN,
+            Self::HuggingfaceToken => &tokens::HUGGINGFACE_TOKEN,
+            Self::DatabricksToken => &tokens::DATABRICKS_TOKEN,
+            Self::AgeKey => &tokens::AGE_KEY,
+            Self::Jwt => &jwt::ENTRY,
+            Self::PrivateKey => &private_key::ENTRY,
         }
     }
 }

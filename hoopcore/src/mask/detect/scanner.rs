@@ -3,9 +3,11 @@
 use alloc::boxed::Box;
 
 use crate::mask::Style;
+use crate::mask::detect::Scan;
 use crate::mask::detect::findings::{Armed, Findings, Source, Spot};
 use crate::mask::detect::plain::Plain;
 use crate::mask::detect::text::{Class, Makeup};
+use crate::mask::detect::tokens::Tokens;
 use crate::mask::rewrite::Form;
 use crate::mask::style::Strictest;
 
@@ -13,6 +15,7 @@ use crate::mask::style::Strictest;
 #[derive(Clone, Debug)]
 pub(crate) struct Scanner {
     armed: Box<[Armed]>,
+    tokens: Tokens,
     findings: Findings,
     plain: Plain,
 }
@@ -20,7 +23,8 @@ pub(crate) struct Scanner {
 impl Scanner {
     /// A scanner for these detectors.
     pub(crate) fn new(armed: &[Armed]) -> Self {
-        Self { armed: armed.into(), findings: Findings::default(), plain: Plain::default() }
+        let tokens = Tokens::of(armed.iter().map(|(detector, _)| *detector));
+        Self { armed: armed.into(), tokens, findings: Findings::default(), plain: Plain::default() }
     }
 
     /// Looks for everything in a cell; what was found before is forgotten.
@@ -33,12 +37,14 @@ impl Scanner {
             return;
         }
         let makeup = Makeup::of(cell);
-        let copy = if makeup.may_have(Class::READS_OTHERWISE, 0) { self.plain.read(cell) } else { None };
+        let Self { armed, tokens, findings, plain } = self;
+        let mut look_at = |source, makeup| look_at(armed, tokens, source, makeup, findings);
+        let copy = if makeup.may_have(Class::READS_OTHERWISE, 0) { plain.read(cell) } else { None };
         if copy.is_none() || form != Form::Json {
-            look_at(&self.armed, Source::Cell(cell), makeup, &mut self.findings);
+            look_at(Source::Cell(cell), makeup);
         }
         if let Some(copy) = copy {
-            look_at(&self.armed, Source::Copy(copy), Makeup::of(copy.text()), &mut self.findings);
+            look_at(Source::Copy(copy), Makeup::of(copy.text()));
         }
     }
 
@@ -81,12 +87,17 @@ impl Scanner {
     }
 }
 
-fn look_at(armed: &[Armed], source: Source<'_>, makeup: Makeup, findings: &mut Findings) {
+fn look_at(armed: &[Armed], tokens: &Tokens, source: Source<'_>, makeup: Makeup, findings: &mut Findings) {
     let text = source.text();
     for (by, (detector, _)) in armed.iter().enumerate() {
         let entry = detector.entry();
-        if text.len() >= entry.shortest && makeup.may_have(entry.needs, entry.digits) {
-            (entry.scan)(text, &mut findings.sink(by, source));
+        if text.len() < entry.shortest || !makeup.may_have(entry.needs, entry.digits) {
+            continue;
+        }
+        match entry.scan {
+            Scan::Text(scan) => scan(text, &mut findings.sink(by, source)),
+            Scan::Tokens(_) | Scan::AllTokens => {}
         }
     }
+    tokens.scan(text, &mut findings.sink(0, source));
 }

@@ -3,21 +3,41 @@
 use core::ops::Range;
 
 /// Classes of bytes, as a set.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Class(u16);
 
 impl Class {
+    /// Any byte, for a detector that needs none in particular.
+    pub(super) const NONE: Self = Self(0);
     /// `0` to `9`.
     pub(super) const DIGIT: Self = Self(1);
     /// What may stand between groups of digits: space, hyphen, dot, underscore, the end of a line.
     pub(super) const BETWEEN_DIGITS: Self = Self(1 << 1);
     /// What may begin an escape, or a character that looks like ASCII.
     pub(super) const READS_OTHERWISE: Self = Self(1 << 2);
-
     /// `@`.
     pub(super) const AT: Self = Self(1 << 3);
-    /// Any byte, for a detector that needs none in particular.
-    pub(super) const NONE: Self = Self(0);
+    /// `a` to `f`.
+    pub(super) const A_TO_F: Self = Self(1 << 4);
+    /// `g` to `z`.
+    pub(super) const G_TO_Z: Self = Self(1 << 5);
+    /// `A` to `Z`.
+    pub(super) const UPPER: Self = Self(1 << 6);
+    /// `-` and `_`.
+    pub(super) const DASH: Self = Self(1 << 7);
+    /// `.`.
+    pub(super) const DOT: Self = Self(1 << 8);
+    /// `+`, `/` and `=`, which Base64 has beside letters and digits.
+    pub(super) const BASE64: Self = Self(1 << 9);
+    /// `:`.
+    pub(super) const COLON: Self = Self(1 << 10);
+
+    /// Lower-case hexadecimal digits.
+    pub(super) const HEX: Self = Self::DIGIT.or(Self::A_TO_F);
+    /// Letters and digits.
+    pub(super) const WORD: Self = Self::HEX.or(Self::G_TO_Z).or(Self::UPPER);
+    /// What Base64 for URLs is made of: letters, digits, `-`, `_`.
+    pub(super) const URL_SAFE: Self = Self::WORD.or(Self::DASH);
 
     /// Bytes of either set.
     pub(super) const fn or(self, other: Self) -> Self {
@@ -29,13 +49,25 @@ impl Class {
         CLASSES_OF.get(usize::from(byte)).is_some_and(|classes| classes & self.0 != 0)
     }
 
+    /// Where bytes of these classes end, looking from `start` on.
+    pub(super) fn end(self, text: &[u8], start: usize) -> usize {
+        start + text.iter().skip(start).take_while(|byte| self.has(**byte)).count()
+    }
+
     const fn of(byte: u8) -> Self {
         match byte {
             b'0'..=b'9' => Self::DIGIT,
-            b' ' | b'-' | b'.' | b'_' | b'\r' | b'\n' => Self::BETWEEN_DIGITS,
+            b'a'..=b'f' => Self::A_TO_F,
+            b'g'..=b'z' => Self::G_TO_Z,
+            b'A'..=b'Z' => Self::UPPER,
+            b'-' | b'_' => Self::DASH.or(Self::BETWEEN_DIGITS),
+            b'.' => Self::DOT.or(Self::BETWEEN_DIGITS),
+            b' ' | b'\r' | b'\n' => Self::BETWEEN_DIGITS,
             b'@' => Self::AT,
+            b':' => Self::COLON,
+            b'+' | b'/' | b'=' => Self::BASE64,
             b'\\' | b'%' | b'&' | 0xC2 | 0xD9 | 0xDB | 0xE2 | 0xE3 | 0xEF | 0xF0 => Self::READS_OTHERWISE,
-            _ => Self(0),
+            _ => Self::NONE,
         }
     }
 }
