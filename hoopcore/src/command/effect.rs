@@ -170,6 +170,9 @@ pub struct Facts {
     /// Those of them whose values may reach what it returns or stores, bare or in an expression; not those that only
     /// a condition, an order, `count(c)`, `c IS NULL` or `pg_typeof(c)` reads.
     pub returned: Columns,
+    /// Those of the returned whose values may reach what it stores: all that is not returned by the RETURNING of the
+    /// statement itself. A statement that stores nothing stores none of them.
+    pub stored: Columns,
     /// Those of them whose values the statement may reveal by what it does: which rows it picks, groups, joins or
     /// numbers, whether it fails. Comparing the bare column for equality with a constant or parameter does not count,
     /// nor does an order without a limit, nor an expression that cannot fail, whose cell is hidden where the column is.
@@ -177,10 +180,11 @@ pub struct Facts {
 }
 
 impl Facts {
-    /// Every column may be read, returned and inferred.
+    /// Every column may be read, returned, stored and inferred.
     #[must_use]
     pub fn of_all_columns() -> Self {
-        Self { columns: Columns::All, returned: Columns::All, inferred: Columns::All, ..Self::default() }
+        let all = || Columns::All;
+        Self { columns: all(), returned: all(), stored: all(), inferred: all(), ..Self::default() }
     }
 }
 
@@ -192,6 +196,7 @@ impl Default for Facts {
             code: false,
             columns: Columns::none(),
             returned: Columns::none(),
+            stored: Columns::none(),
             inferred: Columns::none(),
         }
     }
@@ -209,7 +214,7 @@ pub enum Columns {
 impl Columns {
     /// No column.
     #[must_use]
-    pub fn none() -> Self {
+    pub const fn none() -> Self {
         Self::Named(BTreeSet::new())
     }
 

@@ -14,19 +14,21 @@ use crate::request::{Exposure, Exposures};
 
 /// What a statement does with protected values, as far as it has been read.
 #[derive(Clone, Copy, Default)]
-pub(super) struct Flow<'a> {
-    /// The first mask rule of which a column may be read.
-    read: Option<usize>,
-    /// The relation that it is read from; `None` where there are several or it has no name.
-    read_from: Option<&'a QualifiedName>,
+pub(super) struct Flow {
+    /// The first mask rule of which a column may be returned.
+    returned: Option<usize>,
+    /// The first mask rule of which a column's value may reach what the statement stores.
+    stored: Option<usize>,
     /// The first mask rule that may act at all: what cannot be seen may read anything.
     armed: Option<usize>,
     /// Something reads what hoop cannot see.
     opaque: bool,
-    /// Something other than a row change stores, sends or defines.
-    elsewhere: bool,
-    /// The one relation whose rows are changed.
-    changed: Option<&'a QualifiedName>,
+    /// Something stores, sends or defines.
+    stores: bool,
+    /// Something that hoop cannot see stores or defines: a text that was not understood, or code that runs later.
+    hidden_store: bool,
+    /// Rows are added or changed.
+    changes: bool,
     /// The first refusal that an effect alone is reason for.
     refusal: Option<Refusal>,
 }
@@ -45,6 +47,7 @@ pub(super) enum Leak {
     Copy,
     Inference,
     Laundering,
+    Definition,
     Uncertain,
 }
 
@@ -57,6 +60,7 @@ impl Leak {
                 "a masked column may be returned or compared with `=`, but not be searched, sorted or computed with"
             }
             Self::Laundering => "the statement could read a masked column and store its values where no mask reaches",
+            Self::Definition => "the statement would change a relation that holds a masked column",
             Self::Uncertain => "hoop cannot see whether the statement reads a masked column",
         }
     }
@@ -80,12 +84,12 @@ impl<'a> Scene<'a> {
     }
 
     /// Takes one more effect of a statement into account.
-    pub(super) fn flow(&self, flow: &mut Flow<'a>, item: &Item<'a>) {
+    pub(super) fn flow(&self, flow: &mut Flow, item: &Item<'a>) {
         let opaque = item.is_asked() && is_opaque(item.effect.verb);
         flow.opaque |= opaque;
         for standing in &self.session.masks {
             if let Some(masks) = self.masks(*standing, item) {
-                flow.armed.get_or_insert(standing.rule);
+                first(&mut flow.armed, standing.rule);
                 self.flow_of(flow, standing.rule, masks, item, opaque);
             }
         }
@@ -103,16 +107,22 @@ impl<'a> Scene<'a> {
         }
     }
 
-    fn flow_of(&self, flow: &mut Flow<'a>, rule: usize, masks: &Masks, item: &Item<'a>, opaque: bool) {
+    fn flow_of(&self, flow: &mut Flow, rule: usize, masks: &Masks, item: &Item<'a>, opaque: bool) {
         let facts = &item.effect.facts;
         if opaque && masks.on_uncertain == OnUncertain::Block {
             flow.refuse(rule, Leak::Uncertain);
+        }
+        if item.effect.verb == Verb::Alter && self.reads_any(&masks.columns, item.effect, &Columns::All) {
+            flow.refuse(rule, Leak::Definition);
         }
         if !self.reads_any(&masks.columns, item.effect, &facts.columns) {
             return;
         }
         if self.reads_any(&masks.columns, item.effect, &facts.returned) {
-            flow.read(rule, item.effect);
+            first(&mut flow.returned, rule);
+        }
+        if self.reads_any(&masks.columns, item.effect, &facts.stored) {
+            first(&mut flow.stored, rule);
         }
         if facts.copy {
             flow.refuse(rule, Leak::Copy);
@@ -141,54 +151,37 @@ impl<'a> Scene<'a> {
     }
 }
 
-impl<'a> Flow<'a> {
-    fn read(&mut self, rule: usize, effect: &'a Effect) {
-        let from = match &effect.object {
-            Object::Relation(name) => Some(name),
-            Object::Function(_)
-            | Object::Setting(_)
-            | Object::Schema(_)
-            | Object::Named(_)
-            | Object::Prepared(_)
-            | Object::Cursor(_)
-            | Object::Any => None,
-        };
-        self.read_from = if self.read.is_none() || self.read_from == from { from } else { None };
-        self.read = Some(self.read.map_or(rule, |first| first.min(rule)));
-    }
-
+impl Flow {
     fn refuse(&mut self, rule: usize, why: Leak) {
         let refusal = Refusal { rule, why };
         self.refusal = Some(self.refusal.filter(|first| first.rule <= rule).unwrap_or(refusal));
     }
 
     /// Notes what an effect stores, sends or defines.
-    fn store(&mut self, effect: &'a Effect) {
-        match (stores(effect), &effect.object) {
-            (Store::Nothing, _) => {}
-            (Store::Rows, Object::Relation(name)) if self.changed.is_none_or(|changed| changed == name) => {
-                self.changed = Some(name);
-            }
-            (Store::Rows | Store::Elsewhere, _) => self.elsewhere = true,
-        }
+    fn store(&mut self, effect: &Effect) {
+        let store = stores(effect);
+        self.stores |= store != Store::Nothing;
+        self.changes |= store == Store::Rows;
+        self.hidden_store |= effect.verb == Verb::Unknown || effect.facts.code;
     }
 
     /// What the statement comes to.
     pub(super) fn end(self) -> Flowed {
-        let acts = self.read.is_some() || (self.opaque && self.armed.is_some());
+        let acts = self.returned.is_some() || (self.opaque && self.armed.is_some());
         Flowed { acts, refusal: self.refusal.or_else(|| self.laundering()) }
     }
 
-    /// A protected value may be returned by the statement that changes rows of its own relation; it may not be read
-    /// from one relation and stored in another, nor in anything else.
+    /// A protected value may be returned; it may not be stored where no mask reaches, in the same relation either.
     fn laundering(&self) -> Option<Refusal> {
-        let stored = |rule| Refusal { rule, why: Leak::Laundering };
-        if let Some(rule) = self.read {
-            let own_rows = self.changed.is_none_or(|changed| Some(changed) == self.read_from);
-            return (self.elsewhere || !own_rows).then_some(stored(rule));
-        }
-        self.armed.filter(|_| self.opaque && self.changed.is_some()).map(stored)
+        let unseen = self.hidden_store || (self.opaque && self.changes);
+        let rule = self.stored.filter(|_| self.stores).or(self.armed.filter(|_| unseen))?;
+        Some(Refusal { rule, why: Leak::Laundering })
     }
+}
+
+/// Rules are named by their place: the first by name stands in the record, whatever the order of the effects.
+fn first(known: &mut Option<usize>, rule: usize) {
+    *known = Some(known.map_or(rule, |first| first.min(rule)));
 }
 
 /// Whether an effect runs what hoop cannot see into.
@@ -221,7 +214,7 @@ pub(super) fn is_opaque(verb: Verb) -> bool {
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Store {
     Nothing,
-    /// Rows of its relation.
+    /// Rows of its relation, new or changed.
     Rows,
     /// Anything else.
     Elsewhere,
@@ -229,8 +222,8 @@ enum Store {
 
 fn stores(effect: &Effect) -> Store {
     match effect.verb {
-        Verb::Read | Verb::Truncate | Verb::Drop | Verb::Listen | Verb::Session => Store::Nothing,
-        Verb::Insert | Verb::Update | Verb::Delete => Store::Rows,
+        Verb::Read | Verb::Delete | Verb::Truncate | Verb::Drop | Verb::Listen | Verb::Session => Store::Nothing,
+        Verb::Insert | Verb::Update => Store::Rows,
         // Row locks of SELECT … FOR UPDATE hold no value; the key of an advisory lock can.
         Verb::Lock if matches!(effect.object, Object::Relation(_)) => Store::Nothing,
         Verb::Lock

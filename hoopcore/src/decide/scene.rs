@@ -8,6 +8,23 @@ use crate::truth::Truth;
 /// A statement may execute what is prepared, but nothing that is prepared executes anything: one step is enough.
 const DEPTH: u8 = 2;
 
+/// FETCH from a cursor that is not known: its query was judged when it was declared, or a function opened it. It is
+/// harmless, and may return any value.
+static FETCHED: Effect = Effect {
+    verb: Verb::Session,
+    object: Object::Any,
+    facts: Facts {
+        unbounded: Truth::No,
+        copy: false,
+        code: false,
+        columns: Columns::All,
+        returned: Columns::All,
+        stored: Columns::All,
+        inferred: Columns::none(),
+    },
+    duty: Duty::Harmless,
+};
+
 /// The effect of a name that stands for nothing known.
 static UNKNOWN: Effect = Effect {
     verb: Verb::Unknown,
@@ -18,6 +35,7 @@ static UNKNOWN: Effect = Effect {
         code: false,
         columns: Columns::All,
         returned: Columns::All,
+        stored: Columns::All,
         inferred: Columns::All,
     },
     duty: Duty::Covered,
@@ -99,6 +117,9 @@ impl<'a> Scene<'a> {
             match (self.moment, command.filter(|_| depth > 0)) {
                 // What the name stands for may change until it is executed.
                 (Moment::Someday, _) => {}
+                (Moment::Now, None) if fetched => {
+                    visit(Step::Effect(Item { effect: &FETCHED, harmless: Truth::Yes, ground }));
+                }
                 (Moment::Now, None) => visit(Step::Effect(Item { effect: &UNKNOWN, harmless: Truth::No, ground })),
                 (Moment::Now, Some(command)) => {
                     let inside = Place { earlier: &[], depth: depth - 1, fetched, ..at };

@@ -165,6 +165,7 @@ impl Effects {
     pub(super) fn return_all(&mut self) {
         for facts in self.list.iter_mut().map(|effect| &mut effect.facts) {
             facts.returned = facts.columns.clone();
+            facts.stored = facts.columns.clone();
         }
     }
 
@@ -214,12 +215,13 @@ fn duty_of(name: &QualifiedName, shipped: bool) -> Duty {
 
 fn join(known: &mut Effect, other: Effect) {
     let Effect { verb: _, object: _, facts, duty } = other;
-    let Facts { unbounded, copy, code, columns, returned, inferred } = facts;
+    let Facts { unbounded, copy, code, columns, returned, stored, inferred } = facts;
     known.facts.unbounded = known.facts.unbounded.or(unbounded);
     known.facts.copy |= copy;
     known.facts.code |= code;
     join_columns(&mut known.facts.columns, columns);
     join_columns(&mut known.facts.returned, returned);
+    join_columns(&mut known.facts.stored, stored);
     join_columns(&mut known.facts.inferred, inferred);
     known.duty = stricter(known.duty, duty);
 }

@@ -44,6 +44,7 @@ fn effect(text: &str) -> Effect {
         }
     }
     effect.facts.returned = effect.facts.columns.clone();
+    effect.facts.stored = effect.facts.columns.clone();
     effect
 }
 

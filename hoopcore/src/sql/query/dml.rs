@@ -123,7 +123,8 @@ impl<'a> Walk<'a> {
 
     fn returning(&mut self, returning: Option<&'a [SelectItem]>, scope: usize) {
         if let Some(items) = returning {
-            self.items(items, scope, Use::RETURN);
+            let usage = if self.nesting == 0 { Use::RETURNING } else { Use::RETURN };
+            self.items(items, scope, usage);
         }
     }
 

@@ -40,6 +40,8 @@ const ROW_FUNCTIONS: &[&str] = &[
 pub(super) struct Use {
     /// It may reach what the statement returns or stores.
     pub(super) returned: bool,
+    /// It may reach what the statement stores.
+    pub(super) stored: bool,
     /// It may decide about rows, errors or other values.
     pub(super) inferred: bool,
     /// The list of a sub-select that only has to exist.
@@ -47,10 +49,12 @@ pub(super) struct Use {
 }
 
 impl Use {
-    pub(super) const RETURN: Self = Self { returned: true, inferred: false, unused: false };
-    pub(super) const PROBE: Self = Self { returned: false, inferred: true, unused: false };
-    pub(super) const TOUCH: Self = Self { returned: false, inferred: false, unused: false };
-    pub(super) const EXIST: Self = Self { returned: false, inferred: false, unused: true };
+    pub(super) const TOUCH: Self = Self { returned: false, stored: false, inferred: false, unused: false };
+    pub(super) const RETURN: Self = Self { returned: true, stored: true, ..Self::TOUCH };
+    /// What RETURNING hands to the client goes nowhere else.
+    pub(super) const RETURNING: Self = Self { returned: true, ..Self::TOUCH };
+    pub(super) const PROBE: Self = Self { inferred: true, ..Self::TOUCH };
+    pub(super) const EXIST: Self = Self { unused: true, ..Self::TOUCH };
 
     /// The same, and it decides.
     pub(super) fn probed(self) -> Self {
@@ -357,6 +361,7 @@ fn is_row_function(name: &str) -> bool {
 struct Touched<'a> {
     columns: Found<'a>,
     returned: Found<'a>,
+    stored: Found<'a>,
     inferred: Found<'a>,
 }
 
@@ -370,6 +375,7 @@ impl<'a> Touched<'a> {
     fn all(&mut self, usage: Use) {
         self.columns.all = true;
         self.returned.all |= usage.returned;
+        self.stored.all |= usage.stored;
         self.inferred.all |= usage.inferred;
     }
 
@@ -377,6 +383,9 @@ impl<'a> Touched<'a> {
         self.columns.names.insert(name);
         if usage.returned {
             self.returned.names.insert(name);
+        }
+        if usage.stored {
+            self.stored.names.insert(name);
         }
         if usage.inferred {
             self.inferred.names.insert(name);
@@ -390,7 +399,8 @@ impl<'a> Touched<'a> {
 
     fn facts(self, compare_all: bool) -> Facts {
         let inferred = if compare_all { Columns::All } else { self.inferred.columns() };
-        Facts { columns: self.columns.columns(), returned: self.returned.columns(), inferred, ..Facts::default() }
+        let (returned, stored) = (self.returned.columns(), self.stored.columns());
+        Facts { columns: self.columns.columns(), returned, stored, inferred, ..Facts::default() }
     }
 }
 

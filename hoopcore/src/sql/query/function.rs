@@ -245,7 +245,7 @@ pub(super) fn argument_usage(name: Parts<'_>, usage: Use) -> Use {
     let shipped = matches!(name.schema, None | Some("pg_catalog"));
     let value = name.name.value.as_str();
     if shipped && SILENT.binary_search(&value).is_ok() {
-        return Use { returned: false, inferred: false, ..usage };
+        return Use { unused: usage.unused, ..Use::TOUCH };
     }
     if shipped && TOTAL.binary_search(&value).is_ok() || is_keyword(name) && value == "array" {
         return usage;

@@ -43,7 +43,7 @@ fn relation(name: QualifiedName, columns: Columns, direction: Direction) -> Effe
     let copied = Facts { copy: true, ..Facts::default() };
     let (verb, facts) = match direction {
         Direction::From => (Verb::Insert, copied),
-        Direction::To => (Verb::Read, Facts { returned: columns.clone(), columns, ..copied }),
+        Direction::To => (Verb::Read, Facts { returned: columns.clone(), stored: columns.clone(), columns, ..copied }),
     };
     Effect { facts, ..Effect::new(verb, Object::Relation(name)) }
 }
