@@ -35,7 +35,8 @@ pub(super) fn effects(effects: &mut Effects, mut cursor: Cursor<'_>) -> Option<(
         }
         Kind::Function | Kind::Schema | Kind::Role | Kind::Attached | Kind::Admin => {
             let (verb, object) = object(&mut cursor, kind, Verb::Alter)?;
-            if policy || cursor.mentions("owner") {
+            // A new owner, or rights other than those of the caller.
+            if policy || cursor.mentions("owner") || cursor.mentions("definer") {
                 effects.push(Verb::Grant, object.clone());
             }
             add(effects, kind, verb, object);
