@@ -3,7 +3,7 @@
 use alloc::string::String;
 
 use super::scene::{Ground, Item, Moment, Scene};
-use crate::command::{Object, Verb};
+use crate::command::{Duty, Object, Verb};
 use crate::name::QualifiedName;
 use crate::policy::Glob;
 use crate::policy::rule::{Action, Asked, NamePattern, Names, Reach, Rule, WhenFact};
@@ -116,7 +116,7 @@ impl Scene<'_> {
     /// The schemas that a name without schema may be in; `None` where they are not known.
     fn homes<'i>(&self, name: &QualifiedName, item: &Item<'i>) -> Option<impl Iterator<Item = &'i str> + use<'i>> {
         let (catalog, path) = match &item.effect.object {
-            Object::Function(_) => self.function_homes(&name.name, item.ground),
+            Object::Function(_) => self.function_homes(&name.name, item),
             Object::Relation(_)
             | Object::Setting(_)
             | Object::Schema(_)
@@ -143,10 +143,12 @@ impl Scene<'_> {
         }
     }
 
-    /// Where a function without schema may live.
-    fn function_homes<'g>(&self, name: &str, ground: Ground<'g>) -> (bool, Option<&'g [String]>) {
+    /// Where a function or operator without schema may live. The analysis knows the shipped operators.
+    fn function_homes<'i>(&self, name: &str, item: &Item<'i>) -> (bool, Option<&'i [String]>) {
         let shipped = self.session.policy.shipped();
-        if shipped.has_function(name) && !self.is_shadowed(name, ground) {
+        let ground = item.ground;
+        let is_shipped = shipped.has_function(name) || item.effect.duty == Duty::HarmlessUnlessShadowed;
+        if is_shipped && !self.is_shadowed(name, ground) {
             return (true, Some(&[]));
         }
         (shipped.may_have_function(name), ground.path)
