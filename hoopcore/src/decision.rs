@@ -1,4 +1,81 @@
 //! A decision and what becomes of it: recorded, then a permit, a wait for a person, or a denial.
+//!
+//! Nothing takes effect before it was recorded, and the types hold that. This is the way:
+//!
+//! ```
+//! use hoopcore::{Call, Command, Identity, Outcome, Policy, Request, Resource, SessionFacts, Timestamp, Verified};
+//!
+//! let policy = Policy::from_yaml(
+//!     "hoop: 1\nrules:\n- { rule: reads, who: { group: jobs }, on: db, allow: { sql: { read: public.orders } } }",
+//! )?;
+//! let who = Verified::vouched(Identity::named("etl-7").with_groups(["jobs"]), "example");
+//! let (on, command, session) = (Resource::postgres("db"), Command::sql("SELECT id FROM orders"), SessionFacts::default());
+//! let call = Call::new(&command, &session, Timestamp::UNIX_EPOCH);
+//! let decision = policy.evaluate(&Request { who: &who, on: &on, call });
+//! let mut trail = Vec::new();
+//! let outcome = decision.record(|event| {
+//!     trail.push(event.clone());
+//!     Ok::<(), std::io::Error>(())
+//! });
+//! let Outcome::Allow(permit) = outcome else { panic!("it is allowed") };
+//! let passage = permit.spend();
+//! # assert_eq!(trail.len(), 1);
+//! # drop(passage);
+//! # Ok::<(), hoopcore::PolicyErrors>(())
+//! ```
+//!
+//! A decision that was not recorded gives no permit:
+//! ```compile_fail,E0599
+//! # fn f(decision: hoopcore::Decision) {
+//! let passage = decision.spend();
+//! # }
+//! ```
+//! ```compile_fail,E0616
+//! # fn f(decision: hoopcore::Decision) {
+//! let outcome = decision.outcome;
+//! # }
+//! ```
+//! What is sealed is released by a receipt, not by the wish:
+//! ```compile_fail,E0061
+//! # fn f(sealed: hoopcore::Sealed) {
+//! let outcome = sealed.release();
+//! # }
+//! ```
+//! A receipt is the sink's word for one event: nobody else makes one, and it is good once.
+//! ```compile_fail,E0451
+//! # fn f(event: hoopcore::Event) {
+//! let receipt = hoopcore::Receipt { id: event.id() };
+//! # }
+//! ```
+//! ```compile_fail,E0382
+//! # fn f(first: hoopcore::Sealed, second: hoopcore::Sealed, receipt: hoopcore::Receipt) {
+//! let one = first.release(receipt);
+//! let two = second.release(receipt);
+//! # }
+//! ```
+//! A permit is spent once, is not cloned, and is not built outside:
+//! ```compile_fail,E0382
+//! # fn f(permit: hoopcore::Permit) {
+//! let once = permit.spend();
+//! let twice = permit.spend();
+//! # }
+//! ```
+//! ```compile_fail,E0599
+//! # fn f(permit: hoopcore::Permit) {
+//! let another = permit.clone();
+//! # }
+//! ```
+//! ```compile_fail,E0451
+//! # fn f(permit: hoopcore::Permit) {
+//! let another = hoopcore::Permit { ..permit };
+//! # }
+//! ```
+//! Neither is what is sealed:
+//! ```compile_fail,E0599
+//! # fn f(sealed: hoopcore::Sealed) {
+//! let another = sealed.clone();
+//! # }
+//! ```
 
 use alloc::borrow::Cow;
 use alloc::boxed::Box;
