@@ -1,0 +1,152 @@
+//! What must hold for any bytes: one function per target. None may panic, hang, or break its property.
+#![forbid(unsafe_code)]
+
+use hoop_pg::frame::{FrameError, Limits, Splitter, Way};
+use hoop_pg::message;
+use hoop_pg::startup::{Negotiated, packet_length};
+use hoopcore::mask::{Cell, CellFormat, CellType, Column, Origin};
+use hoopcore::{
+    Call, ColumnName, Command, Coverage, Identity, Layout, Outcome, Policy, Request, Resource, RowMasker, SessionFacts,
+    Timestamp, Verb, Verified,
+};
+
+/// Statements: what is not understood in full has an effect that says so, and the text without its literals is read as well.
+pub fn sql(data: &[u8]) {
+    let Ok(text) = std::str::from_utf8(data) else { return };
+    let command = Command::sql(text);
+    for statement in command.statements() {
+        let unknown = statement.effects.iter().any(|effect| effect.verb == Verb::Unknown);
+        assert!(unknown || statement.coverage == Coverage::Full, "what is not understood bears the verb `unknown`");
+    }
+    let _ = Command::sql(command.canonical());
+}
+
+/// Policies: every problem has its place in the text.
+pub fn policy(data: &[u8]) {
+    let Ok(text) = std::str::from_utf8(data) else { return };
+    let Err(errors) = Policy::from_yaml(text) else { return };
+    assert!(!errors.problems.is_empty(), "a policy is refused for a reason");
+    let lines = text.split(['\n', '\r']).count() + 1;
+    for problem in errors.problems {
+        assert!((1..=lines).contains(&(problem.line as usize)), "line {} of {lines}", problem.line);
+        assert!(problem.column >= 1 && !problem.message.is_empty());
+    }
+}
+
+/// What a client sends: its frames do not depend on how the bytes arrive, and no body upsets its reader.
+pub fn client_frames(data: &[u8]) {
+    frames(data, Way::FromClient, |tag, body| match tag {
+        b'Q' => drop(message::query(body)),
+        b'P' => drop(message::Parse::read(body).map(|parse| parse.types().count())),
+        b'B' => drop(message::Bind::read(body).map(|bind| bind.parameters().count())),
+        b'C' | b'D' => drop(message::close_or_describe(body)),
+        b'E' => drop(message::Execute::read(body)),
+        b'F' => drop(message::Call::read(body)),
+        b'f' => drop(message::copy_fail(body)),
+        _ => drop(message::nothing(body)),
+    });
+}
+
+/// What a server sends: the same.
+pub fn server_frames(data: &[u8]) {
+    frames(data, Way::FromServer, |tag, body| match tag {
+        b'T' => drop(message::RowDescription::read(body).map(|row| row.fields().count())),
+        b'D' => drop(message::Row::read(body).map(|row| row.cells().count())),
+        b'C' => drop(message::CommandTag::read(body).map(|tag| tag.rows())),
+        b'E' | b'N' => drop(message::Report::read(body).map(|report| (report.fields().count(), report.is_fatal()))),
+        b'Z' => drop(message::Status::read(body)),
+        b'S' => drop(message::parameter_status(body)),
+        b't' => drop(message::parameter_types(body)),
+        b'G' | b'H' => drop(message::copy_begins(body)),
+        b'A' => drop(message::Notification::read(body)),
+        _ => {}
+    });
+}
+
+fn frames(data: &[u8], way: Way, read: impl Fn(u8, &[u8])) {
+    let Some((&step, stream)) = data.split_first() else { return };
+    let whole = cut(stream, way, stream.len().max(1), &read);
+    let pieces = cut(stream, way, usize::from(step).max(1), &read);
+    assert_eq!(whole, pieces, "the frames depend on how the bytes arrive");
+}
+
+type Cut = (Vec<(u8, usize)>, Vec<u8>, Option<FrameError>);
+
+/// The frames of a stream that arrives in pieces of `step` bytes, what goes on, and what ends it.
+fn cut(stream: &[u8], way: Way, step: usize, read: &impl Fn(u8, &[u8])) -> Cut {
+    let mut splitter = Splitter::new(way, Limits { from_client: 4096, looked_at: 4096 });
+    let (mut frames, mut passed) = (Vec::new(), Vec::new());
+    for piece in stream.chunks(step) {
+        splitter.room().extend_from_slice(piece);
+        let end = take(&mut splitter, read, &mut frames);
+        passed.extend(splitter.passed().iter().flatten());
+        if end.is_some() {
+            return (frames, passed, end);
+        }
+    }
+    assert!(stream.starts_with(&passed), "what goes on is what came");
+    (frames, passed, None)
+}
+
+fn take(splitter: &mut Splitter, read: &impl Fn(u8, &[u8]), frames: &mut Vec<(u8, usize)>) -> Option<FrameError> {
+    loop {
+        let head = match splitter.head() {
+            Ok(Some(head)) => head,
+            Ok(None) => return None,
+            Err(error) => return Some(error),
+        };
+        match splitter.body(head) {
+            Ok(Some(body)) => read(head.tag, body),
+            Ok(None) => return None,
+            Err(error) => return Some(error),
+        }
+        frames.push((head.tag, head.length));
+        splitter.pass(head);
+    }
+}
+
+/// The packets before a session.
+pub fn startup(data: &[u8]) {
+    let mut negotiated = Negotiated::default();
+    let mut rest = data;
+    while let Some((word, after)) = rest.split_first_chunk::<4>() {
+        let Ok(length) = packet_length(*word) else { return };
+        let Some(packet) = after.get(..length) else { return };
+        if negotiated.read(packet).is_err() {
+            return;
+        }
+        rest = &after[length..];
+    }
+}
+
+/// Rows: a protected cell never passes, a card number between other text never stays whole.
+pub fn mask_rows(data: &[u8]) {
+    const CARD: &str = "5105 1051 0510 5100";
+    let mut masker = masker();
+    assert_ne!(masker.cell(0, Some(data)), Cell::Pass, "a protected cell passed");
+    let text = String::from_utf8_lossy(data);
+    let middle = (0..=text.len() / 2).rev().find(|at| text.is_char_boundary(*at)).unwrap_or(0);
+    let (before, after) = text.split_at(middle);
+    let cell = format!("{before}\n\n{CARD}\n\n{after}");
+    match masker.cell(1, Some(cell.as_bytes())) {
+        Cell::Pass => panic!("a card number passed in `{cell}`"),
+        Cell::Null => {}
+        Cell::Replace(bytes) => {
+            assert!(!String::from_utf8_lossy(bytes).contains(CARD), "a card number stayed in `{cell}`")
+        }
+    }
+}
+
+fn masker() -> RowMasker {
+    let policy = "hoop: 1\nrules:\n  - { rule: read, who: anyone, on: shop, allow: { sql: read } }\n  - { rule: hide, who: anyone, on: shop, mask: { columns: { public.people.ssn: partial }, detect: { card: redact } } }\n";
+    let policy = Policy::from_yaml(policy).expect("the policy is valid");
+    let who = Verified::vouched(Identity::named("fuzz"), "fuzz");
+    let (command, session) = (Command::sql("SELECT ssn, note FROM people"), SessionFacts::default());
+    let call = Call::new(&command, &session, Timestamp::UNIX_EPOCH);
+    let decision = policy.evaluate(&Request { who: &who, on: &Resource::postgres("shop"), call });
+    let Outcome::Allow(permit) = decision.record(|_| Ok::<(), String>(())) else { panic!("the policy allows it") };
+    let column =
+        |name: &str, origin| Column { name: name.into(), origin, kind: CellType::Text, format: CellFormat::Text };
+    let ssn = Origin::Columns(vec![ColumnName::new("public", "people", "ssn")]);
+    permit.spend().rows(&Layout { columns: vec![column("ssn", ssn), column("note", Origin::Clean)] })
+}
