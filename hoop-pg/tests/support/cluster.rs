@@ -83,11 +83,6 @@ impl Cluster {
     pub(crate) fn ca(&self) -> PathBuf {
         self.directory.path().join("ca.pem")
     }
-
-    /// Where the superuser connects to a database, as a URL.
-    pub(crate) fn url(&self, database: &str) -> String {
-        format!("postgres://postgres:{}@127.0.0.1:{}/{database}", self.password, self.port)
-    }
 }
 
 impl Drop for Server {
