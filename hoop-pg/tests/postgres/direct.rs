@@ -13,7 +13,12 @@ pub(crate) fn cluster() -> &'static Cluster {
 #[test]
 fn takes_a_password_over_verified_tls() {
     let cluster = cluster();
-    let dsn = format!("{}?sslmode=verify-full&sslrootcert={}", cluster.url("postgres"), cluster.ca().display());
+    let dsn = format!(
+        "host=localhost port={} user=postgres password={} dbname=postgres sslmode=verify-full sslrootcert={}",
+        cluster.port,
+        cluster.password,
+        cluster.ca().display()
+    );
     let output = Command::new(psql().unwrap())
         .args(["-XAt", "-c", "select ssl from pg_stat_ssl where pid = pg_backend_pid()", &dsn])
         .output()
