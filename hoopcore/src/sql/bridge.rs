@@ -27,8 +27,14 @@ use crate::name::QualifiedName;
 pub(super) struct Parsed {
     pub(super) statement: Box<Statement>,
     pub(super) operators: Vec<QualifiedName>,
+    /// Functions called in what was left out.
+    pub(super) calls: Vec<QualifiedName>,
     /// A clause that compares columns was left out (`SEARCH`, `CYCLE`).
     pub(super) compares: bool,
+    /// An item of a list stands for several columns (`(row).*`).
+    pub(super) expands: bool,
+    /// How often `INTO` stands in the statement.
+    pub(super) intos: usize,
 }
 
 /// Parses one query or data-modifying statement; `None` where sqlparser does not understand it.
@@ -45,22 +51,36 @@ pub(super) fn parse_list(cursor: Cursor<'_>) -> Option<Parsed> {
 struct Bridge<'a> {
     cursor: Cursor<'a>,
     out: Vec<Token>,
+    depth: usize,
+    /// The depth of parentheses at which the assignments of an UPDATE stand.
+    assigning: Option<usize>,
+    found: Found,
+}
+
+/// What the tokens show and the tree does not.
+#[derive(Default)]
+struct Found {
     operators: Vec<QualifiedName>,
+    calls: Vec<QualifiedName>,
     compares: bool,
+    expands: bool,
+    intos: usize,
 }
 
 impl<'a> Bridge<'a> {
     fn new(cursor: Cursor<'a>) -> Self {
-        Self { cursor, out: Vec::with_capacity(cursor.lexemes.len() + 8), operators: Vec::new(), compares: false }
+        let out = Vec::with_capacity(cursor.lexemes.len() + 8);
+        Self { cursor, out, depth: 0, assigning: None, found: Found::default() }
     }
 
     fn parse(mut self) -> Option<Parsed> {
         self.run()?;
         let dialect = PostgreSqlDialect {};
         let mut parser = Parser::new(&dialect).with_recursion_limit(bounds::RECURSION).with_tokens(self.out);
-        let statement = parser.parse_statement().ok()?;
+        let statement = Box::new(parser.parse_statement().ok()?);
         let whole = parser.peek_token_ref().token == Token::EOF;
-        whole.then(|| Parsed { statement: Box::new(statement), operators: self.operators, compares: self.compares })
+        let Found { operators, calls, compares, expands, intos } = self.found;
+        whole.then_some(Parsed { statement, operators, calls, compares, expands, intos })
     }
 
     fn run(&mut self) -> Option<()> {
@@ -92,15 +112,34 @@ impl<'a> Bridge<'a> {
             TokenKind::Range => return None,
             TokenKind::Colon => Token::Colon,
             TokenKind::Cast => Token::DoubleColon,
-            TokenKind::Assign => Token::Assignment,
+            TokenKind::Assign => Token::RArrow,
             TokenKind::Arrow => Token::RArrow,
         };
-        if let Token::Word(Word { quote_style: None, value, .. }) = &token {
-            let implied = implied_operators(value);
-            self.imply(implied);
-        }
+        self.note(&token);
         self.out.push(token);
         Some(())
+    }
+
+    fn note(&mut self, token: &Token) {
+        match token {
+            Token::LParen => self.depth += 1,
+            Token::RParen => {
+                self.depth = self.depth.saturating_sub(1);
+                self.assigning = self.assigning.filter(|depth| *depth <= self.depth);
+            }
+            Token::Word(Word { quote_style: None, value, .. }) => {
+                self.imply(implied_operators(value));
+                match value.as_str() {
+                    "into" => self.found.intos += 1,
+                    "set" => self.assigning = Some(self.depth),
+                    "from" | "where" | "returning" | "when" if self.assigning == Some(self.depth) => {
+                        self.assigning = None;
+                    }
+                    _ => {}
+                }
+            }
+            _ => {}
+        }
     }
 
     /// A literal; after a type's name it is a cast.
@@ -142,20 +181,42 @@ impl<'a> Bridge<'a> {
     }
 
     fn push_operator(&mut self, operator: &str) -> Option<()> {
-        if !(operator == "*" && self.is_wildcard()) {
-            self.imply(&[operator]);
+        if !(operator == "*" && self.is_star_due()) {
+            self.imply(&[if operator == "!=" { "<>" } else { operator }]);
         }
-        self.out.push(operator_token(operator));
+        let token = operator_token(operator);
+        self.out.push(match token {
+            // In front of an operand any other operator stands for one that may fail.
+            Token::CustomBinaryOperator(_) if self.is_operand_due() => Token::Minus,
+            // sqlparser knows only some before ANY and ALL; all but `=` and `<>` compare in ways that tell values.
+            token if self.is_quantified() && !is_comparison(&token) => Token::Gt,
+            token => token,
+        });
         Some(())
     }
 
     /// Whether a `*` stands here for all columns and not for a multiplication.
-    fn is_wildcard(&self) -> bool {
+    fn is_star_due(&self) -> bool {
         match self.out.last() {
-            Some(Token::Word(word)) => word.quote_style.is_none(),
+            Some(Token::Word(word)) => {
+                matches!(word.keyword, Keyword::SELECT | Keyword::DISTINCT | Keyword::ALL | Keyword::RETURNING)
+            }
             Some(Token::Period | Token::LParen | Token::Comma) | None => true,
             Some(_) => false,
         }
+    }
+
+    /// Whether an operand is due here: then an operator stands in front of it.
+    fn is_operand_due(&self) -> bool {
+        match self.out.last() {
+            Some(Token::Word(word)) => word.quote_style.is_none() && word.keyword != Keyword::END,
+            Some(Token::Period | Token::LParen | Token::LBracket | Token::Comma | Token::RArrow) | None => true,
+            Some(last) => is_operator(last),
+        }
+    }
+
+    fn is_quantified(&self) -> bool {
+        ["any", "all", "some"].iter().any(|word| self.cursor.at_word(word))
     }
 
     fn imply(&mut self, operators: &[&str]) {
@@ -165,10 +226,30 @@ impl<'a> Bridge<'a> {
     }
 
     fn add_operator(&mut self, operator: QualifiedName) {
-        if !self.operators.contains(&operator) {
-            self.operators.push(operator);
+        if !self.found.operators.contains(&operator) {
+            self.found.operators.push(operator);
         }
     }
+}
+
+fn is_comparison(token: &Token) -> bool {
+    matches!(token, Token::Eq | Token::Neq | Token::Lt | Token::Gt | Token::LtEq | Token::GtEq)
+}
+
+/// Whether an operand is due after this token because it is an operator.
+fn is_operator(token: &Token) -> bool {
+    !matches!(
+        token,
+        Token::Word(_)
+            | Token::Number(..)
+            | Token::SingleQuotedString(_)
+            | Token::SingleQuotedByteStringLiteral(_)
+            | Token::HexStringLiteral(_)
+            | Token::Placeholder(_)
+            | Token::RParen
+            | Token::RBracket
+            | Token::Mul
+    )
 }
 
 /// The operators that a keyword looks up by name.

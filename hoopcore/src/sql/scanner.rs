@@ -293,7 +293,7 @@ impl<'a> Scanner<'a> {
             self.at += 1 + sign;
             self.digits();
         }
-        if is_word_start(self.peek(0)) {
+        if is_word_start(self.peek(0)) || self.peek(0) == b'$' {
             return Err(Self::flaw(start, "letters follow a number, which versions of PostgreSQL read differently"));
         }
         Ok(TokenKind::Number)
@@ -331,7 +331,7 @@ impl<'a> Scanner<'a> {
         Ok(TokenKind::Literal(LiteralForm::Dollar))
     }
 
-    /// A literal in which only a doubled quote stands for a quote.
+    /// A literal in which only a doubled quote stands for a quote, and in `B'…'` and `X'…'` not even that.
     fn quoted_literal(&mut self, prefix: usize, form: LiteralForm) -> Result<TokenKind, Flaw> {
         let start = self.at;
         self.at += prefix + 1;
@@ -340,7 +340,8 @@ impl<'a> Scanner<'a> {
                 return Err(Self::flaw(start, "a literal is not closed"));
             };
             self.at += found + 1;
-            if !self.literal_goes_on() {
+            let digits = matches!(form, LiteralForm::Bits | LiteralForm::Hex);
+            if !(self.is_continued() || !digits && self.is_doubled()) {
                 return Ok(TokenKind::Literal(form));
             }
         }
@@ -356,26 +357,27 @@ impl<'a> Scanner<'a> {
             self.at += found;
             let escaped = self.peek(0) == b'\\';
             self.at += if escaped { 2 } else { 1 };
-            if !escaped && !self.literal_goes_on() {
+            if !escaped && !self.is_doubled() && !self.is_continued() {
                 return Ok(TokenKind::Literal(LiteralForm::Escape));
             }
         }
     }
 
-    /// After a quote: a second one belongs to the literal; so does one after blanks with a line break in them, which
-    /// continues it by the rules that it began with.
-    fn literal_goes_on(&mut self) -> bool {
-        if self.peek(0) == b'\'' {
+    /// Goes past a second quote after the first: it belongs to the literal.
+    fn is_doubled(&mut self) -> bool {
+        let doubled = self.peek(0) == b'\'';
+        if doubled {
             self.at += 1;
-            return true;
         }
-        match continuation(self.rest()) {
-            Some(length) => {
-                self.at += length;
-                true
-            }
-            None => false,
-        }
+        doubled
+    }
+
+    /// Goes past blanks with a line break in them and a quote: it continues the literal, by the rules that it began
+    /// with.
+    fn is_continued(&mut self) -> bool {
+        let length = continuation(self.rest());
+        self.at += length.unwrap_or(0);
+        length.is_some()
     }
 
     fn quoted_identifier(&mut self, prefix: usize, kind: TokenKind) -> Result<TokenKind, Flaw> {

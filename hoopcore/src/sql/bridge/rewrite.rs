@@ -42,8 +42,11 @@ impl Bridge<'_> {
     pub(super) fn rewrite(&mut self) -> Option<bool> {
         let Some(next) = self.cursor.peek() else { return Some(false) };
         match next.kind() {
-            TokenKind::Word => self.rewrite_word(next),
+            TokenKind::Word => Some(self.assigned_part()? || self.rewrite_word(next)?),
+            TokenKind::Quoted | TokenKind::UnicodeQuoted => self.assigned_part(),
             TokenKind::Operator => Some(self.drop_descendants(next)),
+            TokenKind::Period => Some(self.all_fields()),
+            TokenKind::Cast => Some(self.frame_type()),
             _ => Some(false),
         }
     }
@@ -56,6 +59,12 @@ impl Bridge<'_> {
             "variadic" => self.cursor.eat_word("variadic"),
             "operator" => return self.qualified_operator(),
             "rows" => return self.rows_from(),
+            "into" => return self.insert_columns(),
+            "conflict" => return self.conflict_target(),
+            "as" => self.nameless_columns(),
+            "is" => self.is_document(),
+            "using" => return self.order_operator(),
+            "tablesample" => return self.drop_sample(),
             "for" => self.lock_strength(),
             "overriding" => self.drop_overriding(),
             "exclude" => self.drop_frame_exclusion(),
@@ -98,7 +107,7 @@ impl Bridge<'_> {
         self.out.push(quoted(name.name.clone()));
     }
 
-    /// `t *` has the effects of `t`.
+    /// `t *` has the effects of `t`. Before a name it is that only where `FROM t` or `JOIN t` stands before.
     fn drop_descendants(&mut self, next: &Lexeme) -> bool {
         let after_name = matches!(self.out.last(), Some(Token::Word(Word { quote_style: Some(_), .. })));
         if !(after_name && next.is_operator(self.cursor.text, "*")) {
@@ -114,10 +123,22 @@ impl Bridge<'_> {
                 _ => false,
             },
         };
-        if ends {
-            self.cursor = rest;
+        let aliased = rest.identifier().is_some() && self.is_from();
+        if ends || aliased {
+            self.cursor.advance();
         }
-        ends
+        ends || aliased
+    }
+
+    /// Whether the last name that went over is the first in FROM or JOIN.
+    fn is_from(&self) -> bool {
+        match self.out.as_slice() {
+            [before @ .., Token::Word(from), Token::Word(_)] => {
+                let distinct = matches!(before.last(), Some(Token::Word(word)) if word.keyword == Keyword::DISTINCT);
+                matches!(from.keyword, Keyword::FROM | Keyword::JOIN) && !distinct
+            }
+            _ => false,
+        }
     }
 
     /// `TABLE t` is `SELECT * FROM t`, except after `INTO`.
@@ -147,9 +168,209 @@ impl Bridge<'_> {
         let name = operator.token.text(group.text).to_owned();
         group.is_end().then_some(())?;
         self.add_operator(QualifiedName { schema, name: name.clone() });
-        self.out.push(Token::CustomBinaryOperator(name));
+        let prefix = self.is_operand_due();
+        self.out.push(if prefix { Token::Minus } else { Token::CustomBinaryOperator(name) });
         self.cursor = rest;
         Some(true)
+    }
+
+    /// `ORDER BY x USING op`, `JOIN … USING (a, b) AS t`.
+    fn order_operator(&mut self) -> Option<bool> {
+        let mut rest = self.cursor;
+        rest.advance();
+        if rest.at(TokenKind::Operator) {
+            let operator = rest.advance()?.token.text(rest.text).to_owned();
+            self.add_operator(QualifiedName::bare(operator));
+            self.cursor = rest;
+            return Some(true);
+        }
+        if rest.at_word("operator") {
+            self.cursor = rest;
+            let length = self.out.len();
+            self.qualified_operator()?.then_some(())?;
+            self.out.truncate(length);
+            return Some(true);
+        }
+        let Some(columns) = rest.group() else { return Some(false) };
+        if !rest.eat_word("as") {
+            return Some(false);
+        }
+        rest.identifier()?;
+        self.imply(&["="]);
+        self.out.extend([keyword(Keyword::USING, "using"), Token::LParen]);
+        self.cursor = columns;
+        self.run()?;
+        self.out.push(Token::RParen);
+        self.cursor = rest;
+        Some(true)
+    }
+
+    /// `TABLESAMPLE method (constants) [REPEATABLE (constant)]`: the method is a function.
+    fn drop_sample(&mut self) -> Option<bool> {
+        let mut rest = self.cursor;
+        rest.advance();
+        let method = rest.name()?;
+        let mut constants = is_constant(rest.group()?);
+        if rest.eat_word("repeatable") {
+            constants &= is_constant(rest.group()?);
+        }
+        constants.then_some(())?;
+        if !(method.schema.is_none() && matches!(method.name.as_str(), "bernoulli" | "system")) {
+            self.found.calls.push(method);
+        }
+        self.cursor = rest;
+        Some(true)
+    }
+
+    /// `(row).*` is the row.
+    fn all_fields(&mut self) -> bool {
+        let mut rest = self.cursor;
+        rest.advance();
+        let star = rest.advance().is_some_and(|star| star.is_operator(rest.text, "*"));
+        let after_group = matches!(self.out.last(), Some(Token::RParen));
+        if star && after_group {
+            self.found.expands = true;
+            self.cursor = rest;
+        }
+        star && after_group
+    }
+
+    /// `'1 day'::interval PRECEDING` is `'1 day' PRECEDING`.
+    fn frame_type(&mut self) -> bool {
+        let mut rest = self.cursor;
+        rest.advance();
+        let literal = matches!(self.out.last(), Some(Token::SingleQuotedString(_)));
+        let found = literal && rest.eat_word("interval") && (rest.at_word("preceding") || rest.at_word("following"));
+        if found {
+            self.cursor = rest;
+        }
+        found
+    }
+
+    /// `x IS DOCUMENT` looks at x as `x IS TRUE` does.
+    fn is_document(&mut self) -> bool {
+        let (plain, negated) = (&["is", "document"][..], &["is", "not", "document"][..]);
+        let found = self.cursor.eat_words(plain) || self.cursor.eat_words(negated);
+        if found {
+            self.out.extend([keyword(Keyword::IS, "is"), keyword(Keyword::TRUE, "true")]);
+        }
+        found
+    }
+
+    /// `f(x) AS (a int, b text)`: columns without a name for their relation.
+    fn nameless_columns(&mut self) -> bool {
+        let mut rest = self.cursor;
+        rest.advance();
+        let after_call = matches!(self.out.last(), Some(Token::RParen)) || self.follows(Keyword::ORDINALITY);
+        let columns = rest.group().is_some_and(|inside| !crate::sql::utility::is_query(inside));
+        if !(after_call && columns) {
+            return false;
+        }
+        self.cursor.advance();
+        self.out.extend([keyword(Keyword::AS, "as"), quoted("?column?".to_owned())]);
+        true
+    }
+
+    /// `SET a[1] = …`, `SET a.b = …`: a part of column a.
+    fn assigned_part(&mut self) -> Option<bool> {
+        let starts = self.follows(Keyword::SET) || matches!(self.out.last(), Some(Token::Comma));
+        if !(starts && self.assigning == Some(self.depth)) {
+            return Some(false);
+        }
+        let mut rest = self.cursor;
+        let column = rest.identifier()?;
+        if !(rest.at(TokenKind::OpenBracket) || rest.at(TokenKind::Period)) {
+            return Some(false);
+        }
+        let parts = part(&mut rest)?;
+        if !rest.peek()?.is_operator(rest.text, "=") {
+            return Some(false);
+        }
+        parts.then_some(())?;
+        self.out.push(quoted(column));
+        self.cursor = rest;
+        Some(true)
+    }
+
+    /// `INSERT INTO t (a[1], b.c)`: parts of columns.
+    fn insert_columns(&mut self) -> Option<bool> {
+        if !self.follows(Keyword::INSERT) {
+            return Some(false);
+        }
+        let mut rest = self.cursor;
+        rest.advance();
+        let name = rest.name()?;
+        let alias = if rest.eat_word("as") { Some(rest.identifier()?) } else { None };
+        let Some(mut columns) = rest.group().filter(|inside| !crate::sql::utility::is_query(*inside)) else {
+            return Some(false);
+        };
+        self.found.intos += 1;
+        self.out.push(keyword(Keyword::INTO, "into"));
+        self.push_name(&name);
+        if let Some(alias) = alias {
+            self.out.extend([keyword(Keyword::AS, "as"), quoted(alias)]);
+        }
+        self.out.push(Token::LParen);
+        loop {
+            self.out.push(quoted(columns.identifier()?));
+            part(&mut columns)?.then_some(())?;
+            if !columns.eat(TokenKind::Comma) {
+                break;
+            }
+            self.out.push(Token::Comma);
+        }
+        columns.is_end().then_some(())?;
+        self.out.push(Token::RParen);
+        self.cursor = rest;
+        Some(true)
+    }
+
+    /// `ON CONFLICT (lower(a) COLLATE "C", b) WHERE c > 0`: the columns that it looks at, and the calls.
+    fn conflict_target(&mut self) -> Option<bool> {
+        let mut rest = self.cursor;
+        rest.advance();
+        let Some(mut target) = rest.group().filter(|_| self.follows(Keyword::ON)) else { return Some(false) };
+        let mut predicate = rest;
+        if rest.eat_word("where") {
+            let length = rest.lexemes.iter().position(|lexeme| lexeme.is_word(rest.text, "do"))?;
+            predicate.lexemes = rest.lexemes.get(..length)?;
+            rest.lexemes = rest.lexemes.get(length..)?;
+        } else {
+            predicate.lexemes = &[];
+        }
+        self.out.extend([keyword(Keyword::CONFLICT, "conflict"), Token::LParen]);
+        self.names(&mut target)?;
+        self.names(&mut predicate)?;
+        self.out.push(Token::RParen);
+        self.cursor = rest;
+        Some(true)
+    }
+
+    /// Every name in an expression as one more column, but for those of calls and operators.
+    fn names(&mut self, expression: &mut Cursor<'_>) -> Option<()> {
+        while let Some(next) = expression.advance() {
+            match next.kind() {
+                TokenKind::Operator => self.imply(&[next.token.text(expression.text)]),
+                TokenKind::Word | TokenKind::Quoted | TokenKind::UnicodeQuoted => {
+                    let name = next.identifier(expression.text)?;
+                    if expression.at(TokenKind::Period) {
+                        continue;
+                    }
+                    if expression.at(TokenKind::Open) {
+                        self.found.calls.push(QualifiedName::bare(name));
+                        continue;
+                    }
+                    self.imply(super::implied_operators(&name));
+                    if self.out.last() != Some(&Token::LParen) {
+                        self.out.push(Token::Comma);
+                    }
+                    self.out.push(quoted(name));
+                }
+                TokenKind::OpenBracket | TokenKind::CloseBracket | TokenKind::Semicolon => return None,
+                _ => {}
+            }
+        }
+        Some(())
     }
 
     /// `ROWS FROM (f(x), g(y))` calls f and g.
@@ -223,7 +444,7 @@ impl Bridge<'_> {
             rest.eat_word("using").then_some(())?;
             rest.identifier()?;
         }
-        self.compares = true;
+        self.found.compares = true;
         self.cursor = rest;
         Some(true)
     }
@@ -305,4 +526,34 @@ fn constant(cursor: &mut Cursor<'_>) -> Option<()> {
         _ => false,
     };
     known.then_some(())
+}
+
+/// Goes past the subscripts and fields of a column that is written to; whether all of them are constants.
+fn part(cursor: &mut Cursor<'_>) -> Option<bool> {
+    let mut constants = true;
+    loop {
+        if cursor.eat(TokenKind::Period) {
+            cursor.identifier()?;
+        } else if cursor.eat(TokenKind::OpenBracket) {
+            while !cursor.eat(TokenKind::CloseBracket) {
+                constants &= is_plain(cursor.advance()?, cursor.text);
+            }
+        } else {
+            return Some(constants);
+        }
+    }
+}
+
+fn is_constant(cursor: Cursor<'_>) -> bool {
+    cursor.lexemes.iter().all(|lexeme| is_plain(lexeme, cursor.text))
+}
+
+/// A part of a constant: a literal, a number, a sign.
+fn is_plain(lexeme: &Lexeme, text: &str) -> bool {
+    match lexeme.kind() {
+        TokenKind::Number | TokenKind::Literal(_) | TokenKind::Parameter | TokenKind::Colon | TokenKind::Comma => true,
+        TokenKind::Operator => matches!(lexeme.token.text(text), "-" | "+"),
+        TokenKind::Word => lexeme.is_word(text, "null"),
+        _ => false,
+    }
 }

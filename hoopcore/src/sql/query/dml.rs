@@ -31,6 +31,7 @@ impl<'a> Walk<'a> {
 
     fn insert(&mut self, insert: &'a Insert, scope: usize) {
         self.insert_dialects(insert);
+        self.intos += 1;
         let TableObject::TableName(name) = &insert.table else { return self.foreign() };
         let Some(parts) = self.object(name) else { return };
         self.effects.relation(Verb::Insert, parts.owned());
@@ -222,8 +223,9 @@ impl<'a> Walk<'a> {
     fn merge(&mut self, merge: &'a Merge, scope: usize) {
         let Merge { merge_token: _, optimizer_hints, into, table, source, on, clauses, output } = merge;
         self.expect(optimizer_hints.is_empty() && *into);
+        self.intos += 1;
         let Some((parts, exposed)) = self.target(table) else { return };
-        self.flow.add_relation(scope, parts.owned(), exposed, false, false);
+        self.flow.add_relation(scope, parts.owned(), exposed, true, false);
         self.factor(source, scope);
         self.expression(on, scope, Use::PROBE);
         let unbounded = |verb| {

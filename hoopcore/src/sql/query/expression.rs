@@ -14,6 +14,72 @@ use crate::command::{Effect, Object, Verb};
 use crate::name::QualifiedName;
 use crate::sql::catalogue;
 
+/// Words of PostgreSQL's grammar that are never names, `DEFAULT` apart.
+const RESERVED: &[&str] = &[
+    "all",
+    "and",
+    "any",
+    "array",
+    "as",
+    "asc",
+    "asymmetric",
+    "both",
+    "case",
+    "cast",
+    "collate",
+    "constraint",
+    "current_catalog",
+    "current_date",
+    "current_role",
+    "current_time",
+    "current_timestamp",
+    "current_user",
+    "desc",
+    "distinct",
+    "do",
+    "else",
+    "end",
+    "except",
+    "false",
+    "fetch",
+    "for",
+    "from",
+    "group",
+    "having",
+    "in",
+    "intersect",
+    "into",
+    "lateral",
+    "leading",
+    "limit",
+    "localtime",
+    "localtimestamp",
+    "not",
+    "null",
+    "offset",
+    "on",
+    "only",
+    "or",
+    "order",
+    "placing",
+    "returning",
+    "select",
+    "session_user",
+    "some",
+    "symmetric",
+    "then",
+    "to",
+    "trailing",
+    "true",
+    "union",
+    "user",
+    "using",
+    "when",
+    "where",
+    "window",
+    "with",
+];
+
 impl<'a> Walk<'a> {
     /// Walks an expression whose value is used so.
     pub(super) fn expression(&mut self, expression: &'a Expr, scope: usize, usage: Use) {
@@ -37,7 +103,7 @@ impl<'a> Walk<'a> {
     /// Walks one expression except for the operand that it gives back.
     fn link(&mut self, expression: &'a Expr, scope: usize, usage: Use) -> Option<(&'a Expr, Use)> {
         match expression {
-            Expr::Identifier(name) => self.flow.mention(scope, None, &name.value, usage),
+            Expr::Identifier(name) => self.name(name, scope, usage),
             Expr::CompoundIdentifier(path) => self.column(path, scope, usage),
             Expr::Value(_) => {}
             Expr::Nested(inner)
@@ -86,9 +152,8 @@ impl<'a> Walk<'a> {
     fn branch(&mut self, expression: &'a Expr, scope: usize, usage: Use) {
         match expression {
             Expr::Between { expr, negated: _, low, high } => self.each([&**expr, low, high], scope, usage),
-            Expr::Like { negated: _, any, expr, pattern, escape_char }
-            | Expr::ILike { negated: _, any, expr, pattern, escape_char } => {
-                self.expect(!any);
+            Expr::Like { negated: _, any: _, expr, pattern, escape_char }
+            | Expr::ILike { negated: _, any: _, expr, pattern, escape_char } => {
                 self.pattern(expr, pattern, escape_char.as_deref(), scope, usage);
             }
             Expr::SimilarTo { negated: _, expr, pattern, escape_char } => {
@@ -203,6 +268,16 @@ impl<'a> Walk<'a> {
             | Expr::Interval(_)
             | Expr::Wildcard(_)
             | Expr::QualifiedWildcard(..) => self.foreign(),
+        }
+    }
+
+    /// A column, or `DEFAULT`. Another reserved word cannot be a name: sqlparser has misread the statement.
+    fn name(&mut self, name: &'a Ident, scope: usize, usage: Use) {
+        let word = name.quote_style.is_none();
+        if word && RESERVED.binary_search(&name.value.as_str()).is_ok() {
+            self.foreign();
+        } else if !(word && name.value == "default") {
+            self.flow.mention(scope, None, &name.value, usage);
         }
     }
 

@@ -24,7 +24,8 @@ const MAX_NESTING: usize = 150;
 
 /// The effects of a parsed statement.
 pub(super) fn effects(parsed: &Parsed) -> Effects {
-    let mut walk = Walk { effects: Effects::default(), flow: Flow::default(), nesting: 0 };
+    let mut walk =
+        Walk { effects: Effects::default(), flow: Flow::default(), nesting: 0, intos: 0, expands: parsed.expands };
     if parsed.compares {
         walk.flow.compare_all();
     }
@@ -33,6 +34,10 @@ pub(super) fn effects(parsed: &Parsed) -> Effects {
     for operator in &parsed.operators {
         walk.effects.operator(operator.clone());
     }
+    for function in &parsed.calls {
+        walk.effects.call(function.clone(), &[]);
+    }
+    walk.expect(walk.intos == parsed.intos);
     walk.flow.distribute(&mut walk.effects);
     walk.effects
 }
@@ -42,6 +47,10 @@ struct Walk<'a> {
     effects: Effects,
     flow: Flow<'a>,
     nesting: usize,
+    /// How many `INTO` the tree accounts for: each one must be understood.
+    intos: usize,
+    /// Some item of some list stands for several columns.
+    expands: bool,
 }
 
 impl<'a> Walk<'a> {

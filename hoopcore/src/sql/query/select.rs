@@ -284,7 +284,7 @@ impl<'a> Walk<'a> {
                 outputs.push(self.flow.since(mark));
             }
         }
-        outputs
+        outputs.filter(|_| !self.expands)
     }
 
     fn star(&mut self, scope: usize, qualifier: Option<&'a str>, usage: Use) {
@@ -405,6 +405,7 @@ impl<'a> Walk<'a> {
     }
 
     fn into(&mut self, into: &'a SelectInto) {
+        self.intos += 1;
         let [target] = into.targets.as_slice() else { return self.foreign() };
         let name = match target {
             Expr::Identifier(name) => Some(QualifiedName::bare(name.value.clone())),

@@ -24,7 +24,7 @@ pub(super) fn effects(effects: &mut Effects, mut cursor: Cursor<'_>) -> Option<(
     if cursor.at_word("unique") || cursor.at_word("index") {
         return index(effects, cursor);
     }
-    cursor.eat_word("constraint");
+    cursor.eat_any(&["constraint", "default"]);
     let policy = cursor.at_word("policy");
     let stored = cursor.at_word("table") || cursor.at_words(&["foreign", "table"]);
     let view = recursive || cursor.at_word("view") || cursor.at_words(&["materialized", "view"]);

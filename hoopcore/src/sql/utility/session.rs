@@ -336,11 +336,13 @@ pub(super) fn execute(effects: &mut Effects, mut cursor: Cursor<'_>) -> Option<(
 
 /// `CALL procedure (values)`
 pub(super) fn call(effects: &mut Effects, mut cursor: Cursor<'_>) -> Option<()> {
+    let whole = cursor;
     let name = cursor.name()?;
-    let values = cursor.group()?;
+    cursor.group()?;
+    end(cursor)?;
+    expressions::all(effects, whole)?;
     effects.push(Verb::Call, Object::Function(name));
-    expressions::all(effects, values)?;
-    end(cursor)
+    Some(())
 }
 
 /// `EXPLAIN … statement`: its effects. A plan shows what conditions compare with, so what is read counts as returned.
