@@ -9,3 +9,7 @@
 )]
 
 mod bounds;
+mod cases;
+mod lexical;
+mod print;
+mod properties;

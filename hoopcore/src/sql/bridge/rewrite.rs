@@ -351,6 +351,9 @@ impl Bridge<'_> {
         while let Some(next) = expression.advance() {
             match next.kind() {
                 TokenKind::Operator => self.imply(&[next.token.text(expression.text)]),
+                TokenKind::Word if next.is_word(expression.text, "collate") => {
+                    expression.name()?;
+                }
                 TokenKind::Word | TokenKind::Quoted | TokenKind::UnicodeQuoted => {
                     let name = next.identifier(expression.text)?;
                     if expression.at(TokenKind::Period) {

@@ -496,11 +496,23 @@ fn unary_usage(op: UnaryOperator, usage: Use) -> Use {
     }
 }
 
-/// A bare column, in parentheses or not.
+/// A bare column, in parentheses or not, perhaps cast to a text of any length, which changes nothing.
 pub(super) fn is_column(expression: &Expr) -> bool {
     match expression {
         Expr::Identifier(_) | Expr::CompoundIdentifier(_) => true,
         Expr::Nested(inner) => is_column(inner),
+        Expr::Cast { expr: inner, data_type, .. } => is_whole_text(data_type) && is_column(inner),
+        _ => false,
+    }
+}
+
+fn is_whole_text(data_type: &DataType) -> bool {
+    match data_type {
+        DataType::Varchar(None) | DataType::CharacterVarying(None) => true,
+        DataType::Custom(name, modifiers) => {
+            let text = |parts: super::Parts<'_>| parts.schema.is_none() && parts.name.value == "text";
+            modifiers.is_empty() && parts(name).is_some_and(text)
+        }
         _ => false,
     }
 }

@@ -19,8 +19,14 @@ const MAX_PAIRS: usize = 1 << 22;
 
 /// Shipped functions that take a whole row as their only argument, and so can be written like a column of it.
 const ROW_FUNCTIONS: &[&str] = &[
+    "any_out",
+    "anycompatible_out",
+    "anycompatiblenonarray_out",
+    "anyelement_out",
+    "anynonarray_out",
     "array_agg",
     "concat",
+    "hash_record",
     "json_agg",
     "json_build_array",
     "json_build_object",
@@ -29,6 +35,7 @@ const ROW_FUNCTIONS: &[&str] = &[
     "jsonb_build_object",
     "quote_literal",
     "quote_nullable",
+    "record_out",
     "record_send",
     "row_to_json",
     "to_json",

@@ -108,12 +108,10 @@ impl<'a> Limits<'a> {
     fn limits(&self, condition: &'a Expr, own: &dyn Fn(&Expr) -> bool) -> bool {
         match condition {
             Expr::BinaryOp { left, op, right } => self.compares(left, op, right, own),
-            Expr::InList { expr, list, negated: false } => own(expr) && list.iter().all(is_constant),
+            Expr::InList { expr, list, negated: false } => owns(expr, own) && list.iter().all(is_constant),
             Expr::Between { expr, negated: false, low, high } => {
-                own(expr)
-                    && (is_limit(low, Side::Lower) || is_limit(high, Side::Upper))
-                    && is_moment(low)
-                    && is_moment(high)
+                let values = [low, high].into_iter().all(|bound| is_constant(bound) || is_moment(bound));
+                own(expr) && values && (is_limit(low, Side::Lower) || is_limit(high, Side::Upper))
             }
             Expr::Like { negated: false, any: false, expr, pattern, escape_char: None }
             | Expr::ILike { negated: false, any: false, expr, pattern, escape_char: None } => {
@@ -146,12 +144,8 @@ impl<'a> Limits<'a> {
     }
 
     fn equals(&self, column: &'a Expr, value: &'a Expr, own: &dyn Fn(&Expr) -> bool) -> bool {
-        let tuple = match (column, value) {
-            (Expr::Tuple(columns), Expr::Tuple(_)) => columns.iter().any(own),
-            _ => false,
-        };
-        let chosen = subquery(value).is_some_and(|query| self.chooses(query, column));
-        (own(column) || tuple) && (is_constant(value) || is_moment(value) && !is_column(value) || chosen)
+        let chosen = || subquery(value).is_some_and(|query| self.chooses(query, column));
+        owns(column, own) && (is_constant(value) || is_moment(value)) || own(column) && chosen()
     }
 
     /// Whether the rows are joined with ones of another relation; a DELETE asks that those are limited too, for a
@@ -205,6 +199,14 @@ impl<'a> Limits<'a> {
     }
 }
 
+/// Whether a column, or one of several compared together, is one that `own` knows.
+fn owns(column: &Expr, own: &dyn Fn(&Expr) -> bool) -> bool {
+    match column {
+        Expr::Tuple(columns) => columns.iter().any(own),
+        _ => own(column),
+    }
+}
+
 /// The operands of a chain of one operator.
 fn operands<'a>(chain: &'a Expr, operator: &'a BinaryOperator) -> impl Iterator<Item = &'a Expr> {
     let mut next = Some(chain);
@@ -239,10 +241,6 @@ fn is_column_of(column: &Expr, exposed: &str, alone: bool) -> bool {
         Expr::CompoundIdentifier(_) => qualifier(column) == Some(exposed),
         _ => false,
     }
-}
-
-fn is_column(expression: &Expr) -> bool {
-    super::expression::is_column(expression)
 }
 
 fn qualifier(column: &Expr) -> Option<&str> {
@@ -316,7 +314,7 @@ fn is_limit(bound: &Expr, side: Side) -> bool {
     }
 }
 
-/// A constant, or a moment reckoned from now.
+/// Now, or a moment reckoned from it.
 fn is_moment(expression: &Expr) -> bool {
     match strip(expression) {
         Expr::Function(function) => parts(&function.name).is_some_and(|parts| {
@@ -330,7 +328,7 @@ fn is_moment(expression: &Expr) -> bool {
             is_moment(left) && is_constant(right)
         }
         Expr::Cast { expr, .. } => is_moment(expr),
-        other => is_constant(other),
+        _ => false,
     }
 }
 

@@ -208,21 +208,23 @@ fn one_escape<'a>(escape: &'a str, contents: &mut Vec<u8>, high: &mut Option<u32
         }
         _ => {
             let mut buffer = [0; 4];
-            contents.extend_from_slice(control(next).encode_utf8(&mut buffer).as_bytes());
+            let next = control(next).ok_or(Unreadable)?;
+            contents.extend_from_slice(next.encode_utf8(&mut buffer).as_bytes());
         }
     }
     Ok(rest.as_str())
 }
 
-fn control(letter: char) -> char {
+/// What a letter after a backslash stands for; versions of PostgreSQL differ about `\v`.
+fn control(letter: char) -> Option<char> {
     match letter {
-        'b' => '\x08',
-        'f' => '\x0c',
-        'n' => '\n',
-        'r' => '\r',
-        't' => '\t',
-        'v' => '\x0b',
-        other => other,
+        'b' => Some('\x08'),
+        'f' => Some('\x0c'),
+        'n' => Some('\n'),
+        'r' => Some('\r'),
+        't' => Some('\t'),
+        'v' => None,
+        other => Some(other),
     }
 }
 

@@ -33,7 +33,7 @@ pub(super) fn effects(effects: &mut Effects, mut cursor: Cursor<'_>) -> Option<(
             effects.relation(Verb::Alter, name.clone());
             actions(effects, &name, cursor)
         }
-        Kind::Function | Kind::Schema | Kind::Role | Kind::Attached | Kind::Admin => {
+        Kind::Function | Kind::Schema | Kind::Role | Kind::Attached | Kind::Mapping | Kind::Admin => {
             let (verb, object) = object(&mut cursor, kind, Verb::Alter)?;
             // A new owner, or rights other than those of the caller.
             if policy || cursor.mentions("owner") || cursor.mentions("definer") {

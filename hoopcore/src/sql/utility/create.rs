@@ -34,7 +34,7 @@ pub(super) fn effects(effects: &mut Effects, mut cursor: Cursor<'_>) -> Option<(
         Kind::Attached => attached(effects, cursor, policy),
         Kind::Schema => schema(effects, cursor),
         Kind::Column => None,
-        kind @ (Kind::Relation | Kind::Function | Kind::Role | Kind::Admin) => {
+        kind @ (Kind::Relation | Kind::Function | Kind::Role | Kind::Mapping | Kind::Admin) => {
             cursor.eat_words(&["if", "not", "exists"]);
             let (verb, object) = object(&mut cursor, kind, Verb::Create)?;
             add(effects, kind, verb, object);
@@ -95,7 +95,9 @@ fn table(effects: &mut Effects, cursor: Cursor<'_>) -> Option<()> {
 /// Relations that a definition refers to: parents, models, and those that foreign keys point at.
 fn sources(effects: &mut Effects, definition: Cursor<'_>) -> Option<()> {
     let mut cursor = definition;
+    let mut begins = false;
     while let Some(next) = cursor.advance() {
+        let begun = core::mem::replace(&mut begins, matches!(next.kind(), TokenKind::Open | TokenKind::Comma));
         if next.is_word(cursor.text, "references") {
             let name = cursor.name()?;
             let columns = cursor.group().map_or_else(Columns::none, names);
@@ -107,7 +109,8 @@ fn sources(effects: &mut Effects, definition: Cursor<'_>) -> Option<()> {
                 effects.relation(Verb::Alter, parent);
                 parents.eat(TokenKind::Comma);
             }
-        } else if next.is_word(cursor.text, "like")
+        } else if begun
+            && next.is_word(cursor.text, "like")
             && let Some(model) = cursor.name()
         {
             effects.relation(Verb::Read, model);

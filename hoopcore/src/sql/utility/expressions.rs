@@ -14,7 +14,10 @@ pub(super) fn all(effects: &mut Effects, cursor: Cursor<'_>) -> Option<()> {
 
 /// Keywords before which a name in front of parentheses is no function.
 const NAMES_FOLLOW: &[&str] =
-    &["by", "class", "constraint", "family", "index", "into", "like", "of", "on", "references", "table", "using"];
+    &["by", "class", "constraint", "family", "index", "into", "like", "of", "on", "references", "table"];
+
+/// Kinds of indexes that are shipped: `USING gin (a)` is no call.
+const METHODS: &[&str] = &["brin", "btree", "gin", "gist", "hash", "spgist"];
 
 /// The calls in a definition, by its tokens: each name in front of parentheses that is neither a keyword nor a type,
 /// and does not stand where a name of another kind is due; and each operator.
@@ -41,7 +44,8 @@ fn call(effects: &mut Effects, cursor: Cursor<'_>, at: usize, lexeme: &Lexeme, n
         schema = qualifier.identifier(text);
         before = outer;
     }
-    let keyword = schema.is_none() && lexeme.kind() == TokenKind::Word && catalogue::is_keyword(&name);
+    let method = before.last().is_some_and(|last| last.is_word(text, "using")) && METHODS.contains(&name.as_str());
+    let keyword = method || schema.is_none() && lexeme.kind() == TokenKind::Word && catalogue::is_keyword(&name);
     if keyword
         || catalogue::is_shipped_type(&name) && schema.is_none()
         || before.last().is_some_and(|last| is_due(text, last))

@@ -22,6 +22,8 @@ pub(super) enum Kind {
     Attached,
     /// A column: a part of the relation whose name stands before its own.
     Column,
+    /// A user mapping: a part of the server behind `SERVER`.
+    Mapping,
     /// What only an administrator makes: extensions, servers, databases, …
     Admin,
 }
@@ -50,7 +52,7 @@ const KINDS: &[(&[&str], Kind)] = &[
     (&["aggregate"], Kind::Function),
     (&["operator"], Kind::Function),
     (&["schema"], Kind::Schema),
-    (&["user", "mapping"], Kind::Admin),
+    (&["user", "mapping"], Kind::Mapping),
     (&["role"], Kind::Role),
     (&["user"], Kind::Role),
     (&["group"], Kind::Role),
@@ -96,6 +98,7 @@ pub(super) fn object(cursor: &mut Cursor<'_>, kind: Kind, verb: Verb) -> Option<
             (verb, Object::Relation(cursor.name()?))
         }
         Kind::Column => (verb, Object::Relation(column(cursor)?)),
+        Kind::Mapping => (Verb::Admin, Object::Named(cursor.after_word("server")?.identifier()?)),
         Kind::Admin => (Verb::Admin, cursor.identifier().map_or(Object::Any, Object::Named)),
     })
 }
@@ -136,7 +139,9 @@ fn column(cursor: &mut Cursor<'_>) -> Option<QualifiedName> {
 pub(super) fn add(effects: &mut Effects, kind: Kind, verb: Verb, object: Object) {
     match kind {
         Kind::Function | Kind::Attached => effects.code(verb, object),
-        Kind::Relation | Kind::Schema | Kind::Role | Kind::Column | Kind::Admin => effects.push(verb, object),
+        Kind::Relation | Kind::Schema | Kind::Role | Kind::Column | Kind::Mapping | Kind::Admin => {
+            effects.push(verb, object);
+        }
     }
 }
 
@@ -161,7 +166,7 @@ pub(super) fn drop(effects: &mut Effects, mut cursor: Cursor<'_>) -> Option<()> 
             break;
         }
     }
-    if kind == Kind::Admin {
+    if matches!(kind, Kind::Admin | Kind::Mapping) {
         return Some(());
     }
     if cursor.eat_word("using") {

@@ -356,8 +356,10 @@ pub(super) fn explain(effects: &mut Effects, mut cursor: Cursor<'_>) -> Option<(
     let inside = utility::is_query(cursor)
         || ["declare", "create", "refresh", "execute"].iter().any(|word| cursor.at_word(word));
     inside.then_some(())?;
+    let defines = !utility::is_query(cursor) && !cursor.at_word("declare");
     let mut explained = effects_of(cursor);
     explained.return_all();
+    explained.change(if defines { Change::Definitions } else { Change::Nothing });
     effects.absorb(explained);
     Some(())
 }
