@@ -4,7 +4,7 @@
 use core::ops::Range;
 
 use super::findings::Sink;
-use super::text::{Class, Runs, begins_word, byte_at, byte_before, ends_word};
+use super::text::{Class, Runs, begins_word, byte_at, byte_before, ends_word, off_number};
 use super::{Entry, Scan};
 
 /// Most digits of a card number.
@@ -66,7 +66,7 @@ const fn lengths(of: &[u32]) -> u32 {
 }
 
 fn scan(text: &[u8], sink: &mut Sink<'_>) {
-    for run in Runs::new(text, Class::DIGIT.or(Class::BETWEEN_DIGITS), FEWEST) {
+    for run in Runs::new(text, FEWEST, Class::NUMBER, off_number) {
         let digits = text.get(run.clone()).unwrap_or_default().iter().filter(|byte| byte.is_ascii_digit()).count();
         if digits >= FEWEST && scan_run(text, run, sink).is_none() {
             return;

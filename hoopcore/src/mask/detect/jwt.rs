@@ -4,7 +4,7 @@
 use core::ops::Range;
 
 use super::findings::Sink;
-use super::text::{Class, Runs};
+use super::text::Class;
 use super::{Entry, Scan};
 
 /// The shortest token worth the name: a header with `alg`, a payload and two dots.
@@ -20,26 +20,21 @@ pub(super) static ENTRY: Entry = Entry {
     shortest: SHORTEST,
     needs: Class::DOT,
     digits: 0,
-    scan: Scan::Text(scan),
+    scan: Scan::Jwt,
 };
 
-fn scan(text: &[u8], sink: &mut Sink<'_>) {
-    for run in Runs::new(text, Class::URL_SAFE.or(Class::DOT), SHORTEST) {
-        let mut parts = Parts { text, left: run }.peekable();
-        while let Some(header) = parts.next() {
-            if sink.spend(1 + header.len().min(HEADER)).is_none() {
-                return;
-            }
-            let Some(start) = header_start(text, &header) else { continue };
-            // The signature is empty where the algorithm is `none`; an encrypted token has two parts more.
-            if parts.peek().is_some_and(|payload| payload.len() >= 2) {
-                let rest = Parts { text, left: header.end + 1..text.len() };
-                let end =
-                    rest.take(4).take_while(|part| part.end > part.start).last().map_or(header.end, |part| part.end);
-                sink.found(start, end);
-            }
-        }
+/// Finds every token in a stretch of the bytes that tokens are made of, for the detector at place `by`.
+pub(super) fn scan(text: &[u8], run: Range<usize>, by: usize, sink: &mut Sink<'_>) -> Option<()> {
+    let mut parts = Parts { text, left: run.clone() }.peekable();
+    while let Some(header) = parts.next() {
+        let Some(payload) = parts.peek() else { return Some(()) };
+        sink.spend(1 + header.len().min(HEADER))?;
+        let Some(start) = header_start(text, &header).filter(|_| payload.len() >= 2) else { continue };
+        // The signature is empty where the algorithm is `none`; an encrypted token has two parts more.
+        let rest = Parts { text, left: payload.start..run.end }.take(4).take_while(|part| !part.is_empty());
+        sink.found_by(by, start, rest.last().map_or(payload.end, |part| part.end));
     }
+    Some(())
 }
 
 /// Where a header begins in a part: at `eyJ`, which is `{"`, if it names an algorithm.

@@ -104,6 +104,8 @@ enum Scan {
     Text(fn(&[u8], &mut Sink<'_>)),
     /// For tokens, in one pass with all other detectors that do.
     Tokens(&'static [tokens::Token]),
+    /// For JSON Web Tokens, in the same pass.
+    Jwt,
     /// For the tokens of all detectors that look for some.
     AllTokens,
 }

@@ -32,6 +32,10 @@ impl Class {
     /// `:`.
     pub(super) const COLON: Self = Self(1 << 10);
 
+    /// Digits, and what may stand between groups of them.
+    pub(super) const NUMBER: Self = Self::DIGIT.or(Self::BETWEEN_DIGITS);
+    /// What tokens and names of hosts are made of: letters, digits, `-`, `_`, `.`.
+    pub(super) const TOKEN: Self = Self::URL_SAFE.or(Self::DOT);
     /// Lower-case hexadecimal digits.
     pub(super) const HEX: Self = Self::DIGIT.or(Self::A_TO_F);
     /// Letters and digits.
@@ -125,52 +129,67 @@ fn count_digits(text: &[u8]) -> usize {
 
 /// The longest stretches of bytes of one class that have at least so many bytes.
 ///
-/// Any such stretch covers one of every `shortest` places, so most bytes of a text without one are never looked at.
-pub(super) struct Runs<'a> {
+/// A stretch that begins at a place covers all bytes up to its shortest length from there. Looking at those from the
+/// last one back, the first byte of another class says where the next stretch can begin, so that most bytes of a text
+/// without any are never looked at.
+pub(super) struct Runs<'a, F> {
     text: &'a [u8],
     class: Class,
+    /// Zero for a byte of the class, and for no other.
+    off: F,
     shortest: usize,
     /// Where the next run can begin: the byte before is of another class.
     from: usize,
 }
 
-impl<'a> Runs<'a> {
-    /// The runs of at least `shortest` bytes, which is not zero.
-    pub(super) fn new(text: &'a [u8], class: Class, shortest: usize) -> Self {
-        Self { text, class, shortest, from: 0 }
+/// How many bytes are looked at at once.
+const BLOCK: usize = 16;
+
+impl<'a, F: Fn(u8) -> u8> Runs<'a, F> {
+    /// The runs of at least `shortest` bytes, which is not zero, of a class; `off` tells the same bytes many at once.
+    pub(super) fn new(text: &'a [u8], shortest: usize, class: Class, off: F) -> Self {
+        Self { text, class, off, shortest, from: 0 }
     }
 
-    /// Whether a run may cover a place: it then also covers half its shortest length before or after that.
-    fn may_cover(&self, place: usize) -> bool {
-        let (quarter, half) = (self.shortest / 4, self.shortest / 2);
-        let has = |place| self.text.get(place).is_some_and(|byte| self.class.has(*byte));
-        let before = has(place - quarter) & has(place - half);
-        let after = has(place + quarter) & has(place + half);
-        has(place) & (before | after)
+    /// The last byte of another class among those from `self.from` to `probe`.
+    fn last_other(&self, probe: usize) -> Option<usize> {
+        let Some(block) = self.text.get(..=probe)?.last_chunk::<BLOCK>() else {
+            return self.last_other_of(self.from..probe + 1);
+        };
+        // A loop over an array, so that the compiler looks at all bytes at once.
+        let mut others = [0; BLOCK];
+        for (other, byte) in others.iter_mut().zip(block) {
+            *other = (self.off)(*byte);
+        }
+        match u128::from_le_bytes(others) {
+            0 => self.last_other_of(self.from..(probe + 1 - BLOCK).max(self.from)),
+            others => Some(probe - others.leading_zeros() as usize / 8).filter(|place| *place >= self.from),
+        }
+    }
+
+    fn last_other_of(&self, places: Range<usize>) -> Option<usize> {
+        let start = places.start;
+        self.text.get(places)?.iter().rposition(|byte| !self.class.has(*byte)).map(|place| start + place)
     }
 }
 
-impl Iterator for Runs<'_> {
+impl<F: Fn(u8) -> u8> Iterator for Runs<'_, F> {
     type Item = Range<usize>;
 
     fn next(&mut self) -> Option<Self::Item> {
         loop {
-            let probe = self.from + self.shortest - 1;
+            let start = self.from;
+            let probe = start + self.shortest - 1;
             if probe >= self.text.len() {
                 return None;
             }
-            if !self.may_cover(probe) {
-                self.from = probe + 1;
+            if let Some(other) = self.last_other(probe) {
+                self.from = other + 1;
                 continue;
             }
-            let before = self.text.get(self.from..probe)?.iter().rev();
-            let start = probe - before.take_while(|byte| self.class.has(**byte)).count();
-            let after = self.text.get(probe..)?.iter();
-            let end = probe + after.take_while(|byte| self.class.has(**byte)).count();
+            let end = self.class.end(self.text, probe + 1);
             self.from = end + 1;
-            if end - start >= self.shortest {
-                return Some(start..end);
-            }
+            return Some(start..end);
         }
     }
 }
@@ -206,6 +225,22 @@ pub(super) fn byte_before(text: &[u8], at: usize) -> Option<u8> {
     text.get(at.checked_sub(1)?).copied()
 }
 
+/// How far a byte is from [`Class::TOKEN`].
+pub(super) fn off_token(byte: u8) -> u8 {
+    off(byte | 0x20, b'a', b'z').min(off(byte, b'0', b'9')).min(off(byte, b'-', b'.')).min(byte ^ b'_')
+}
+
+/// How far a byte is from [`Class::NUMBER`].
+pub(super) fn off_number(byte: u8) -> u8 {
+    let between = (byte ^ b' ').min(byte ^ b'_').min(byte ^ b'\r').min(byte ^ b'\n');
+    off(byte, b'0', b'9').min(off(byte, b'-', b'.')).min(between)
+}
+
+/// How far a byte is from a range; in arithmetic on bytes alone, which the compiler does on many at once.
+const fn off(byte: u8, first: u8, last: u8) -> u8 {
+    byte.wrapping_sub(first).saturating_sub(last - first)
+}
+
 /// Whether a place begins a word: no letter or digit of ASCII stands before it, or one that belongs to an escape
 /// such as `\n`.
 pub(super) fn begins_word(text: &[u8], at: usize) -> bool {
@@ -233,5 +268,34 @@ fn width_of(first: u8) -> Option<usize> {
         0xE0..=0xEF => Some(3),
         0xF0..=0xF4 => Some(4),
         _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use alloc::vec::Vec;
+
+    #[test]
+    fn what_is_told_at_once_is_the_class() {
+        for byte in 0..=255 {
+            assert_eq!(off_token(byte) == 0, Class::TOKEN.has(byte), "{byte}");
+            assert_eq!(off_number(byte) == 0, Class::NUMBER.has(byte), "{byte}");
+        }
+    }
+
+    #[test]
+    fn runs_are_found_wherever_they_are() {
+        for shortest in [1, 7, 12, 16, 20] {
+            for length in 0..40 {
+                for before in 0..40 {
+                    let text = ["/".repeat(before), "1".repeat(length), "/11/".into()].concat();
+                    let runs: Vec<_> = Runs::new(text.as_bytes(), shortest, Class::NUMBER, off_number).collect();
+                    let all = [before..before + length, before + length + 1..before + length + 3];
+                    let expected: Vec<_> = all.into_iter().filter(|run| run.len() >= shortest).collect();
+                    assert_eq!(runs, expected, "{text}");
+                }
+            }
+        }
     }
 }

@@ -7,8 +7,8 @@ use alloc::vec::Vec;
 use core::ops::Range;
 
 use super::findings::Sink;
-use super::text::{Class, Runs, begins_word, ends_word};
-use super::{Detector, Entry, Scan};
+use super::text::{Class, Runs, begins_word, ends_word, off_token};
+use super::{Detector, Entry, Scan, jwt};
 
 /// The shortest token: four letters and sixteen characters.
 const SHORTEST: usize = 20;
@@ -42,7 +42,6 @@ const fn entry(word: &'static str, about: &'static str, example: &'static str, t
 }
 
 const UPPER: Class = Class::UPPER.or(Class::DIGIT);
-const DOTTED: Class = Class::URL_SAFE.or(Class::DOT);
 
 pub(super) static AWS_ACCESS_KEY: Entry = entry(
     "aws_access_key",
@@ -77,13 +76,13 @@ pub(super) static GITLAB_TOKEN: Entry = entry(
     "tokens of GitLab: `glpat-`, `gldt-`, `glrt-`, `glcbt-`, `glptt-`, `glsoat-`, `glft-`",
     "PRIVATE-TOKEN: glpat-wT6bqX9PzK3mRcL2vYhN",
     &[
-        at_least("glpat-", DOTTED, 20),
-        at_least("gldt-", DOTTED, 20),
-        at_least("glrt-", DOTTED, 20),
-        at_least("glcbt-", DOTTED, 20),
-        at_least("glptt-", DOTTED, 20),
-        at_least("glsoat-", DOTTED, 20),
-        at_least("glft-", DOTTED, 20),
+        at_least("glpat-", Class::TOKEN, 20),
+        at_least("gldt-", Class::TOKEN, 20),
+        at_least("glrt-", Class::TOKEN, 20),
+        at_least("glcbt-", Class::TOKEN, 20),
+        at_least("glptt-", Class::TOKEN, 20),
+        at_least("glsoat-", Class::TOKEN, 20),
+        at_least("glft-", Class::TOKEN, 20),
     ],
 );
 
@@ -92,17 +91,17 @@ pub(super) static SLACK_TOKEN: Entry = entry(
     "tokens of Slack: `xoxb-`, `xoxp-`, `xapp-` and the like",
     "token: xoxb-000971311461-881528651632-plpc2XCrvjq22ULEjWDdzSo1",
     &[
-        at_least("xoxa-", DOTTED, 20),
-        at_least("xoxb-", DOTTED, 20),
-        at_least("xoxc-", DOTTED, 20),
-        at_least("xoxd-", DOTTED, 20),
-        at_least("xoxe-", DOTTED, 20),
-        at_least("xoxe.xox", DOTTED, 20),
-        at_least("xoxo-", DOTTED, 20),
-        at_least("xoxp-", DOTTED, 20),
-        at_least("xoxr-", DOTTED, 20),
-        at_least("xoxs-", DOTTED, 20),
-        at_least("xapp-", DOTTED, 20),
+        at_least("xoxa-", Class::TOKEN, 20),
+        at_least("xoxb-", Class::TOKEN, 20),
+        at_least("xoxc-", Class::TOKEN, 20),
+        at_least("xoxd-", Class::TOKEN, 20),
+        at_least("xoxe-", Class::TOKEN, 20),
+        at_least("xoxe.xox", Class::TOKEN, 20),
+        at_least("xoxo-", Class::TOKEN, 20),
+        at_least("xoxp-", Class::TOKEN, 20),
+        at_least("xoxr-", Class::TOKEN, 20),
+        at_least("xoxs-", Class::TOKEN, 20),
+        at_least("xapp-", Class::TOKEN, 20),
     ],
 );
 
@@ -156,7 +155,7 @@ pub(super) static SENDGRID_KEY: Entry = entry(
     "sendgrid_key",
     "keys of SendGrid: `SG.`, 22 characters, a dot, 43 characters",
     "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",
-    &[exactly("SG.", DOTTED, 66)],
+    &[exactly("SG.", Class::TOKEN, 66)],
 );
 
 pub(super) static TWILIO_KEY: Entry = entry(
@@ -256,15 +255,18 @@ pub(super) struct Tokens {
     armed: Box<[(&'static Token, usize)]>,
     /// The bytes that some prefix begins with, as a set.
     first: u128,
+    /// The places of the detectors of JSON Web Tokens, which are made of the same bytes.
+    jwt: Box<[usize]>,
 }
 
 impl Tokens {
     /// The tokens of these detectors.
     pub(super) fn of(detectors: impl Iterator<Item = Detector>) -> Self {
-        let mut armed = Vec::new();
+        let (mut armed, mut jwt) = (Vec::new(), Vec::new());
         for (by, detector) in detectors.enumerate() {
             match detector.entry().scan {
                 Scan::Text(_) => {}
+                Scan::Jwt => jwt.push(by),
                 Scan::Tokens(tokens) => armed.extend(tokens.iter().map(|token| (token, by))),
                 Scan::AllTokens => {
                     for part in API_KEYS {
@@ -276,15 +278,18 @@ impl Tokens {
             }
         }
         let first = armed.iter().filter_map(|(token, _)| token.prefix.as_bytes().first());
-        Self { first: first.fold(0, |all, byte| all | bit(*byte)), armed: armed.into() }
+        Self { first: first.fold(0, |all, byte| all | bit(*byte)), armed: armed.into(), jwt: jwt.into() }
     }
 
     /// Finds every token.
     pub(super) fn scan(&self, text: &[u8], sink: &mut Sink<'_>) {
-        if self.armed.is_empty() {
+        if self.armed.is_empty() && self.jwt.is_empty() {
             return;
         }
-        for run in Runs::new(text, DOTTED, SHORTEST) {
+        for run in Runs::new(text, SHORTEST, Class::TOKEN, off_token) {
+            if self.jwt.iter().any(|by| jwt::scan(text, run.clone(), *by, sink).is_none()) {
+                return;
+            }
             let mut ends = Ends::default();
             for start in run.clone().take(run.len() + 1 - SHORTEST) {
                 if self.may_begin(text, start) && self.scan_at(text, start, &mut ends, sink).is_none() {
