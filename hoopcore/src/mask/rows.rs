@@ -102,7 +102,7 @@ impl RowMasker {
         Self {
             columns: layout.columns.iter().map(|column| Treatment::of(plan, column)).collect(),
             undescribed: if plan.is_armed() { Treatment::Hide } else { Treatment::Pass },
-            scanner: Scanner::new(&plan.detectors),
+            scanner: Scanner::new(plan.detectors.clone()),
             buffer: Vec::new(),
             tally,
         }

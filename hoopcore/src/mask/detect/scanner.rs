@@ -1,6 +1,8 @@
 //! Runs the armed detectors over one cell.
 
 use alloc::boxed::Box;
+use alloc::sync::Arc;
+use alloc::vec::Vec;
 
 use crate::mask::Style;
 use crate::mask::detect::Scan;
@@ -11,20 +13,52 @@ use crate::mask::detect::tokens::Tokens;
 use crate::mask::rewrite::Form;
 use crate::mask::style::Strictest;
 
-/// The detectors that a policy arms, and what they found in the cell that was scanned last.
-#[derive(Clone, Debug)]
-pub(crate) struct Scanner {
+/// The detectors that a policy arms, each with its style: made once, shared by all scanners.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Armory {
     armed: Box<[Armed]>,
     tokens: Tokens,
+}
+
+impl Armory {
+    /// These detectors.
+    pub(crate) fn new(armed: Vec<Armed>) -> Self {
+        Self { tokens: Tokens::of(armed.iter().map(|(detector, _)| *detector)), armed: armed.into() }
+    }
+
+    fn look_at(&self, source: Source<'_>, makeup: Makeup, findings: &mut Findings) {
+        let text = source.text();
+        for (by, (detector, _)) in self.armed.iter().enumerate() {
+            let entry = detector.entry();
+            if text.len() < entry.shortest || !makeup.may_have(entry.needs, entry.digits) {
+                continue;
+            }
+            match entry.scan {
+                Scan::Text(scan) => scan(text, &mut findings.sink(by, source)),
+                Scan::Tokens(_) | Scan::AllTokens | Scan::Jwt => {}
+            }
+        }
+        self.tokens.scan(text, &mut findings.sink(0, source));
+    }
+
+    /// Whether no detector is armed.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.armed.is_empty()
+    }
+}
+
+/// Looks for what detectors find, one cell at a time.
+#[derive(Clone, Debug)]
+pub(crate) struct Scanner {
+    armory: Arc<Armory>,
     findings: Findings,
     plain: Plain,
 }
 
 impl Scanner {
-    /// A scanner for these detectors.
-    pub(crate) fn new(armed: &[Armed]) -> Self {
-        let tokens = Tokens::of(armed.iter().map(|(detector, _)| *detector));
-        Self { armed: armed.into(), tokens, findings: Findings::default(), plain: Plain::default() }
+    /// A scanner with these detectors.
+    pub(crate) fn new(armory: Arc<Armory>) -> Self {
+        Self { armory, findings: Findings::default(), plain: Plain::default() }
     }
 
     /// Looks for everything in a cell; what was found before is forgotten.
@@ -33,12 +67,12 @@ impl Scanner {
     /// it stands and as it reads.
     pub(crate) fn scan(&mut self, cell: &[u8], form: Form) {
         self.findings.clear();
-        if self.armed.iter().all(|(detector, _)| cell.len() < detector.entry().shortest) {
+        if self.armory.armed.iter().all(|(detector, _)| cell.len() < detector.entry().shortest) {
             return;
         }
         let makeup = Makeup::of(cell);
-        let Self { armed, tokens, findings, plain } = self;
-        let mut look_at = |source, makeup| look_at(armed, tokens, source, makeup, findings);
+        let Self { armory, findings, plain } = self;
+        let mut look_at = |source, makeup| armory.look_at(source, makeup, findings);
         let copy = if makeup.may_have(Class::READS_OTHERWISE, 0) { plain.read(cell) } else { None };
         if copy.is_none() || form != Form::Json {
             look_at(Source::Cell(cell), makeup);
@@ -55,7 +89,7 @@ impl Scanner {
 
     /// Whether only NULL hides for sure what is in the cell: a style asks for it, or the scan was given up.
     pub(crate) fn wants_null(&self) -> bool {
-        self.findings.is_exhausted() || self.findings.styles(&self.armed).any(|style| *style == Style::Null)
+        self.findings.is_exhausted() || self.findings.styles(&self.armory.armed).any(|style| *style == Style::Null)
     }
 
     /// Whether the scan of the cell was given up, because it would have cost too much.
@@ -65,12 +99,12 @@ impl Scanner {
 
     /// Where to mask, in ascending order: the union of all that was found.
     pub(crate) fn spots(&mut self) -> impl Iterator<Item = Spot<'_>> {
-        self.findings.spots(&self.armed)
+        self.findings.spots(&self.armory.armed)
     }
 
     /// The style for a whole cell: the column's, or the strictest of the stricter ones whose detectors find something.
     pub(crate) fn strictest<'a>(&'a mut self, style: &'a Style, cell: &[u8]) -> &'a Style {
-        if !self.armed.iter().any(|(_, armed)| armed.is_stricter_than(style)) {
+        if !self.armory.armed.iter().any(|(_, armed)| armed.is_stricter_than(style)) {
             return style;
         }
         self.scan(cell, Form::Text);
@@ -80,24 +114,9 @@ impl Scanner {
         let mut strictest = Strictest::default();
         strictest.add(style);
         self.findings
-            .styles(&self.armed)
+            .styles(&self.armory.armed)
             .filter(|found| found.is_stricter_than(style))
             .for_each(|found| strictest.add(found));
         strictest.style().unwrap_or(style)
     }
-}
-
-fn look_at(armed: &[Armed], tokens: &Tokens, source: Source<'_>, makeup: Makeup, findings: &mut Findings) {
-    let text = source.text();
-    for (by, (detector, _)) in armed.iter().enumerate() {
-        let entry = detector.entry();
-        if text.len() < entry.shortest || !makeup.may_have(entry.needs, entry.digits) {
-            continue;
-        }
-        match entry.scan {
-            Scan::Text(scan) => scan(text, &mut findings.sink(by, source)),
-            Scan::Tokens(_) | Scan::AllTokens | Scan::Jwt => {}
-        }
-    }
-    tokens.scan(text, &mut findings.sink(0, source));
 }
