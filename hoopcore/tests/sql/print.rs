@@ -1,4 +1,4 @@
-//! Effects as text, one a line.
+//! Effects as text, one a line. What is stored is shown where it is not all that is returned.
 
 use hoopcore::Command;
 use hoopcore::command::{Change, Columns, Coverage, Duty, Effect, Facts, Object, Statement, Verb};
@@ -27,9 +27,14 @@ pub(crate) fn calls(command: &Command) -> String {
 }
 
 fn effect(effect: &Effect) -> String {
-    let Facts { unbounded, copy, code, columns, returned, inferred } = &effect.facts;
+    let Facts { unbounded, copy, code, columns, returned, stored, inferred } = &effect.facts;
     let mut text = format!("{} {}{}", effect.verb.word(), object(&effect.object), list("", columns));
     text += &list(" returned", returned);
+    if stored != returned {
+        text += " ";
+        text += if stored.is_empty() { "unstored" } else { "stored" };
+        text += &list("", stored);
+    }
     text += &list(" inferred", inferred);
     let flags = [
         (effect.duty == Duty::Harmless, " harmless"),
