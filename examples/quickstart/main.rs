@@ -1,5 +1,6 @@
 //! hoop in front of PostgreSQL, with a tour in the terminal: masked columns, refused statements, an approval, the records.
 
+#[allow(dead_code, reason = "the tests use more of it")]
 #[path = "../../hoop-pg/tests/support/cluster.rs"]
 mod cluster;
 mod gateway;

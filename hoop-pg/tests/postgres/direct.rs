@@ -5,6 +5,7 @@ use std::sync::OnceLock;
 
 use crate::cluster::{Cluster, psql};
 
+/// The cluster of this test binary.
 pub(crate) fn cluster() -> &'static Cluster {
     static CLUSTER: OnceLock<Cluster> = OnceLock::new();
     CLUSTER.get_or_init(|| Cluster::start().unwrap_or_else(|error| panic!("{error}")))

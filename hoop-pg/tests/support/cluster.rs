@@ -72,7 +72,8 @@ impl Cluster {
         let directory = tempfile::Builder::new().prefix("hoop-postgres-").tempdir()?;
         let password = format!("{:032x}", rand::random::<u128>());
         let owner = Owner::for_server();
-        write_files(directory.path(), &password)?;
+        write_certificates(directory.path())?;
+        write_private(&directory.path().join("password"), &password)?;
         owner.take(directory.path())?;
         initialise(&initdb, directory.path(), &owner)?;
         let (_server, port) = launch(&initdb.with_file_name("postgres"), directory.path(), &owner)?;
@@ -82,6 +83,11 @@ impl Cluster {
     /// The certificate of the authority that signed the server's: it names `localhost` and 127.0.0.1.
     pub(crate) fn ca(&self) -> PathBuf {
         self.directory.path().join("ca.pem")
+    }
+
+    /// Where the superuser connects to a database, as a URL.
+    pub(crate) fn url(&self, database: &str) -> String {
+        format!("postgres://postgres:{}@127.0.0.1:{}/{database}", self.password, self.port)
     }
 }
 
@@ -160,15 +166,15 @@ impl Owner {
     }
 }
 
-fn write_files(directory: &Path, password: &str) -> Result<(), ClusterError> {
+/// Writes `ca.pem`, and `server.crt` and `server.key` that it signed for `localhost` and 127.0.0.1.
+pub(crate) fn write_certificates(directory: &Path) -> Result<(), ClusterError> {
     let authority = authority()?;
     let key = KeyPair::generate()?;
     let names = ["localhost", "127.0.0.1"].map(String::from);
     let certificate = CertificateParams::new(names)?.signed_by(&key, &authority)?;
-    private(&directory.join("password"), password)?;
-    private(&directory.join("server.key"), &key.serialize_pem())?;
-    private(&directory.join("server.crt"), &certificate.pem())?;
-    private(&directory.join("ca.pem"), &authority.pem())?;
+    write_private(&directory.join("server.key"), &key.serialize_pem())?;
+    write_private(&directory.join("server.crt"), &certificate.pem())?;
+    write_private(&directory.join("ca.pem"), &authority.pem())?;
     Ok(())
 }
 
@@ -179,7 +185,8 @@ fn authority() -> Result<CertifiedIssuer<'static, KeyPair>, rcgen::Error> {
     CertifiedIssuer::self_signed(params, KeyPair::generate()?)
 }
 
-fn private(file: &Path, text: &str) -> io::Result<()> {
+/// Writes a file that only its owner reads.
+pub(crate) fn write_private(file: &Path, text: &str) -> io::Result<()> {
     fs::write(file, text)?;
     fs::set_permissions(file, fs::Permissions::from_mode(0o600))
 }
