@@ -67,6 +67,20 @@ pub enum Request<S, W, P> {
     },
 }
 
+impl<S, W: Copy, P> Request<S, W, P> {
+    /// The work that it holds until it is answered.
+    #[must_use]
+    pub fn work(&self) -> Option<W> {
+        match self {
+            Self::Bind { work, .. } | Self::Execute(work) | Self::Query(work) | Self::Call(work) => Some(*work),
+            Self::DescribePortal(work) => *work,
+            Self::Parse { .. } | Self::DescribeStatement(_) | Self::Close(..) | Self::Sync | Self::Poison { .. } => {
+                None
+            }
+        }
+    }
+}
+
 /// Whose message it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Origin {
@@ -133,16 +147,16 @@ pub enum Answer {
 
 /// What an answer means, and to whom it goes.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Turn<W, P> {
+pub struct Turn<S, W, P> {
     /// Whose message is answered.
     pub origin: Origin,
     /// What the answer means.
-    pub event: Event<W, P>,
+    pub event: Event<S, W, P>,
 }
 
 /// What an answer means.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Event<W, P> {
+pub enum Event<S, W, P> {
     /// The name stands for the statement now.
     Parsed(Bytes),
     /// The portal stands for the work now.
@@ -169,6 +183,8 @@ pub enum Event<W, P> {
     Result(W),
     /// An error. What the client sent after it is skipped up to the next Sync.
     Failed(Option<W>),
+    /// An error: the statement cannot be prepared. What the client sent after it is skipped up to the next Sync.
+    NotPrepared(S),
     /// The error that a poison was there to raise.
     Refused(P),
     /// The server awaits a new query.
@@ -226,6 +242,8 @@ pub struct Fifo<S, W, P> {
     copying: Copying,
     status: Status,
     changing: usize,
+    /// The server awaits a new query, and nothing was sent since it said so.
+    resting: bool,
     released: Vec<W>,
 }
 
@@ -240,6 +258,7 @@ impl<S, W, P> Default for Fifo<S, W, P> {
             copying: Copying::No,
             status: Status::Idle,
             changing: 0,
+            resting: true,
             released: Vec::new(),
         }
     }
@@ -268,6 +287,7 @@ impl<S: Clone, W: Copy, P> Fifo<S, W, P> {
             Request::Poison { alone, .. } => self.skipping |= !alone,
             _ => {}
         }
+        self.resting = false;
         self.changing += usize::from(changes);
         self.entries.push_back(Entry::Owed(Owed { request, origin, changes }));
     }
@@ -297,6 +317,18 @@ impl<S: Clone, W: Copy, P> Fifo<S, W, P> {
     #[must_use]
     pub fn is_settled(&self) -> bool {
         self.changing == 0
+    }
+
+    /// Whether the server awaits a new query outside of any transaction, and nothing was sent to it since.
+    #[must_use]
+    pub fn is_at_rest(&self) -> bool {
+        self.resting && self.status == Status::Idle
+    }
+
+    /// Whether the server will await a new query without anything more being sent to it.
+    #[must_use]
+    pub fn will_rest(&self) -> bool {
+        matches!(self.entries.back(), Some(Entry::Owed(owed)) if ends_sequence(&owed.request))
     }
 
     /// Where the session's transaction stood when the server last awaited a query.
@@ -346,6 +378,11 @@ impl<S: Clone, W: Copy, P> Fifo<S, W, P> {
         self.statements.get_mut(significant(name))
     }
 
+    /// The statements that names stand for.
+    pub fn statements(&self) -> impl Iterator<Item = &S> {
+        self.statements.values()
+    }
+
     /// Gives a name to a statement that the server holds without a message of the client: `PREPARE`.
     pub fn hold_statement(&mut self, held: &[u8], statement: S) {
         self.statements.insert(name(held), statement);
@@ -381,7 +418,7 @@ impl<S: Clone, W: Copy, P> Fifo<S, W, P> {
     ///
     /// # Errors
     /// Where nothing waits for such an answer.
-    pub fn answer(&mut self, answer: Answer) -> Result<Turn<W, P>, Violation> {
+    pub fn answer(&mut self, answer: Answer) -> Result<Turn<S, W, P>, Violation> {
         match answer {
             Answer::Error => Ok(self.fail()),
             Answer::Ready(status) => self.ready(status),
@@ -430,10 +467,10 @@ impl<S: Clone, W: Copy, P> Fifo<S, W, P> {
     fn release(&mut self, entry: Entry<S, W, P>) {
         let Entry::Owed(owed) = entry else { return };
         self.changing -= usize::from(owed.changes);
-        self.released.extend(work_of(&owed.request));
+        self.released.extend(owed.request.work());
     }
 
-    fn acknowledge(&mut self, answer: Answer) -> Result<Turn<W, P>, Violation> {
+    fn acknowledge(&mut self, answer: Answer) -> Result<Turn<S, W, P>, Violation> {
         let origin = self.front()?.origin;
         let event = match (answer, &self.front()?.request) {
             (Answer::ParameterDescription, Request::DescribeStatement(name)) => Event::Parameters(name.clone()),
@@ -447,7 +484,7 @@ impl<S: Clone, W: Copy, P> Fifo<S, W, P> {
     }
 
     /// Takes the oldest entry and does to the names what it asked for.
-    fn apply(&mut self) -> Result<Event<W, P>, Violation> {
+    fn apply(&mut self) -> Result<Event<S, W, P>, Violation> {
         match self.pop().ok_or(Violation)?.request {
             Request::Parse { name, statement } => {
                 self.statements.insert(name.clone(), statement);
@@ -475,7 +512,7 @@ impl<S: Clone, W: Copy, P> Fifo<S, W, P> {
         }
     }
 
-    fn describe(&mut self) -> Result<Turn<W, P>, Violation> {
+    fn describe(&mut self) -> Result<Turn<S, W, P>, Violation> {
         let Owed { request, origin, .. } = self.front()?;
         let (origin, work) = match request {
             Request::Query(work) => return Ok(Turn { origin: *origin, event: Event::Columns(Some(*work)) }),
@@ -488,7 +525,7 @@ impl<S: Clone, W: Copy, P> Fifo<S, W, P> {
         Ok(Turn { origin, event: Event::Columns(work) })
     }
 
-    fn run(&mut self, answer: Answer) -> Result<Turn<W, P>, Violation> {
+    fn run(&mut self, answer: Answer) -> Result<Turn<S, W, P>, Violation> {
         let (origin, work, runs) = match *self.front()? {
             Owed { request: Request::Query(work), origin, .. } => (origin, work, Runs::Query),
             Owed { request: Request::Execute(work), origin, .. } => (origin, work, Runs::Portal),
@@ -523,31 +560,31 @@ impl<S: Clone, W: Copy, P> Fifo<S, W, P> {
         });
     }
 
-    fn fail(&mut self) -> Turn<W, P> {
+    fn fail(&mut self) -> Turn<S, W, P> {
         self.copying = Copying::No;
         let Ok(front) = self.front() else {
             return Turn { origin: Origin::Client, event: Event::Failed(None) };
         };
-        let (origin, work) = (front.origin, work_of(&front.request));
+        let (origin, work) = (front.origin, front.request.work());
         if let Request::Sync | Request::Query(_) | Request::Call(_) = front.request {
             self.failed = true;
             return Turn { origin, event: Event::Failed(work) };
         }
         let Some(owed) = self.pop() else { return Turn { origin, event: Event::Failed(work) } };
-        let Request::Poison { reason, alone } = owed.request else {
-            self.released.extend(work);
-            self.skip();
-            return Turn { origin, event: Event::Failed(work) };
+        let event = match owed.request {
+            Request::Poison { reason, alone: true } => {
+                // A ReadyForQuery follows, as it does after the error of a Sync.
+                self.failed = true;
+                self.entries.push_front(Entry::Owed(Owed { request: Request::Sync, origin, changes: false }));
+                return Turn { origin, event: Event::Refused(reason) };
+            }
+            Request::Poison { reason, alone: false } => Event::Refused(reason),
+            Request::Parse { statement, .. } => Event::NotPrepared(statement),
+            _ => Event::Failed(work),
         };
-        if alone {
-            // A ReadyForQuery follows, as it does after the error of a Sync.
-            self.failed = true;
-            let request = Request::Sync;
-            self.entries.push_front(Entry::Owed(Owed { request, origin, changes: false }));
-        } else {
-            self.skip();
-        }
-        Turn { origin, event: Event::Refused(reason) }
+        self.released.extend(work);
+        self.skip();
+        Turn { origin, event }
     }
 
     /// Drops what the server reads over after an error: everything up to the next Sync.
@@ -562,14 +599,15 @@ impl<S: Clone, W: Copy, P> Fifo<S, W, P> {
         self.skipping = true;
     }
 
-    fn ready(&mut self, status: Status) -> Result<Turn<W, P>, Violation> {
+    fn ready(&mut self, status: Status) -> Result<Turn<S, W, P>, Violation> {
         let Owed { request, origin, .. } = self.front()?;
-        let (origin, work) = (*origin, work_of(request));
+        let (origin, work) = (*origin, request.work());
         if !matches!(request, Request::Sync | Request::Query(_) | Request::Call(_)) || self.copying != Copying::No {
             return Err(Violation);
         }
         self.pop();
         self.failed = false;
+        self.resting = self.entries.is_empty();
         self.status = status;
         self.released.extend(work);
         if status == Status::Idle {
@@ -587,7 +625,7 @@ enum Runs {
 }
 
 /// What an answer means for something that runs, and where its copy stands then; `None` where it makes no sense.
-fn carry_on<W, P>(answer: Answer, runs: Runs, copying: Copying, work: W) -> Option<(Event<W, P>, Copying)> {
+fn carry_on<S, W, P>(answer: Answer, runs: Runs, copying: Copying, work: W) -> Option<(Event<S, W, P>, Copying)> {
     match (runs, answer, copying) {
         (Runs::Call, Answer::FunctionResult, Copying::No) => Some((Event::Result(work), Copying::No)),
         (Runs::Call, ..) | (_, Answer::FunctionResult, _) => None,
@@ -607,18 +645,6 @@ fn carry_on<W, P>(answer: Answer, runs: Runs, copying: Copying, work: W) -> Opti
 
 fn found<T>(value: Option<T>) -> Lookup<T> {
     value.map_or(Lookup::Nothing, Lookup::Known)
-}
-
-fn work_of<S, W: Copy, P>(request: &Request<S, W, P>) -> Option<W> {
-    match request {
-        Request::Bind { work, .. } | Request::Execute(work) | Request::Query(work) | Request::Call(work) => Some(*work),
-        Request::DescribePortal(work) => *work,
-        Request::Parse { .. }
-        | Request::DescribeStatement(_)
-        | Request::Close(..)
-        | Request::Sync
-        | Request::Poison { .. } => None,
-    }
 }
 
 /// Whether what comes after is heard even where this fails.

@@ -12,14 +12,20 @@
 
 pub mod cancel;
 pub mod catalog;
+mod conversation;
 pub mod fifo;
 pub mod frame;
+mod lane;
+mod masking;
 pub mod message;
 pub mod refusal;
+pub mod relay;
 pub mod reply;
 mod server_login;
 pub mod settings;
 pub mod startup;
 pub mod tls;
 pub mod transport;
+mod upkeep;
 pub mod upstream;
+mod works;

@@ -82,6 +82,13 @@ impl Session {
         self.rules.protected_columns()
     }
 
+    /// Counts the policies that were put in force: another number means that the next command may be judged, and
+    /// columns protected, by another one.
+    #[must_use]
+    pub fn edition(&self) -> u64 {
+        self.gateway.edition()
+    }
+
     /// The refusal of a statement that no parameters, no time and no grant could permit; asked when it is prepared.
     /// A refusal is recorded.
     pub fn prepare(&mut self, command: &Command) -> impl Future<Output = Option<Denial>> + Send + use<> {

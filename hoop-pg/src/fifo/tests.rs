@@ -54,6 +54,7 @@ fn send_or_answer(fifo: &mut Machine, word: &str) -> Option<String> {
         ("portal?", of) => return Some(format!("{:?}", fifo.portal(of.as_bytes()))),
         ("hears?", tag) => return Some(format!("{:?}", fifo.hears(tag.as_bytes()[0]))),
         ("settled?", _) => return Some(format!("{}", fifo.is_settled())),
+        ("rests?", _) => return Some(format!("{} {}", fifo.is_at_rest(), fifo.will_rest())),
         ("left?", _) => return Some(format!("{}", fifo.len())),
         _ => return Some(answered(fifo, word)),
     };
@@ -103,6 +104,7 @@ fn answered(fifo: &mut Machine, word: &str) -> String {
             Event::CopyOut(work) => format!("copy-out={work}"),
             Event::Result(work) => format!("result={work}"),
             Event::Failed(work) => format!("failed{}", of(work)),
+            Event::NotPrepared(statement) => format!("not-prepared={statement}"),
             Event::Refused(reason) => format!("refused:{reason}"),
             Event::Ready(status) => format!("ready:{status:?}"),
         },
@@ -169,7 +171,7 @@ fn an_error_skips_to_the_next_sync() {
 fn names_change_when_the_server_says_so() {
     check(
         "parse:s=1 sync 1 ZI parse:s=2 statement?:s sync statement?:s E ZI statement?:s",
-        "parsed:s ready:Idle Known(2) Pending failed ready:Idle Known(1)",
+        "parsed:s ready:Idle Known(2) Pending not-prepared=2 ready:Idle Known(1)",
     );
     check("parse:s=1 statement?:s query=9 statement?:s", "Known(1) Pending");
     check(
@@ -253,6 +255,19 @@ fn an_answer_out_of_turn_is_a_violation() {
 fn facts_are_settled_when_what_changes_them_is_answered() {
     check("query!=1 settled?: query=2 C ZI settled?:", "false complete=1 ready:Idle -1 true");
     check("bind=1 execute!=2 sync settled?: E settled?:", "false failed=1 -1 -2 true");
+}
+
+#[test]
+fn the_server_rests_when_it_awaits_a_query() {
+    check(
+        "rests?: query=1 rests?: C rests?: ZI rests?:",
+        "true false false true complete=1 false true ready:Idle -1 true false",
+    );
+    check("query=1 ZT rests?: query=1 ZI rests?:", "ready:Open -1 false false ready:Idle -1 true false");
+    check(
+        "bind=1 rests?: 2 rests?: sync rests?: ZI rests?:",
+        "false false bound:=1 false false false true ready:Idle -1 true false",
+    );
 }
 
 #[test]
@@ -563,7 +578,7 @@ impl Pair {
             }
             Message::CopyData(_) | Message::Flush => return self.wire.push_back(Sent { message, work, statement }),
         };
-        if let Some(work) = work_of(&request) {
+        if let Some(work) = request.work() {
             *self.balance.entry(work).or_default() += 1;
         }
         self.fifo.push(request, Origin::Client, false);
@@ -612,6 +627,7 @@ impl Pair {
             | Event::Closed(..)
             | Event::Parameters(_)
             | Event::Failed(_)
+            | Event::NotPrepared(_)
             | Event::Refused(_)
             | Event::Ready(_) => {}
         }

@@ -12,7 +12,7 @@ pub use server::{
     CommandTag, Field, Fields, Notification, Report, Row, RowDescription, Status, copy_begins, parameter_status,
     parameter_types,
 };
-pub use write::{Writer, frame};
+pub use write::{Frame, frame};
 
 /// A body that does not have the form of its message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]

@@ -108,6 +108,12 @@ impl<'a> CommandTag<'a> {
         reader.end().map(|()| Self(tag))
     }
 
+    /// Whether a transaction, or a part of it, was undone.
+    #[must_use]
+    pub fn is_rollback(&self) -> bool {
+        self.0.starts_with(b"ROLLBACK")
+    }
+
     /// The rows that it counts: `SELECT 5`, `INSERT 0 5`, `COPY 5`. Tags without a number count none.
     #[must_use]
     pub fn rows(&self) -> u64 {

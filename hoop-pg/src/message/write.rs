@@ -4,26 +4,37 @@ use bytes::{BufMut as _, BytesMut};
 
 use crate::frame::HEADER;
 
-/// Writes one frame; its length is set when the body stands.
+/// Writes one frame.
+pub fn frame(out: &mut BytesMut, tag: u8, body: impl FnOnce(&mut Frame<'_>)) {
+    body(&mut Frame::begin(out, tag));
+}
+
+/// A frame that is being written. Its length is set when it is dropped.
 ///
 /// A body beyond the protocol's 31 bits comes out with a length that every peer refuses.
-pub fn frame(out: &mut BytesMut, tag: u8, body: impl FnOnce(&mut Writer<'_>)) {
-    let start = out.len();
-    out.put_slice(&[tag, 0, 0, 0, 0]);
-    body(&mut Writer { out });
-    let length = i32::try_from(out.len() - start - (HEADER - 4)).unwrap_or(-1);
-    if let Some(place) = out.get_mut(start + 1..start + HEADER) {
-        place.copy_from_slice(&length.to_be_bytes());
+#[derive(Debug)]
+pub struct Frame<'a> {
+    out: &'a mut BytesMut,
+    start: usize,
+}
+
+impl Drop for Frame<'_> {
+    fn drop(&mut self) {
+        let length = i32::try_from(self.out.len() - self.start - 1).unwrap_or(-1);
+        if let Some(place) = self.out.get_mut(self.start + 1..self.start + HEADER) {
+            place.copy_from_slice(&length.to_be_bytes());
+        }
     }
 }
 
-/// Writes the body of a frame.
-#[derive(Debug)]
-pub struct Writer<'a> {
-    out: &'a mut BytesMut,
-}
+impl<'a> Frame<'a> {
+    /// A frame without a body yet.
+    pub fn begin(out: &'a mut BytesMut, tag: u8) -> Self {
+        let start = out.len();
+        out.put_slice(&[tag, 0, 0, 0, 0]);
+        Self { out, start }
+    }
 
-impl Writer<'_> {
     /// Bytes as they are.
     pub fn bytes(&mut self, bytes: &[u8]) {
         self.out.put_slice(bytes);

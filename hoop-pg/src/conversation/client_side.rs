@@ -1,0 +1,328 @@
+//! What the client says: judged, then forwarded or refused.
+
+use std::sync::Arc;
+
+use hoopcore::{Command, Denial, Permit};
+
+use super::{
+    Asked, Conversation, Kind, MOST_OWED, MOST_PREPARED, MOST_UNANSWERED, Next, Prepared, Question, by_client,
+    not_text, parameters,
+};
+use crate::fifo::{Hearing, Lookup, Origin, Request, name};
+use crate::frame::Head;
+use crate::message::{Bind, Call, Execute, Malformed, Parse, Subject, close_or_describe, copy_fail, nothing, query};
+use crate::poison::refused;
+use crate::refusal::{Refusal, code};
+use crate::works::{Work, WorkId};
+
+/// `invalid_sql_statement_name`: drivers prepare a statement again when they see it.
+const NO_STATEMENT: &str = "26000";
+
+/// `invalid_cursor_name`
+const NO_PORTAL: &str = "34000";
+
+/// `configuration_limit_exceeded`
+const TOO_MUCH: &str = "53400";
+
+impl Conversation {
+    /// Deals with the next message of the client.
+    ///
+    /// # Errors
+    /// Where the client broke the protocol: the session ends.
+    pub(crate) fn hear_client(&mut self) -> Result<Next, Refusal> {
+        if self.asked.is_some() {
+            return Ok(Next::Wait);
+        }
+        let Some(head) = self.client.head().map_err(by_client)? else { return Ok(Next::Starved) };
+        match self.fifo.hears(head.tag) {
+            Hearing::Ignored => {
+                self.client.skip(head);
+                return Ok(Next::Onward);
+            }
+            Hearing::Forbidden => return Err(by_client("a copy must be ended before anything else is asked")),
+            Hearing::Heard if head.tag == b'd' => {
+                self.client.pass(head);
+                return Ok(Next::Onward);
+            }
+            Hearing::Heard => {}
+        }
+        if self.client.body(head).map_err(by_client)?.is_none() {
+            return Ok(Next::Starved);
+        }
+        if self.is_overdue() {
+            return Ok(self.wait());
+        }
+        self.message(head).map_err(by_client)
+    }
+
+    /// Whether so much was asked that answers must come first.
+    fn is_overdue(&mut self) -> bool {
+        if self.fifo.is_empty() {
+            self.unanswered = 0;
+        }
+        self.fifo.len() >= MOST_OWED || self.unanswered >= MOST_UNANSWERED
+    }
+
+    fn message(&mut self, head: Head) -> Result<Next, Malformed> {
+        match head.tag {
+            b'Q' => self.query(head),
+            b'P' => self.parse(head),
+            b'B' => self.bind(head),
+            b'D' => self.describe_or_close(head),
+            b'E' => self.execute(head),
+            b'C' => self.describe_or_close(head),
+            b'F' => self.call(head),
+            b'S' => self.sync(head),
+            b'H' => self.flush(head),
+            b'c' | b'f' => self.copy_ends(head),
+            b'X' => self.farewell(head),
+            _ => Err(Malformed),
+        }
+    }
+
+    /// The body of a message that was seen to be whole.
+    fn body(&self, head: Head) -> &[u8] {
+        self.client.body(head).ok().flatten().unwrap_or_default()
+    }
+
+    /// Forwards a message as it is.
+    fn forward(&mut self, head: Head) -> Next {
+        self.unanswered = self.unanswered.saturating_add(head.length);
+        self.client.pass(head);
+        Next::Onward
+    }
+
+    fn query(&mut self, head: Head) -> Result<Next, Malformed> {
+        let Ok(text) = core::str::from_utf8(query(self.body(head))?) else {
+            self.refuse(head, Kind::Query, b"", not_text());
+            return Ok(Next::Onward);
+        };
+        let text = text.to_owned();
+        let command = self.command(&text);
+        Ok(self.ask(head, Kind::Query, command, None, code::PRIVILEGE))
+    }
+
+    fn parse(&mut self, head: Head) -> Result<Next, Malformed> {
+        let parse = Parse::read(self.body(head))?;
+        let given = name(parse.name);
+        let Ok(text) = core::str::from_utf8(parse.query) else {
+            self.refuse(head, Kind::Parse, &given, not_text());
+            return Ok(Next::Onward);
+        };
+        let text = text.to_owned();
+        if self.has_prepared_too_much(text.len()) {
+            let told = Refusal::new(TOO_MUCH, "the session holds too many prepared statements")
+                .with_hint("close those that are no longer used");
+            self.refuse(head, Kind::Parse, &given, told);
+            return Ok(Next::Onward);
+        }
+        let command = self.command(&text);
+        Ok(self.ask(head, Kind::Parse, command, None, code::PRIVILEGE))
+    }
+
+    /// Whether a statement of this length is one too many. What was closed is counted out only when that matters.
+    fn has_prepared_too_much(&mut self, length: usize) -> bool {
+        if self.prepared.saturating_add(length) > MOST_PREPARED {
+            self.prepared = self.fifo.statements().map(|prepared| prepared.command.text().len()).sum();
+        }
+        self.prepared.saturating_add(length) > MOST_PREPARED
+    }
+
+    fn bind(&mut self, head: Head) -> Result<Next, Malformed> {
+        let bind = Bind::read(self.body(head))?;
+        let (command, parameters, code) = match self.fifo.statement(bind.statement) {
+            Lookup::Pending => return Ok(self.wait()),
+            Lookup::Known(prepared) => {
+                (prepared.command.clone(), parameters::read(&bind, &prepared.types), code::PRIVILEGE)
+            }
+            // Nobody prepared it in the protocol or by a statement that was understood.
+            Lookup::Nothing => (Command::sql(&format!("EXECUTE {}", quoted(bind.statement))), None, NO_STATEMENT),
+        };
+        Ok(self.ask(head, Kind::Bind, command, parameters, code))
+    }
+
+    fn execute(&mut self, head: Head) -> Result<Next, Malformed> {
+        let execute = Execute::read(self.body(head))?;
+        let (command, parameters, code) = match self.fifo.portal(execute.portal) {
+            Lookup::Pending => return Ok(self.wait()),
+            Lookup::Known(id) => match self.works.get(id) {
+                Some(work) if !work.is_spent() => {
+                    self.run(Request::Execute(id));
+                    return Ok(self.forward(head));
+                }
+                // It was carried out before: to run it again is another execution, with a permit of its own.
+                Some(work) => (work.command.clone(), work.parameters.clone(), code::PRIVILEGE),
+                None => return Err(Malformed),
+            },
+            // A cursor that SQL declared, or nothing.
+            Lookup::Nothing => (Command::sql(&format!("FETCH ALL FROM {}", quoted(execute.portal))), None, NO_PORTAL),
+        };
+        Ok(self.ask(head, Kind::Execute, command, parameters, code))
+    }
+
+    fn call(&mut self, head: Head) -> Result<Next, Malformed> {
+        let Call { function } = Call::read(self.body(head))?;
+        Ok(self.ask(head, Kind::Call, Command::fastpath(function), None, code::PRIVILEGE))
+    }
+
+    fn describe_or_close(&mut self, head: Head) -> Result<Next, Malformed> {
+        let target = close_or_describe(self.body(head))?;
+        let named = name(target.name);
+        let request = match (head.tag, target.subject) {
+            (b'C', subject) => Request::Close(subject, named),
+            (_, Subject::Statement) => Request::DescribeStatement(named),
+            (_, Subject::Portal) => match self.fifo.portal(&named) {
+                Lookup::Pending => return Ok(self.wait()),
+                Lookup::Known(work) => Request::DescribePortal(Some(work)),
+                Lookup::Nothing => Request::DescribePortal(None),
+            },
+        };
+        self.owe(request, Origin::Client, false);
+        Ok(self.forward(head))
+    }
+
+    fn sync(&mut self, head: Head) -> Result<Next, Malformed> {
+        nothing(self.body(head))?;
+        self.owe(Request::Sync, Origin::Client, false);
+        self.flushed = true;
+        Ok(self.forward(head))
+    }
+
+    fn flush(&mut self, head: Head) -> Result<Next, Malformed> {
+        nothing(self.body(head))?;
+        self.flushed = true;
+        Ok(self.forward(head))
+    }
+
+    fn copy_ends(&mut self, head: Head) -> Result<Next, Malformed> {
+        match head.tag {
+            b'c' => nothing(self.body(head))?,
+            _ => drop(copy_fail(self.body(head))?),
+        }
+        self.fifo.end_copy();
+        Ok(self.forward(head))
+    }
+
+    fn farewell(&mut self, head: Head) -> Result<Next, Malformed> {
+        nothing(self.body(head))?;
+        self.client.pass(head);
+        Ok(Next::Farewell)
+    }
+
+    /// Asks for a decision, as soon as all is known that it depends on.
+    fn ask(
+        &mut self,
+        head: Head,
+        kind: Kind,
+        command: Command,
+        parameters: Option<Vec<Option<String>>>,
+        code: &'static str,
+    ) -> Next {
+        if !self.fifo.is_settled() {
+            return self.wait();
+        }
+        if self.upkeep.is_stale() && self.fifo.is_at_rest() {
+            return Next::Refresh;
+        }
+        if self.upkeep.is_stale() && self.fifo.will_rest() {
+            return Next::Wait;
+        }
+        let question = match kind {
+            Kind::Parse => Question::Prepare(command.clone()),
+            Kind::Query | Kind::Bind | Kind::Execute | Kind::Call => {
+                Question::Admit(command.clone(), parameters.clone())
+            }
+        };
+        self.asked = Some(Asked { head, kind, command, parameters, code });
+        Next::Ask(question)
+    }
+
+    /// The statement may be prepared; whether it may run is decided when it is bound.
+    pub(crate) fn prepared(&mut self) {
+        let Some(Asked { head, command, .. }) = self.asked.take() else { return };
+        let Ok(parse) = Parse::read(self.body(head)) else { return };
+        let (named, types) = (name(parse.name), parse.types().collect());
+        self.prepared = self.prepared.saturating_add(command.text().len());
+        self.owe(
+            Request::Parse { name: named, statement: Arc::new(Prepared { command, types }) },
+            Origin::Client,
+            false,
+        );
+        self.forward(head);
+    }
+
+    /// The command is permitted once.
+    pub(crate) fn permitted(&mut self, permit: Permit) {
+        let Some(Asked { head, kind, command, parameters, .. }) = self.asked.take() else { return };
+        let work = self.works.begin(command, parameters, permit, matches!(kind, Kind::Bind | Kind::Execute));
+        match kind {
+            Kind::Query => {
+                self.run(Request::Query(work));
+                self.forward(head);
+            }
+            // A statement is prepared without a permit: this one is of no use.
+            Kind::Parse => self.works.release(work),
+            Kind::Bind => self.permit_bind(head, work),
+            Kind::Execute => self.permit_execute(head, work),
+            Kind::Call => self.permit_call(head, work),
+        }
+    }
+
+    fn permit_bind(&mut self, head: Head, work: WorkId) {
+        let Ok(bind) = Bind::read(self.body(head)) else { return };
+        let portal = name(bind.portal);
+        self.owe(Request::Bind { portal: portal.clone(), work }, Origin::Client, false);
+        self.forward(head);
+        if self.works.get(work).is_some_and(Work::has_masks) {
+            self.describe(&portal, work);
+        }
+    }
+
+    fn permit_execute(&mut self, head: Head, work: WorkId) {
+        let Ok(execute) = Execute::read(self.body(head)) else { return };
+        let portal = name(execute.portal);
+        if self.works.get(work).is_some_and(Work::has_masks) {
+            self.describe(&portal, work);
+        }
+        self.run(Request::Execute(work));
+        self.forward(head);
+    }
+
+    /// The result of a call is no row: no mask can act on it.
+    fn permit_call(&mut self, head: Head, work: WorkId) {
+        if self.works.get(work).is_some_and(Work::is_tainted) {
+            self.works.release(work);
+            let denial = Denial::internal("the result of a function call cannot be masked");
+            return self.refuse(head, Kind::Call, b"", refused(&denial));
+        }
+        self.run(Request::Call(work));
+        self.forward(head);
+    }
+
+    /// The command is refused by the policy.
+    pub(crate) fn denied(&mut self, denial: &Denial) {
+        let Some(asked) = &self.asked else { return };
+        let told = Refusal { code: asked.code.into(), ..refused(denial) };
+        self.turned_down(told);
+    }
+
+    /// The command is refused in these words.
+    pub(crate) fn turned_down(&mut self, told: Refusal) {
+        let Some(Asked { head, kind, .. }) = self.asked.take() else { return };
+        let named = match kind {
+            Kind::Parse => Parse::read(self.body(head)).map(|parse| name(parse.name)).unwrap_or_default(),
+            Kind::Query | Kind::Bind | Kind::Execute | Kind::Call => name(b""),
+        };
+        self.refuse(head, kind, &named, told);
+    }
+
+    /// Whether the client said good-bye behind the message that waits for a decision.
+    pub(crate) fn leaves(&self) -> bool {
+        self.asked.as_ref().is_some_and(|asked| self.client.has_behind(asked.head, b'X'))
+    }
+}
+
+/// A name as SQL writes it.
+fn quoted(name: &[u8]) -> String {
+    format!("\"{}\"", String::from_utf8_lossy(name).replace('"', "\"\""))
+}

@@ -1,0 +1,320 @@
+//! A session once it stands: what each side says, judged, forwarded, refused, masked. Without I/O.
+//!
+//! The client's bytes go into [`Conversation::client`], the server's into [`Conversation::server`]; what is to be written
+//! comes out of the same lanes. Where a message of the client needs a decision, [`Conversation::hear_client`] gives a
+//! [`Question`] and goes on with nothing else of the client until it is answered.
+
+mod client_side;
+mod parameters;
+mod server_side;
+
+use std::borrow::Cow;
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use bytes::BytesMut;
+use hoopcore::{Command, Event, SessionFacts};
+
+use crate::catalog::Catalog;
+use crate::fifo::{Fifo, Origin, Request};
+use crate::frame::{FrameError, Head, Limits, Way};
+use crate::lane::Lane;
+use crate::message::{Malformed, frame};
+use crate::poison::{self, Poison};
+use crate::refusal::{Refusal, code};
+use crate::upkeep::{self, Upkeep};
+use crate::works::{WorkId, Works};
+
+/// How many answers may be awaited before the client must wait for some of them.
+const MOST_OWED: usize = 4096;
+
+/// How many bytes may have been sent since the last time that nothing was awaited.
+const MOST_UNANSWERED: usize = 64 << 20;
+
+/// How much text of prepared statements is kept for one session, in bytes.
+const MOST_PREPARED: usize = 64 << 20;
+
+/// Texts whose analysis is kept for one session, and how long they may be.
+const KEPT_TEXTS: usize = 128;
+const KEPT_LENGTH: usize = 2048;
+
+/// What a prepared statement does.
+#[derive(Debug)]
+pub(crate) struct Prepared {
+    command: Command,
+    /// The types of its parameters, as far as the client or the server named them.
+    types: Vec<u32>,
+}
+
+/// What is known of the relay's progress with one side.
+#[derive(Debug)]
+pub(crate) enum Next {
+    /// A message was dealt with.
+    Onward,
+    /// The next message has not all arrived.
+    Starved,
+    /// The next message waits for an answer of the server.
+    Wait,
+    /// The next message waits until the catalog was read anew.
+    Refresh,
+    /// The next message waits for a decision.
+    Ask(Question),
+    /// The client says good-bye.
+    Farewell,
+}
+
+/// A decision that is needed before anything more of the client is heard.
+#[derive(Debug)]
+pub(crate) enum Question {
+    /// Whether the command could ever be permitted.
+    Prepare(Command),
+    /// Whether it is permitted with these parameters.
+    Admit(Command, Option<Vec<Option<String>>>),
+}
+
+/// A message of the client that waits for a decision.
+#[derive(Debug)]
+struct Asked {
+    head: Head,
+    kind: Kind,
+    command: Command,
+    parameters: Option<Vec<Option<String>>>,
+    /// The error code of a refusal: not the policy's own where the name that is used was never given.
+    code: &'static str,
+}
+
+/// Which message waits for a decision.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Kind {
+    Query,
+    Parse,
+    Bind,
+    Execute,
+    Call,
+}
+
+/// A session once it stands.
+#[derive(Debug)]
+pub(crate) struct Conversation {
+    /// What the client says, on its way to the server.
+    pub(crate) client: Lane,
+    /// What the server says, on its way to the client.
+    pub(crate) server: Lane,
+    fifo: Fifo<Arc<Prepared>, WorkId, Poison>,
+    works: Works,
+    catalog: Catalog,
+    upkeep: Upkeep,
+    texts: HashMap<Box<str>, Command>,
+    asked: Option<Asked>,
+    /// Protected values may stand in what the server says besides rows.
+    guarded: bool,
+    /// The server was told to send what it has, since it was last sent anything.
+    flushed: bool,
+    /// Bytes sent since the last time that nothing was awaited.
+    unanswered: usize,
+    /// Bytes of prepared statements' texts, at most.
+    prepared: usize,
+    /// The server said that it ends the session.
+    ended: bool,
+    scratch: BytesMut,
+}
+
+impl Conversation {
+    pub(crate) fn new(catalog: Catalog, limits: Limits, facts: &SessionFacts) -> Self {
+        Self {
+            client: Lane::new(Way::FromClient, limits),
+            server: Lane::new(Way::FromServer, limits),
+            fifo: Fifo::default(),
+            works: Works::default(),
+            catalog,
+            upkeep: Upkeep::new(facts),
+            texts: HashMap::new(),
+            asked: None,
+            guarded: false,
+            flushed: true,
+            unanswered: 0,
+            prepared: 0,
+            ended: false,
+            scratch: BytesMut::new(),
+        }
+    }
+
+    /// Whether protected values may stand in what the server says besides rows.
+    pub(crate) fn guard(&mut self, guarded: bool) {
+        self.guarded = guarded;
+    }
+
+    /// Puts a catalog that was read anew in the place of the old one.
+    pub(crate) fn refreshed(&mut self, catalog: Catalog) {
+        self.catalog = catalog;
+        self.upkeep.refreshed();
+    }
+
+    /// The catalog is of another policy: until it is read anew, no relation is known.
+    pub(crate) fn distrust(&mut self) {
+        self.catalog = Catalog::default();
+        self.upkeep.doubt();
+    }
+
+    /// Whether nothing is under way, so that the connection to the server can be used for something else.
+    pub(crate) fn is_at_rest(&self) -> bool {
+        self.fifo.is_at_rest() && self.server.buffered() == 0
+    }
+
+    /// Whether the server owes an answer.
+    pub(crate) fn is_busy(&self) -> bool {
+        !self.fifo.is_empty()
+    }
+
+    /// Whether the server said that it ends the session.
+    pub(crate) fn has_ended(&self) -> bool {
+        self.ended
+    }
+
+    /// Records of what was carried out, since the last call.
+    pub(crate) fn closed(&mut self) -> impl Iterator<Item = Event> + '_ {
+        self.works.closed()
+    }
+
+    /// No answer will come any more: what runs goes on record as it stands.
+    pub(crate) fn abandon(&mut self) {
+        self.fifo.abandon();
+        self.release();
+    }
+
+    /// Lets go of works that the FIFO let go of.
+    fn release(&mut self) {
+        for work in self.fifo.released() {
+            self.works.release(work);
+        }
+    }
+
+    /// Enters a message that is forwarded now.
+    fn owe(&mut self, request: Request<Arc<Prepared>, WorkId, Poison>, origin: Origin, changes: bool) {
+        self.flushed = false;
+        if let Some(work) = request.work() {
+            self.works.hold(work);
+        }
+        self.fifo.push(request, origin, changes);
+    }
+
+    /// Enters a message that runs a work, which is forwarded now.
+    fn run(&mut self, request: Request<Arc<Prepared>, WorkId, Poison>) {
+        let work = request.work().and_then(|work| self.works.get_mut(work));
+        let changes = work.is_some_and(|work| {
+            work.run();
+            upkeep::changes(&work.command)
+        });
+        self.owe(request, Origin::Client, changes);
+    }
+
+    /// Asks the server for what the layout of a portal's rows is, before they come.
+    fn describe(&mut self, portal: &[u8], work: WorkId) {
+        self.client.say(|out| {
+            frame(out, b'D', |body| {
+                body.bytes(b"P");
+                body.text(portal);
+            });
+        });
+        self.owe(Request::DescribePortal(Some(work)), Origin::Added, false);
+    }
+
+    /// Puts a message that must fail in the place of one that is refused.
+    fn refuse(&mut self, head: Head, kind: Kind, name: &[u8], told: Refusal) {
+        let mut poison = Poison::new(told);
+        self.client.skip(head);
+        self.client.say(|out| match kind {
+            Kind::Query => poison.query(out),
+            Kind::Parse => poison.parse(name, out),
+            Kind::Bind => poison.bind(out),
+            Kind::Execute => poison.execute(out),
+            Kind::Call => poison = poison.clone().call(out),
+        });
+        let alone = matches!(kind, Kind::Query | Kind::Call);
+        self.owe(Request::Poison { reason: poison, alone }, Origin::Client, false);
+    }
+
+    /// Waits for the server, which is told to send what it has where it might not.
+    fn wait(&mut self) -> Next {
+        if !self.flushed {
+            self.client.say(|out| frame(out, b'H', |_| {}));
+            self.flushed = true;
+        }
+        Next::Wait
+    }
+
+    /// The analysis of a text; those of the last ones are kept.
+    fn command(&mut self, text: &str) -> Command {
+        if let Some(command) = self.texts.get(text) {
+            return command.clone();
+        }
+        let command = Command::sql(text);
+        if text.len() <= KEPT_LENGTH {
+            if self.texts.len() >= KEPT_TEXTS {
+                self.texts.clear();
+            }
+            self.texts.insert(text.into(), command.clone());
+        }
+        command
+    }
+
+    /// Tells the client something, between two messages of the server.
+    pub(crate) fn notice(&mut self, told: &Refusal) {
+        self.server.say(|out| poison::notice(told, out));
+    }
+
+    /// Tells the client why the session ends.
+    pub(crate) fn fatal(&mut self, why: &Refusal) {
+        self.server.say(|out| poison::fatal(why, out));
+    }
+
+    /// Tells the server that the session ends, where it is not in the middle of a message.
+    pub(crate) fn take_leave(&mut self) {
+        if !self.client.is_mid_frame() {
+            self.client.say(|out| frame(out, b'X', |_| {}));
+        }
+    }
+}
+
+/// The client broke the protocol.
+fn by_client(error: impl Into<Broken>) -> Refusal {
+    error.into().0
+}
+
+/// The server broke the protocol.
+fn by_server(error: impl Into<Broken>) -> Refusal {
+    let Broken(Refusal { message, .. }) = error.into();
+    Refusal::protocol(format!("the server broke the protocol: {message}"))
+}
+
+/// Why a stream of messages cannot be followed any further.
+struct Broken(Refusal);
+
+impl From<FrameError> for Broken {
+    fn from(error: FrameError) -> Self {
+        Self(Refusal::protocol(error.to_string()))
+    }
+}
+
+impl From<Malformed> for Broken {
+    fn from(error: Malformed) -> Self {
+        Self(Refusal::protocol(error.to_string()))
+    }
+}
+
+impl From<crate::fifo::Violation> for Broken {
+    fn from(error: crate::fifo::Violation) -> Self {
+        Self(Refusal::protocol(error.to_string()))
+    }
+}
+
+impl From<&'static str> for Broken {
+    fn from(what: &'static str) -> Self {
+        Self(Refusal::protocol(Cow::Borrowed(what)))
+    }
+}
+
+/// The refusal of bytes that are no text.
+fn not_text() -> Refusal {
+    Refusal::new(code::ENCODING, "invalid byte sequence for encoding \"UTF8\"")
+}

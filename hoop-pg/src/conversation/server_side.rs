@@ -1,0 +1,365 @@
+//! What the server says: matched with what it was asked, masked, and passed on.
+
+use std::sync::Arc;
+
+use hoopcore::SessionFacts;
+use hoopcore::command::Change;
+
+use super::{Conversation, Next, Prepared, by_server};
+use crate::fifo::{Answer, Event, Origin, Turn};
+use crate::frame::Head;
+use crate::masking;
+use crate::message::{
+    CommandTag, Notification, Report, RowDescription, Status, Subject, copy_begins, nothing, parameter_status,
+    parameter_types,
+};
+use crate::poison::{self, Poison};
+use crate::refusal::{Refusal, code};
+use crate::scrub;
+use crate::upkeep;
+use crate::works::{Rows, WorkId};
+
+impl Conversation {
+    /// Deals with the next message of the server.
+    ///
+    /// # Errors
+    /// Where the server broke the protocol, or says what must not go on: the session ends.
+    pub(crate) fn hear_server(&mut self, facts: &mut SessionFacts) -> Result<Next, Refusal> {
+        let Some(head) = self.server.head().map_err(by_server)? else { return Ok(Next::Starved) };
+        let heard = match head.tag {
+            b'D' => self.row(head)?,
+            b'd' | b'V' => self.data(head)?,
+            _ if self.server.body(head).map_err(by_server)?.is_none() => false,
+            _ => {
+                self.answer(head, facts)?;
+                true
+            }
+        };
+        self.release();
+        Ok(if heard { Next::Onward } else { Next::Starved })
+    }
+
+    fn turn(&mut self, answer: Answer) -> Result<Turn<Arc<Prepared>, WorkId, Poison>, Refusal> {
+        self.fifo.answer(answer).map_err(by_server)
+    }
+
+    /// A row: masked where a mask may act, else passed on in the pieces in which it comes.
+    fn row(&mut self, head: Head) -> Result<bool, Refusal> {
+        let Event::Row(work) = self.turn(Answer::DataRow)?.event else { return Err(by_server("a row out of turn")) };
+        let Some(work) = self.works.get_mut(work) else { return Err(by_server("a row of nothing")) };
+        let masked = match &mut work.rows {
+            Rows::Free => false,
+            Rows::Undescribed => return Err(by_server("a row that was never described")),
+            Rows::Masked(masker, columns) => {
+                let Some(body) = self.server.body(head).map_err(by_server)? else { return Ok(false) };
+                masking::mask(body, masker, *columns, &mut self.scratch).map_err(by_server)?
+            }
+        };
+        if masked {
+            work.row(self.scratch.len());
+            self.server.skip(head);
+            self.server.say(|out| out.unsplit(self.scratch.split()));
+        } else {
+            work.row(head.length);
+            self.server.pass(head);
+        }
+        Ok(true)
+    }
+
+    /// Copied data, or the result of a call: no mask can act on them, so nothing protected may be in them.
+    fn data(&mut self, head: Head) -> Result<bool, Refusal> {
+        let answer = if head.tag == b'd' { Answer::CopyData } else { Answer::FunctionResult };
+        let (Event::CopyOut(work) | Event::Result(work)) = self.turn(answer)?.event else {
+            return Err(by_server("data out of turn"));
+        };
+        self.refuse_tainted(work)?;
+        if let Some(work) = self.works.get_mut(work) {
+            work.bytes(head.length);
+            if answer == Answer::FunctionResult {
+                work.carried_out(0);
+            }
+        }
+        self.server.pass(head);
+        Ok(true)
+    }
+
+    fn refuse_tainted(&self, work: WorkId) -> Result<(), Refusal> {
+        match self.works.get(work) {
+            Some(work) if !work.is_tainted() => Ok(()),
+            Some(_) | None => Err(Refusal::new(code::PRIVILEGE, "what is copied here cannot be masked")
+                .with_hint("select the rows instead of copying them")),
+        }
+    }
+
+    /// The body of a message that was seen to be whole.
+    fn said(&self, head: Head) -> &[u8] {
+        self.server.body(head).ok().flatten().unwrap_or_default()
+    }
+
+    fn answer(&mut self, head: Head, facts: &mut SessionFacts) -> Result<(), Refusal> {
+        match head.tag {
+            b'E' => self.error(head, facts),
+            b'N' => self.notice_of_server(head),
+            b'A' => self.notification(head),
+            b'S' => self.setting(head),
+            b'T' => self.columns(head),
+            b't' => self.parameters(head),
+            b'C' => self.complete(head, facts),
+            b'Z' => self.ready(head, facts),
+            b'1' | b'2' | b'3' | b'n' | b'I' | b's' | b'c' => self.acknowledged(head, facts),
+            b'G' | b'H' => self.copy(head),
+            _ => Err(by_server("a message that has no place in a session")),
+        }
+    }
+
+    /// Messages without a body.
+    fn acknowledged(&mut self, head: Head, facts: &mut SessionFacts) -> Result<(), Refusal> {
+        nothing(self.said(head)).map_err(by_server)?;
+        let turn = self.turn(match head.tag {
+            b'1' => Answer::ParseComplete,
+            b'2' => Answer::BindComplete,
+            b'3' => Answer::CloseComplete,
+            b'n' => Answer::NoData,
+            b'I' => Answer::EmptyQuery,
+            b's' => Answer::PortalSuspended,
+            _ => Answer::CopyDone,
+        })?;
+        match turn.event {
+            Event::Parsed(name) => self.parsed(&name, facts),
+            Event::Bound(portal, work) => self.bound(&portal, work, facts),
+            Event::Closed(subject, name) => closed(subject, &name, facts),
+            Event::Complete(work) => self.works.carried_out(work, 0),
+            Event::Suspended(work) => {
+                if let Some(work) = self.works.get_mut(work) {
+                    work.carried_out(0);
+                }
+            }
+            _ => {}
+        }
+        self.pass_to(turn.origin, head);
+        Ok(())
+    }
+
+    /// Passes an answer on where the client asked for it.
+    fn pass_to(&mut self, origin: Origin, head: Head) {
+        match origin {
+            Origin::Client => self.server.pass(head),
+            Origin::Added => self.server.skip(head),
+        }
+    }
+
+    /// `EXECUTE` in SQL runs what the protocol prepared under a name.
+    fn parsed(&mut self, name: &[u8], facts: &mut SessionFacts) {
+        if let (false, Some(prepared), Ok(name)) =
+            (name.is_empty(), self.fifo.statement_mut(name), core::str::from_utf8(name))
+        {
+            facts.prepared.insert(name.to_owned(), prepared.command.clone());
+        }
+    }
+
+    /// `FETCH` in SQL runs on what the protocol bound under a name.
+    fn bound(&mut self, portal: &[u8], work: WorkId, facts: &mut SessionFacts) {
+        if let (false, Some(work), Ok(name)) = (portal.is_empty(), self.works.get(work), core::str::from_utf8(portal)) {
+            facts.cursors.insert(name.to_owned(), work.command.clone());
+        }
+    }
+
+    fn columns(&mut self, head: Head) -> Result<(), Refusal> {
+        RowDescription::read(self.said(head)).map_err(by_server)?;
+        let turn = self.turn(Answer::RowDescription)?;
+        if let Event::Columns(Some(work)) = turn.event {
+            self.describe_rows(head, work)?;
+        }
+        self.pass_to(turn.origin, head);
+        Ok(())
+    }
+
+    fn describe_rows(&mut self, head: Head, work: WorkId) -> Result<(), Refusal> {
+        let Some(work) = self.works.get_mut(work) else { return Ok(()) };
+        if !work.has_masks() {
+            return Ok(());
+        }
+        let body = self.server.body(head).ok().flatten().unwrap_or_default();
+        let layout = masking::layout(&RowDescription::read(body).map_err(by_server)?, &self.catalog);
+        if self.guarded && masking::names_unknown(&layout) {
+            self.upkeep.doubt();
+        }
+        work.describe(&layout);
+        Ok(())
+    }
+
+    fn parameters(&mut self, head: Head) -> Result<(), Refusal> {
+        let types = parameter_types(self.said(head)).map_err(by_server)?;
+        let turn = self.turn(Answer::ParameterDescription)?;
+        if let Event::Parameters(name) = &turn.event
+            && let Some(prepared) = self.fifo.statement_mut(name)
+        {
+            *prepared = Arc::new(Prepared { command: prepared.command.clone(), types });
+        }
+        self.pass_to(turn.origin, head);
+        Ok(())
+    }
+
+    fn copy(&mut self, head: Head) -> Result<(), Refusal> {
+        copy_begins(self.said(head)).map_err(by_server)?;
+        let answer = if head.tag == b'G' { Answer::CopyIn } else { Answer::CopyOut };
+        let turn = self.turn(answer)?;
+        if let Event::CopyOut(work) = turn.event {
+            self.refuse_tainted(work)?;
+        }
+        self.server.pass(head);
+        Ok(())
+    }
+
+    fn complete(&mut self, head: Head, facts: &mut SessionFacts) -> Result<(), Refusal> {
+        let tag = CommandTag::read(self.said(head)).map_err(by_server)?;
+        let (rows, rolled_back) = (tag.rows(), tag.is_rollback());
+        let turn = self.turn(Answer::CommandComplete)?;
+        if let Event::Complete(work) = turn.event {
+            self.works.carried_out(work, rows);
+            self.apply(work, facts);
+        }
+        if rolled_back {
+            self.upkeep.rolled_back(facts);
+        }
+        self.server.pass(head);
+        Ok(())
+    }
+
+    /// Brings what is known of the session in step with a statement that was carried out.
+    fn apply(&mut self, id: WorkId, facts: &mut SessionFacts) {
+        let Some(work) = self.works.get_mut(id) else { return };
+        let Some(statement) = work.command.statements().get(work.statement) else {
+            // More statements were carried out than were understood.
+            return self.upkeep.carried_out(&Change::Unknown, facts);
+        };
+        work.statement += 1;
+        let change = upkeep::change(statement, facts).clone();
+        self.rename(&change);
+        self.upkeep.carried_out(&change, facts);
+    }
+
+    /// Names of prepared statements and of portals are one for SQL and the protocol.
+    fn rename(&mut self, change: &Change) {
+        match change {
+            Change::Prepare { name, command } => {
+                let prepared = Prepared { command: command.clone(), types: Vec::new() };
+                self.fifo.hold_statement(name.as_bytes(), Arc::new(prepared));
+            }
+            Change::Deallocate(Some(name)) => self.fifo.forget_statement(Some(name.as_bytes())),
+            Change::Deallocate(None) | Change::Discard => self.fifo.forget_statement(None),
+            Change::Declare { name, .. } | Change::Close(Some(name)) => self.fifo.forget_portal(name.as_bytes()),
+            // A portal that is gone can only come back by one of the others.
+            Change::Close(None) | Change::Nothing | Change::Path(_) | Change::Definitions | Change::Unknown => {}
+        }
+    }
+
+    fn error(&mut self, head: Head, facts: &mut SessionFacts) -> Result<(), Refusal> {
+        let report = Report::read(self.said(head)).map_err(by_server)?;
+        let (fatal, code) = (report.is_fatal(), report.code().map(str::to_owned));
+        let idle = self.fifo.is_empty();
+        let event = self.turn(Answer::Error)?.event;
+        if idle && !fatal {
+            return Err(by_server("an error that nothing caused"));
+        }
+        self.ended |= fatal;
+        self.upkeep.rolled_back(facts);
+        let written = match event {
+            Event::Refused(poison) => return self.tell_refusal(head, &poison),
+            Event::Failed(Some(work)) => {
+                let text = self.works.get(work).map(|work| work.command.clone());
+                self.works.fail(work, code.as_deref());
+                text
+            }
+            Event::NotPrepared(prepared) => Some(prepared.command.clone()),
+            _ => None,
+        };
+        self.tell(head, written.as_ref().map_or("", |command| command.text()))
+    }
+
+    /// Tells of a refusal in place of the error that it raised.
+    fn tell_refusal(&mut self, head: Head, poison: &Poison) -> Result<(), Refusal> {
+        let report = Report::read(self.said(head)).map_err(by_server)?;
+        if !poison.raised(&report) {
+            return self.tell(head, "");
+        }
+        self.server.skip(head);
+        self.server.say(|out| poison::error(poison.told(), out));
+        Ok(())
+    }
+
+    /// Passes an error or notice on, without values where there may be protected ones.
+    fn tell(&mut self, head: Head, written: &str) -> Result<(), Refusal> {
+        if !self.guarded {
+            self.server.pass(head);
+            return Ok(());
+        }
+        let body = self.server.body(head).ok().flatten().unwrap_or_default();
+        scrub::report(head.tag, &Report::read(body).map_err(by_server)?, written, &mut self.scratch);
+        self.replace(head);
+        Ok(())
+    }
+
+    /// Says what was written aside in place of a message.
+    fn replace(&mut self, head: Head) {
+        self.server.skip(head);
+        let anew = self.scratch.split();
+        self.server.say(|out| out.extend_from_slice(&anew));
+    }
+
+    fn notice_of_server(&mut self, head: Head) -> Result<(), Refusal> {
+        Report::read(self.said(head)).map_err(by_server)?;
+        self.tell(head, "")
+    }
+
+    fn notification(&mut self, head: Head) -> Result<(), Refusal> {
+        let body = self.server.body(head).ok().flatten().unwrap_or_default();
+        let notification = Notification::read(body).map_err(by_server)?;
+        if self.guarded {
+            scrub::notification(&notification, &mut self.scratch);
+            self.replace(head);
+        } else {
+            self.server.pass(head);
+        }
+        Ok(())
+    }
+
+    /// A setting that the server reports. Two of them decide how statements are read: they must stay.
+    fn setting(&mut self, head: Head) -> Result<(), Refusal> {
+        let (name, value) = parameter_status(self.said(head)).map_err(by_server)?;
+        let unreadable = match name {
+            b"client_encoding" => value != b"UTF8",
+            b"standard_conforming_strings" => value != b"on",
+            _ => false,
+        };
+        if unreadable {
+            let told = "a setting was changed that statements must be read by";
+            return Err(Refusal::new(code::PRIVILEGE, told)
+                .with_hint("leave client_encoding at UTF8 and standard_conforming_strings on"));
+        }
+        if self.guarded && scrub::can_carry_text(name) {
+            self.server.skip(head);
+        } else {
+            self.server.pass(head);
+        }
+        Ok(())
+    }
+
+    fn ready(&mut self, head: Head, facts: &mut SessionFacts) -> Result<(), Refusal> {
+        let status = Status::read(self.said(head)).map_err(by_server)?;
+        self.turn(Answer::Ready(status))?;
+        if status == Status::Idle {
+            self.upkeep.idle(facts);
+        }
+        self.server.pass(head);
+        Ok(())
+    }
+}
+
+fn closed(subject: Subject, name: &[u8], facts: &mut SessionFacts) {
+    let Ok(name) = core::str::from_utf8(name) else { return };
+    match subject {
+        Subject::Statement => drop(facts.prepared.remove(name)),
+        Subject::Portal => drop(facts.cursors.remove(name)),
+    }
+}

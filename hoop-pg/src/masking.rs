@@ -1,0 +1,161 @@
+//! Between rows on the wire and the core's masks: what a result's columns are, and rows written anew.
+
+use bytes::BytesMut;
+use hoopcore::RowMasker;
+use hoopcore::mask::{Cell, CellFormat, CellType, Column, Layout, Origin};
+
+use crate::catalog::Catalog;
+use crate::message::{Frame, Malformed, Reader, RowDescription};
+
+/// The layout of rows that the server describes, with what the catalog knows of their origin.
+#[must_use]
+pub(crate) fn layout(description: &RowDescription<'_>, catalog: &Catalog) -> Layout {
+    let columns = description.fields().map(|field| Column {
+        name: String::from_utf8_lossy(field.name).into_owned(),
+        origin: catalog.origin(field.relation, field.attribute),
+        kind: kind(field.kind),
+        format: if field.binary { CellFormat::Binary } else { CellFormat::Text },
+    });
+    Layout { columns: columns.collect() }
+}
+
+/// Whether a column comes from a relation that the catalog does not know.
+#[must_use]
+pub(crate) fn names_unknown(layout: &Layout) -> bool {
+    layout.columns.iter().any(|column| column.origin == Origin::Unknown)
+}
+
+/// What a type can carry, by its OID in `pg_type.dat`. A domain is described by the type under it.
+fn kind(oid: u32) -> CellType {
+    match oid {
+        // "char", name, text, unknown, bpchar, varchar
+        18 | 19 | 25 | 705 | 1042 | 1043 => CellType::Text,
+        // bool, int8, int2, int4, oid, tid, xid, cid, float4, float8, money, date, time, timestamp, timestamptz,
+        // interval, timetz, bit, varbit, numeric, uuid
+        16 | 20 | 21 | 23 | 26 | 27 | 28 | 29 | 700 | 701 | 790 | 1082 | 1083 | 1114 | 1184 | 1186 | 1266 | 1560
+        | 1562 | 1700 | 2950 => CellType::Scalar,
+        // json, jsonb
+        114 | 3802 => CellType::Json,
+        _ => CellType::Other,
+    }
+}
+
+/// Writes the row (`D`) of this body anew where a mask changes a cell, and says whether one did.
+///
+/// # Errors
+/// Where the row is malformed or has another number of cells than was described; what was written is to be dropped.
+pub(crate) fn mask(body: &[u8], masker: &mut RowMasker, columns: usize, out: &mut BytesMut) -> Result<bool, Malformed> {
+    let mut reader = Reader::new(body);
+    if reader.count()? != columns {
+        return Err(Malformed);
+    }
+    let (mut untouched, mut anew) = (Some(out), None);
+    for index in 0..columns {
+        let read = body.len() - reader.rest().len();
+        let value = reader.value()?;
+        let cell = masker.cell(index, value);
+        if cell != Cell::Pass
+            && let Some(out) = untouched.take()
+        {
+            let row = anew.insert(Frame::begin(out, b'D'));
+            row.bytes(body.get(..read).ok_or(Malformed)?);
+        }
+        if let Some(row) = &mut anew {
+            row.value(match cell {
+                Cell::Pass => value,
+                Cell::Null => None,
+                Cell::Replace(bytes) => Some(bytes),
+            });
+        }
+    }
+    reader.end()?;
+    Ok(anew.is_some())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::str::FromStr as _;
+
+    use hoopcore::decision::Outcome;
+    use hoopcore::{Call, Command, Identity, Passage, Policy, Request, Resource, SessionFacts, Timestamp, Verified};
+
+    use super::*;
+    use crate::frame::HEADER;
+    use crate::message::frame;
+
+    const POLICY: &str = "
+hoop: 1
+rules:
+  - rule: read
+    who: anyone
+    on: db
+    allow: { sql: ['*', unknown] }
+  - rule: hide
+    who: anyone
+    on: db
+    mask: { detect: { email: redact } }
+";
+
+    fn passage() -> Passage {
+        let policy = Policy::from_yaml(POLICY).unwrap();
+        let who = Verified::vouched(Identity::named("u"), "test");
+        let (command, facts) = (Command::sql("SELECT 1"), SessionFacts::default());
+        let now = Timestamp::from_str("2026-01-01T00:00:00Z").unwrap();
+        let call = Call::new(&command, &facts, now);
+        let decision = policy.evaluate(&Request { who: &who, on: &Resource::postgres("db"), call });
+        match decision.record(|_| Ok::<_, String>(())) {
+            Outcome::Allow(permit) => permit.spend(),
+            other => panic!("{other:?}"),
+        }
+    }
+
+    fn described(kinds: &[u32]) -> Vec<u8> {
+        let mut out = BytesMut::new();
+        frame(&mut out, b'T', |body| {
+            body.i16(i16::try_from(kinds.len()).unwrap());
+            for kind in kinds {
+                body.text(b"c");
+                body.i32(0);
+                body.i16(0);
+                body.i32(i32::try_from(*kind).unwrap());
+                body.bytes(&[0, 4, 0xff, 0xff, 0xff, 0xff, 0, 0]);
+            }
+        });
+        out[HEADER..].to_vec()
+    }
+
+    fn row(cells: &[Option<&str>]) -> Vec<u8> {
+        let mut out = BytesMut::new();
+        frame(&mut out, b'D', |body| {
+            body.i16(i16::try_from(cells.len()).unwrap());
+            cells.iter().for_each(|cell| body.value(cell.map(str::as_bytes)));
+        });
+        out.to_vec()
+    }
+
+    #[track_caller]
+    fn check(cells: &[Option<&str>], expected: Option<&[Option<&str>]>) {
+        let description = described(&[25, 23, 25]);
+        let layout = layout(&RowDescription::read(&description).unwrap(), &Catalog::default());
+        let mut out = BytesMut::new();
+        let changed = mask(&row(cells)[HEADER..], &mut passage().rows(&layout), 3, &mut out).unwrap();
+        assert_eq!((changed, out.to_vec()), (expected.is_some(), expected.map(row).unwrap_or_default()));
+    }
+
+    #[test]
+    fn a_row_is_written_anew_only_where_a_cell_changes() {
+        check(&[Some("a"), Some("1"), None], None);
+        check(&[Some("a"), None, Some("b@x.org")], Some(&[Some("a"), None, Some("[redacted]")]));
+        check(&[Some("b@x.org"), Some("7"), None], Some(&[Some("[redacted]"), Some("7"), None]));
+    }
+
+    #[test]
+    fn a_row_unlike_its_description_is_refused() {
+        let description = described(&[25]);
+        let layout = layout(&RowDescription::read(&description).unwrap(), &Catalog::default());
+        for body in [&b"\0\x02\0\0\0\0\0\0\0\0"[..], b"\0\0", b"\0\x01\0\0\0\x02a", b"\0\x01\0\0\0\x01ab", b""] {
+            let masked = mask(body, &mut passage().rows(&layout), 1, &mut BytesMut::new());
+            assert_eq!(masked, Err(Malformed), "{body:?}");
+        }
+    }
+}

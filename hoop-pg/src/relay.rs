@@ -1,0 +1,448 @@
+//! Runs a session between its two peers: reads, lets the conversation go on, asks for decisions, writes.
+//!
+//! One task does all of it. A side is not read while the other has not taken what is meant for it, so that a slow peer
+//! slows its own session and costs no memory.
+
+use std::future::{Future, poll_fn};
+use std::io;
+use std::pin::{Pin, pin};
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use bytes::BytesMut;
+use hoop_runtime::approvals::Hold;
+use hoop_runtime::{Admission, Session};
+use hoopcore::request::Exposures;
+use hoopcore::{Denial, Permit};
+use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
+use tokio::time::{Instant, Sleep};
+
+use crate::cancel::CancelSignal;
+use crate::catalog::{self, Catalog};
+use crate::conversation::{Conversation, Next, Question};
+use crate::frame::Limits;
+use crate::refusal::{Refusal, code};
+
+/// A side is read ahead of what is dealt with by this much.
+const READ_AHEAD: usize = 32 * 1024;
+
+/// How long a server may go on without saying anything after its client left.
+const GRACE: Duration = Duration::from_secs(1);
+
+/// `query_canceled`
+const CANCELED: &str = "57014";
+
+/// `connection_failure`
+const CONNECTION: &str = "08006";
+
+/// How a session ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct End {
+    /// Why.
+    pub reason: Reason,
+    /// The server had not answered everything: what it still runs should be cancelled.
+    pub busy: bool,
+}
+
+/// Why a session ended.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Reason {
+    /// The client left.
+    #[error("the client left")]
+    ClientLeft,
+    /// The server ended the session or went away.
+    #[error("the server left")]
+    ServerLeft,
+    /// One side broke the protocol, or the session could not go on safely; the client was told.
+    #[error("{0}")]
+    Broken(Refusal),
+}
+
+/// Runs a session until one side leaves it.
+///
+/// The session is past both logins: the server awaits the first query, and the client was told so. `catalog` is what was
+/// read with the session's [`protected columns`](Session::protected_columns), and the session's facts are told of it.
+pub async fn run<C, S>(client: C, server: S, session: Session, catalog: Catalog, cancel: CancelSignal) -> End
+where
+    C: AsyncRead + AsyncWrite + Unpin,
+    S: AsyncRead + AsyncWrite + Unpin,
+{
+    let mut relay = Relay::new(client, server, session, catalog, cancel);
+    let reason = loop {
+        match poll_fn(|cx| relay.poll(cx)).await {
+            Stop::Refresh => {
+                if let Err(reason) = relay.refresh().await {
+                    break reason;
+                }
+            }
+            Stop::End(reason) => break reason,
+        }
+    };
+    relay.finish(reason).await
+}
+
+/// Why the relay stands still.
+enum Stop {
+    Refresh,
+    End(Reason),
+}
+
+impl From<Refusal> for Stop {
+    fn from(why: Refusal) -> Self {
+        Self::End(Reason::Broken(why))
+    }
+}
+
+/// A decision that the client's next message waits for.
+enum Decision {
+    None,
+    Preparing(Pin<Box<dyn Future<Output = Option<Denial>> + Send>>),
+    Admitting(Pin<Box<dyn Future<Output = Admission> + Send>>),
+    Holding { hold: Hold, cancelled: Pin<Box<dyn Future<Output = ()> + Send>> },
+}
+
+struct Relay<C, S> {
+    client: C,
+    server: S,
+    session: Session,
+    conversation: Conversation,
+    cancel: CancelSignal,
+    decision: Decision,
+    /// The edition of the policy that the catalog was read for.
+    edition: u64,
+    client_starved: bool,
+    server_starved: bool,
+    /// Nothing more comes from the client.
+    client_gone: bool,
+    /// Nothing more is heard of the client: it said good-bye, or all that it sent was heard.
+    farewell: bool,
+    /// The server takes nothing more.
+    server_deaf: bool,
+    server_gone: bool,
+    patience: Pin<Box<Sleep>>,
+}
+
+impl<C, S> Relay<C, S>
+where
+    C: AsyncRead + AsyncWrite + Unpin,
+    S: AsyncRead + AsyncWrite + Unpin,
+{
+    fn new(client: C, server: S, session: Session, catalog: Catalog, cancel: CancelSignal) -> Self {
+        let conversation = Conversation::new(catalog, Limits::default(), session.facts());
+        let mut relay = Self {
+            client,
+            server,
+            edition: session.edition(),
+            session,
+            conversation,
+            cancel,
+            decision: Decision::None,
+            client_starved: true,
+            server_starved: true,
+            client_gone: false,
+            farewell: false,
+            server_deaf: false,
+            server_gone: false,
+            patience: Box::pin(tokio::time::sleep(GRACE)),
+        };
+        relay.guard();
+        relay
+    }
+
+    /// What the server says besides rows is looked at where a column is protected in this database.
+    fn guard(&mut self) {
+        let exposed = match &self.session.facts().exposures {
+            Exposures::Assumed => true,
+            Exposures::Known(exposures) => !exposures.is_empty(),
+        };
+        self.conversation.guard(exposed && !self.session.protected_columns().is_empty());
+    }
+
+    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Stop> {
+        loop {
+            let moved = match self.step(cx) {
+                Ok(moved) => moved,
+                Err(stop) => return Poll::Ready(stop),
+            };
+            if !moved {
+                return Poll::Pending;
+            }
+        }
+    }
+
+    /// Does once everything that can be done now; whether there was anything.
+    fn step(&mut self, cx: &mut Context<'_>) -> Result<bool, Stop> {
+        let mut moved = self.poll_decision(cx)?;
+        moved |= self.hear_client(cx)?;
+        moved |= self.hear_server()?;
+        moved |= self.write(cx)?;
+        moved |= self.read_client(cx);
+        moved |= self.read_server(cx);
+        self.part(cx)?;
+        Ok(moved)
+    }
+
+    fn hear_client(&mut self, cx: &mut Context<'_>) -> Result<bool, Stop> {
+        let mut moved = false;
+        while !self.farewell && !self.conversation.client.is_full() {
+            self.follow_policy();
+            match self.conversation.hear_client()? {
+                Next::Onward => moved = true,
+                Next::Wait => break,
+                Next::Refresh if self.conversation.is_at_rest() => return Err(Stop::Refresh),
+                Next::Refresh => break,
+                Next::Ask(question) => {
+                    self.ask(question);
+                    self.poll_decision(cx)?;
+                    moved = true;
+                }
+                Next::Starved => {
+                    self.client_starved = true;
+                    if self.client_gone {
+                        self.conversation.take_leave();
+                        self.say_farewell();
+                    }
+                    break;
+                }
+                Next::Farewell => self.say_farewell(),
+            }
+        }
+        Ok(moved)
+    }
+
+    fn say_farewell(&mut self) {
+        self.farewell = true;
+        self.patience.as_mut().reset(Instant::now() + GRACE);
+    }
+
+    /// A new policy may protect other columns than those that the catalog was read for.
+    fn follow_policy(&mut self) {
+        if self.edition != self.session.edition() {
+            self.edition = self.session.edition();
+            self.session.facts_mut().exposures = Exposures::Assumed;
+            self.conversation.distrust();
+            self.guard();
+        }
+    }
+
+    fn hear_server(&mut self) -> Result<bool, Stop> {
+        let mut moved = false;
+        while !self.conversation.server.is_full() {
+            match self.conversation.hear_server(self.session.facts_mut())? {
+                Next::Starved => {
+                    self.server_starved = true;
+                    break;
+                }
+                _ => moved = true,
+            }
+        }
+        self.record();
+        Ok(moved)
+    }
+
+    fn record(&mut self) {
+        for event in self.conversation.closed() {
+            self.session.close(event);
+        }
+    }
+
+    fn ask(&mut self, question: Question) {
+        self.decision = match question {
+            Question::Prepare(command) => Decision::Preparing(Box::pin(self.session.prepare(&command))),
+            Question::Admit(command, parameters) => {
+                Decision::Admitting(Box::pin(self.session.admit(&command, parameters)))
+            }
+        };
+    }
+
+    /// Goes on with the decision that the client waits for; whether that changed anything.
+    fn poll_decision(&mut self, cx: &mut Context<'_>) -> Result<bool, Stop> {
+        let done = match &mut self.decision {
+            Decision::None => return Ok(false),
+            Decision::Preparing(refusal) => match refusal.as_mut().poll(cx) {
+                Poll::Pending => return Ok(false),
+                Poll::Ready(None) => Done::Prepared,
+                Poll::Ready(Some(denial)) => Done::Decided(Err(denial)),
+            },
+            Decision::Admitting(admission) => match admission.as_mut().poll(cx) {
+                Poll::Pending => return Ok(false),
+                Poll::Ready(Admission::Permitted(permit)) => Done::Decided(Ok(permit)),
+                Poll::Ready(Admission::Denied(denial)) => Done::Decided(Err(denial)),
+                Poll::Ready(Admission::Held(hold)) => Done::Held(hold),
+            },
+            Decision::Holding { hold, cancelled } => {
+                if let Poll::Ready(answer) = Pin::new(hold).poll(cx) {
+                    Done::Decided(answer)
+                } else if cancelled.as_mut().poll(cx).is_ready() {
+                    Done::Cancelled
+                } else if self.client_gone || self.conversation.leaves() {
+                    return Err(self.withdraw());
+                } else {
+                    return Ok(false);
+                }
+            }
+        };
+        self.decided(done);
+        Ok(true)
+    }
+
+    fn decided(&mut self, done: Done) {
+        match (std::mem::replace(&mut self.decision, Decision::None), done) {
+            (_, Done::Prepared) => self.conversation.prepared(),
+            (_, Done::Decided(Ok(permit))) => self.conversation.permitted(permit),
+            (_, Done::Decided(Err(denial))) => self.conversation.denied(&denial),
+            (_, Done::Held(hold)) => self.hold(hold),
+            (Decision::Holding { hold, .. }, Done::Cancelled) => {
+                let _withdrawn: Denial = hold.withdraw();
+                let told = Refusal::new(CANCELED, "canceling statement due to user request");
+                self.conversation.turned_down(told);
+            }
+            (_, Done::Cancelled) => {}
+        }
+    }
+
+    /// Tells the client that a person must answer, and waits on.
+    fn hold(&mut self, hold: Hold) {
+        let wait = self.cancel.wait();
+        let cancelled = Box::pin(async move { wait.requested().await });
+        self.conversation.notice(&held(&hold));
+        self.decision = Decision::Holding { hold, cancelled };
+    }
+
+    /// The client left while its command was held.
+    fn withdraw(&mut self) -> Stop {
+        if let Decision::Holding { hold, .. } = std::mem::replace(&mut self.decision, Decision::None) {
+            let _withdrawn: Denial = hold.withdraw();
+        }
+        Stop::End(Reason::ClientLeft)
+    }
+
+    fn write(&mut self, cx: &mut Context<'_>) -> Result<bool, Stop> {
+        let mut moved = match self.conversation.server.poll_write(cx, &mut self.client) {
+            Poll::Pending => false,
+            Poll::Ready(Ok(wrote)) => wrote,
+            Poll::Ready(Err(_)) => return Err(Stop::End(Reason::ClientLeft)),
+        };
+        if !self.server_deaf {
+            match self.conversation.client.poll_write(cx, &mut self.server) {
+                Poll::Pending => {}
+                Poll::Ready(Ok(wrote)) => moved |= wrote,
+                // What it said before it left is still to be read.
+                Poll::Ready(Err(_)) => self.server_deaf = true,
+            }
+        }
+        Ok(moved)
+    }
+
+    fn read_client(&mut self, cx: &mut Context<'_>) -> bool {
+        let lane = &mut self.conversation.client;
+        if self.client_gone || lane.is_full() || !(self.client_starved || lane.buffered() < READ_AHEAD) {
+            return false;
+        }
+        let read = poll_read(cx, &mut self.client, lane.room());
+        self.client_starved &= read.is_pending();
+        match read {
+            Poll::Pending => false,
+            Poll::Ready(arrived) => {
+                self.client_gone = !arrived;
+                true
+            }
+        }
+    }
+
+    fn read_server(&mut self, cx: &mut Context<'_>) -> bool {
+        let lane = &mut self.conversation.server;
+        if self.server_gone || lane.is_full() || !(self.server_starved || lane.buffered() < READ_AHEAD) {
+            return false;
+        }
+        let read = poll_read(cx, &mut self.server, lane.room());
+        self.server_starved &= read.is_pending();
+        match read {
+            Poll::Pending => false,
+            Poll::Ready(arrived) => {
+                self.server_gone = !arrived;
+                if self.farewell {
+                    self.patience.as_mut().reset(Instant::now() + GRACE);
+                }
+                true
+            }
+        }
+    }
+
+    /// Ends the session when a side has left and everything that it said was dealt with.
+    fn part(&mut self, cx: &mut Context<'_>) -> Result<(), Stop> {
+        if self.server_gone && self.server_starved {
+            let reason = if self.farewell { Reason::ClientLeft } else { Reason::ServerLeft };
+            return Err(Stop::End(reason));
+        }
+        if self.farewell && self.patience.as_mut().poll(cx).is_ready() {
+            return Err(Stop::End(Reason::ClientLeft));
+        }
+        Ok(())
+    }
+
+    /// Reads the catalog anew over the session's own connection, on which nothing is under way.
+    async fn refresh(&mut self) -> Result<(), Reason> {
+        let patterns = self.session.protected_columns();
+        poll_fn(|cx| self.conversation.client.poll_write(cx, &mut self.server))
+            .await
+            .map_err(|_| Reason::ServerLeft)?;
+        let loaded = catalog::load(&mut self.server, &patterns).await.map_err(|error| {
+            tracing::error!(%error, session = self.session.id(), "the catalog could not be read");
+            Reason::Broken(Refusal::new(code::INTERNAL, "the catalog could not be read"))
+        })?;
+        loaded.tell(self.session.facts_mut());
+        // Settings and notifications that came meanwhile are heard like any others.
+        for aside in &loaded.asides {
+            self.conversation.server.room().extend_from_slice(aside);
+        }
+        self.conversation.refreshed(loaded.catalog);
+        self.guard();
+        Ok(())
+    }
+
+    /// Records how everything ended, and tells the client why.
+    async fn finish(mut self, reason: Reason) -> End {
+        let busy = self.conversation.is_busy();
+        self.conversation.abandon();
+        self.record();
+        match &reason {
+            Reason::Broken(why) => self.conversation.fatal(why),
+            Reason::ServerLeft if !self.conversation.has_ended() => {
+                let why = Refusal::new(CONNECTION, "the server closed the connection unexpectedly");
+                self.conversation.fatal(&why);
+            }
+            Reason::ServerLeft | Reason::ClientLeft => {}
+        }
+        let farewell = async {
+            poll_fn(|cx| self.conversation.server.poll_write(cx, &mut self.client)).await?;
+            self.client.shutdown().await
+        };
+        // A client that does not take its last words goes without them.
+        let _ = tokio::time::timeout(GRACE, farewell).await;
+        End { reason, busy }
+    }
+}
+
+/// What came of a decision.
+enum Done {
+    Prepared,
+    Decided(Result<Permit, Denial>),
+    Held(Hold),
+    Cancelled,
+}
+
+/// What a client is told while people are asked.
+fn held(hold: &Hold) -> Refusal {
+    let request = hold.request();
+    let rules: Vec<String> = request.rules.iter().map(|rule| format!("`{}`", rule.name)).collect();
+    let message = format!("held for approval {} by rule {} until {}", hold.id(), rules.join(", "), request.deadline);
+    Refusal::new("00000", message).with_hint(format!("to let it run: hoop approvals approve {}", hold.id()))
+}
+
+/// Reads once; whether anything arrived before the end.
+fn poll_read<R: AsyncRead + Unpin>(cx: &mut Context<'_>, from: &mut R, to: &mut BytesMut) -> Poll<bool> {
+    let read: Poll<io::Result<usize>> = pin!(from.read_buf(to)).poll(cx);
+    // A connection that broke ended, as far as a session is concerned.
+    read.map(|read| read.is_ok_and(|length| length > 0))
+}

@@ -1,0 +1,212 @@
+//! Keeps what is known of a session in step with what the server acknowledged.
+//!
+//! PostgreSQL 15 does not report its search path, and no server reports definitions. So the path is taken as known only
+//! while nothing can have changed it; else it counts as unknown, and when the session is next idle it is read anew with
+//! the catalog.
+
+use std::collections::BTreeSet;
+
+use hoopcore::command::{Change, PathChange};
+use hoopcore::{Command, SessionFacts, command};
+
+/// What a session's facts depend on besides themselves.
+#[derive(Debug)]
+pub(crate) struct Upkeep {
+    /// The path with which the session began.
+    first_path: Vec<String>,
+    /// The path was changed since the session was last read.
+    moved: bool,
+    /// Path or definitions may be others than the facts say.
+    stale: bool,
+    /// Cursors that outlive their transaction.
+    held: BTreeSet<String>,
+}
+
+impl Upkeep {
+    pub(crate) fn new(facts: &SessionFacts) -> Self {
+        Self { first_path: facts.search_path.clone(), moved: false, stale: false, held: BTreeSet::new() }
+    }
+
+    /// Whether the catalog is to be read anew before anything more is decided, as soon as that is possible.
+    pub(crate) fn is_stale(&self) -> bool {
+        self.stale
+    }
+
+    /// The catalog is to be read anew.
+    pub(crate) fn doubt(&mut self) {
+        self.stale = true;
+    }
+
+    /// The catalog was read anew.
+    pub(crate) fn refreshed(&mut self) {
+        self.stale = false;
+        self.moved = false;
+    }
+
+    /// A statement was carried out. What names stand for in the protocol is kept by the FIFO.
+    pub(crate) fn carried_out(&mut self, change: &Change, facts: &mut SessionFacts) {
+        match change {
+            Change::Nothing => {}
+            Change::Prepare { name, command } => {
+                facts.prepared.insert(name.clone(), command.clone());
+            }
+            Change::Deallocate(Some(name)) => drop(facts.prepared.remove(name)),
+            Change::Deallocate(None) => facts.prepared.clear(),
+            Change::Declare { name, command, hold } => {
+                facts.cursors.insert(name.clone(), command.clone());
+                if *hold {
+                    self.held.insert(name.clone());
+                }
+            }
+            Change::Close(Some(name)) => {
+                facts.cursors.remove(name);
+                self.held.remove(name);
+            }
+            Change::Close(None) => {
+                facts.cursors.clear();
+                self.held.clear();
+            }
+            Change::Path(path) => self.move_path(path, facts),
+            Change::Definitions => self.stale = true,
+            Change::Discard => {
+                facts.prepared.clear();
+                facts.cursors.clear();
+                self.held.clear();
+                self.move_path(&PathChange::Reset, facts);
+            }
+            Change::Unknown => self.move_path(&PathChange::Unknown, facts),
+        }
+    }
+
+    fn move_path(&mut self, path: &PathChange, facts: &mut SessionFacts) {
+        self.moved = true;
+        self.stale = true;
+        facts.search_path = match path {
+            PathChange::To(schemas) if schemas.iter().all(|schema| is_plain(schema)) => schemas.clone(),
+            PathChange::Reset => self.first_path.clone(),
+            PathChange::To(_) | PathChange::Unknown => Vec::new(),
+        };
+    }
+
+    /// Settings went back to what they were before a transaction or savepoint.
+    pub(crate) fn rolled_back(&mut self, facts: &mut SessionFacts) {
+        if self.moved {
+            facts.search_path.clear();
+        }
+    }
+
+    /// No transaction is open: cursors are gone, except for those that outlive it.
+    pub(crate) fn idle(&self, facts: &mut SessionFacts) {
+        facts.cursors.retain(|name, _| self.held.contains(name));
+    }
+}
+
+/// Whether a schema on the path is looked up there and nowhere else.
+fn is_plain(schema: &str) -> bool {
+    !schema.starts_with('$') && !schema.starts_with("pg_")
+}
+
+/// What carrying out the statement changes. An EXECUTE changes what the statement that it names does.
+pub(crate) fn change<'a>(statement: &'a command::Statement, facts: &'a SessionFacts) -> &'a Change {
+    let mut names = statement.effects.iter().map(|effect| match &effect.object {
+        command::Object::Prepared(name) => facts.prepared.get(name),
+        _ => None,
+    });
+    match (&statement.change, names.next(), names.next()) {
+        (Change::Unknown, Some(Some(inner)), None) => only(inner).map_or(&Change::Unknown, |inner| &inner.change),
+        (change, ..) => change,
+    }
+}
+
+fn only(command: &Command) -> Option<&command::Statement> {
+    match command.statements() {
+        [statement] => Some(statement),
+        _ => None,
+    }
+}
+
+/// Whether facts about a session depend on the outcome of a command.
+pub(crate) fn changes(command: &Command) -> bool {
+    command.statements().iter().any(|statement| !matches!(statement.change, Change::Nothing))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check(changes: &[Change], path: &[&str], prepared: &str, cursors: &str, stale: bool) {
+        let mut facts = SessionFacts::default();
+        let mut upkeep = Upkeep::new(&facts);
+        for change in changes {
+            upkeep.carried_out(change, &mut facts);
+        }
+        let names = |of: &std::collections::BTreeMap<String, Command>| {
+            of.keys().map(String::as_str).collect::<Vec<_>>().join(" ")
+        };
+        assert_eq!(
+            (facts.search_path.as_slice(), names(&facts.prepared), names(&facts.cursors), upkeep.is_stale()),
+            (
+                path.iter().map(|name| (*name).to_owned()).collect::<Vec<_>>().as_slice(),
+                prepared.into(),
+                cursors.into(),
+                stale
+            ),
+            "{changes:?}"
+        );
+    }
+
+    fn prepare(name: &str) -> Change {
+        Change::Prepare { name: name.into(), command: Command::sql("SELECT 1") }
+    }
+
+    fn declare(name: &str, hold: bool) -> Change {
+        Change::Declare { name: name.into(), command: Command::sql("SELECT 1"), hold }
+    }
+
+    fn to(path: &[&str]) -> Change {
+        Change::Path(PathChange::To(path.iter().map(|name| (*name).to_owned()).collect()))
+    }
+
+    #[test]
+    fn facts_follow_what_was_carried_out() {
+        use Change::{Close, Deallocate, Definitions, Discard, Nothing, Path, Unknown};
+        let public = &["public"][..];
+        check(&[Nothing], public, "", "", false);
+        check(&[prepare("a"), prepare("b")], public, "a b", "", false);
+        check(&[prepare("a"), prepare("b"), Deallocate(Some("a".into()))], public, "b", "", false);
+        check(&[prepare("a"), Deallocate(None)], public, "", "", false);
+        check(&[declare("a", false), declare("b", true), Close(Some("a".into()))], public, "", "b", false);
+        check(&[declare("a", false), declare("b", true), Close(None)], public, "", "", false);
+        check(&[Definitions], public, "", "", true);
+        check(&[to(&["x", "y"])], &["x", "y"], "", "", true);
+        check(&[to(&["$user", "y"])], &[], "", "", true);
+        check(&[to(&["pg_temp"])], &[], "", "", true);
+        check(&[to(&["x"]), Path(PathChange::Reset)], public, "", "", true);
+        check(&[Path(PathChange::Unknown)], &[], "", "", true);
+        check(&[prepare("a"), declare("b", true), to(&["x"]), Discard], public, "", "", true);
+        check(&[prepare("a"), Unknown], &[], "a", "", true);
+    }
+
+    #[test]
+    fn a_path_that_was_changed_is_unknown_after_a_rollback() {
+        let mut facts = SessionFacts::default();
+        let mut upkeep = Upkeep::new(&facts);
+        upkeep.rolled_back(&mut facts);
+        assert_eq!(facts.search_path, ["public"]);
+        upkeep.carried_out(&to(&["x"]), &mut facts);
+        upkeep.rolled_back(&mut facts);
+        assert!(facts.search_path.is_empty());
+        upkeep.refreshed();
+        assert!(!upkeep.is_stale());
+    }
+
+    #[test]
+    fn only_held_cursors_outlive_their_transaction() {
+        let mut facts = SessionFacts::default();
+        let mut upkeep = Upkeep::new(&facts);
+        upkeep.carried_out(&declare("a", false), &mut facts);
+        upkeep.carried_out(&declare("b", true), &mut facts);
+        upkeep.idle(&mut facts);
+        assert_eq!(facts.cursors.keys().collect::<Vec<_>>(), ["b"]);
+    }
+}
