@@ -88,8 +88,6 @@ pub enum Origin {
     Client,
     /// Added on the client's behalf: it sees the answer only where that is an error.
     Added,
-    /// The gateway's own: the client sees nothing of it.
-    Gateway,
 }
 
 #[derive(Debug)]

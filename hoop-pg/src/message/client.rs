@@ -234,7 +234,8 @@ mod tests {
 
     #[test]
     fn a_bind_gives_each_parameter_its_format() {
-        fn check(body: &[u8], expected: Result<Vec<(bool, Option<&[u8]>)>, Malformed>) {
+        type Parameters<'a> = Vec<(bool, Option<&'a [u8]>)>;
+        fn check(body: &[u8], expected: Result<Parameters<'_>, Malformed>) {
             assert_eq!(Bind::read(body).map(|bind| bind.parameters().collect()), expected, "{body:?}");
         }
         check(b"p\0s\0\0\0\0\0\0\0", Ok(vec![]));

@@ -1,0 +1,276 @@
+//! Takes values out of what a server says besides rows: errors, notices, notifications, reported settings.
+//!
+//! Where columns are protected in a database, an error text can carry a protected value that no row masker sees:
+//! `invalid input syntax for type integer: "123-45-6789"`. What a function raised is hidden whole; of the server's own
+//! words stays what cannot be a value: the names that it gives in fields of their own, and what the client wrote itself.
+
+use std::borrow::Cow;
+
+use bytes::BytesMut;
+
+use crate::message::{Notification, Report, frame};
+
+/// What stands for a text that is hidden whole.
+const HIDDEN: &str = "the text is hidden, because it may hold protected values";
+
+/// What stands for a value within a text.
+const ELLIPSIS: &str = "…";
+
+/// Fields of an error that name the object that it is about: schema, table, column, type, constraint.
+const NAMES: &[u8] = b"stcdn";
+
+/// What stands between two quoted names in the server's own words. Anything else may be part of a value with a quote.
+const BETWEEN: [&str; 10] = [
+    " of relation ",
+    " of table ",
+    " in table ",
+    " on table ",
+    " for table ",
+    " for relation ",
+    " violates check constraint ",
+    " violates foreign key constraint ",
+    " violates not-null constraint ",
+    " and ",
+];
+
+/// Writes an error or notice without values; `written` is what the client wrote itself.
+pub fn report(tag: u8, report: &Report<'_>, written: &str, out: &mut BytesMut) {
+    let raised = is_raised(report);
+    frame(out, tag, |body| {
+        for (kind, text) in report.fields() {
+            let Some(text) = field(kind, text, report, raised, written) else { continue };
+            body.bytes(&[kind]);
+            body.text(&text);
+        }
+        body.bytes(&[0]);
+    });
+}
+
+/// What stays of a field.
+fn field<'a>(kind: u8, text: &'a [u8], report: &Report<'_>, raised: bool, written: &str) -> Option<Cow<'a, [u8]>> {
+    match kind {
+        b'S' | b'V' | b'C' | b'P' | b'F' | b'L' | b'R' => Some(Cow::Borrowed(text)),
+        b'M' if raised => Some(Cow::Borrowed(HIDDEN.as_bytes())),
+        b'M' => Some(message(text, report, written)),
+        b'H' | b's' | b't' | b'c' | b'd' | b'n' if !raised => Some(Cow::Borrowed(text)),
+        // Detail, context and internal query hold rows, values and texts of functions.
+        _ => None,
+    }
+}
+
+/// Whether the words may be a function's own (`RAISE`, `plpy.error`), or cannot be told from them.
+fn is_raised(report: &Report<'_>) -> bool {
+    let by_class = report.code().is_none_or(|code| code.starts_with("P0") || !is_known_class(code));
+    let by_language = report.field(b'F').is_some_and(|file| file.starts_with(b"pl") && !file.starts_with(b"plan"));
+    // Where the server's words are translated, neither the quotes nor the words are known.
+    let translated = report.field(b'V').is_some_and(|severity| report.field(b'S') != Some(severity));
+    by_class || by_language || translated
+}
+
+/// The classes of PostgreSQL's own error codes (its documentation, Appendix A).
+fn is_known_class(code: &str) -> bool {
+    matches!(
+        code.get(..2),
+        Some(
+            "00" | "01"
+                | "02"
+                | "03"
+                | "08"
+                | "09"
+                | "0A"
+                | "0B"
+                | "0F"
+                | "0L"
+                | "0P"
+                | "0Z"
+                | "20"
+                | "21"
+                | "22"
+                | "23"
+                | "24"
+                | "25"
+                | "26"
+                | "27"
+                | "28"
+                | "2B"
+                | "2D"
+                | "2F"
+                | "34"
+                | "38"
+                | "39"
+                | "3B"
+                | "3D"
+                | "3F"
+                | "40"
+                | "42"
+                | "44"
+                | "53"
+                | "54"
+                | "55"
+                | "57"
+                | "58"
+                | "72"
+                | "F0"
+                | "HV"
+                | "XX"
+        )
+    )
+}
+
+/// What stays of the server's own words.
+fn message<'a>(text: &'a [u8], report: &Report<'_>, written: &str) -> Cow<'a, [u8]> {
+    let Ok(text) = core::str::from_utf8(text) else { return Cow::Borrowed(HIDDEN.as_bytes()) };
+    let unquoted = unquote(text, report, written);
+    match report.code().and_then(|code| code.get(..2)) {
+        Some("22" | "54") => Cow::Owned(without_numbers(&unquoted, written).into_bytes()),
+        _ => match unquoted {
+            Cow::Borrowed(text) => Cow::Borrowed(text.as_bytes()),
+            Cow::Owned(text) => Cow::Owned(text.into_bytes()),
+        },
+    }
+}
+
+/// The text with everything from its first quote to its last hidden, unless all of that is names.
+fn unquote<'a>(text: &'a str, report: &Report<'_>, written: &str) -> Cow<'a, str> {
+    let (Some(first), Some(last)) = (text.find('"'), text.rfind('"')) else { return Cow::Borrowed(text) };
+    let quoted = text.get(first + 1..last).unwrap_or_default();
+    let names = quoted.split('"').enumerate().all(|(index, part)| match index % 2 {
+        0 => is_name(part, report, written),
+        _ => BETWEEN.contains(&part),
+    });
+    if names && first < last {
+        return Cow::Borrowed(text);
+    }
+    let (before, after) = (text.get(..first).unwrap_or_default(), text.get(last + 1..).unwrap_or_default());
+    Cow::Owned(format!("{before}\"{ELLIPSIS}\"{after}"))
+}
+
+fn is_name(part: &str, report: &Report<'_>, written: &str) -> bool {
+    let named = report.fields().any(|(kind, text)| NAMES.contains(&kind) && text == part.as_bytes());
+    named || (!part.is_empty() && written.contains(part))
+}
+
+/// The text with its longer numbers hidden, except for those that the client wrote: they may be values.
+fn without_numbers(text: &str, written: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some(start) = rest.find(|letter: char| letter.is_ascii_digit()) {
+        let (before, from) = rest.split_at(start);
+        let end = from.find(|letter: char| !letter.is_ascii_digit()).unwrap_or(from.len());
+        let (number, after) = from.split_at(end);
+        out.push_str(before);
+        out.push_str(if number.len() > 2 && !written.contains(number) { ELLIPSIS } else { number });
+        rest = after;
+    }
+    out.push_str(rest);
+    out
+}
+
+/// Writes a notification without its payload.
+pub fn notification(notification: &Notification<'_>, out: &mut BytesMut) {
+    frame(out, b'A', |body| {
+        body.i32(notification.process);
+        body.text(notification.channel);
+        body.text(b"");
+    });
+}
+
+/// Whether a reported setting can hold any text that a statement computed.
+#[must_use]
+pub fn can_carry_text(setting: &[u8]) -> bool {
+    // PostgreSQL checks the values of all others that it reports against lists and forms.
+    matches!(setting, b"application_name" | b"search_path")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::frame::HEADER;
+
+    /// Fields are written `S=ERROR C=22P02 …`, with a `|` between them.
+    #[track_caller]
+    fn check(fields: &str, written: &str, expected: &str) {
+        let body: Vec<u8> = fields
+            .split('|')
+            .flat_map(|field| field.replacen('=', "", 1).into_bytes().into_iter().chain([0]))
+            .chain([0])
+            .collect();
+        let mut out = BytesMut::new();
+        report(b'E', &Report::read(&body).unwrap(), written, &mut out);
+        let told: Vec<String> = Report::read(&out[HEADER..])
+            .unwrap()
+            .fields()
+            .map(|(kind, text)| format!("{}={}", char::from(kind), String::from_utf8_lossy(text)))
+            .collect();
+        assert_eq!(told.join("|"), expected, "{fields}");
+    }
+
+    #[test]
+    fn a_quoted_value_is_hidden_unless_the_client_wrote_it() {
+        let input = "S=ERROR|V=ERROR|C=22P02|M=invalid input syntax for type integer: \"042-42-0042\"";
+        check(
+            input,
+            "SELECT ssn::int FROM t",
+            "S=ERROR|V=ERROR|C=22P02|M=invalid input syntax for type integer: \"…\"",
+        );
+        check(input, "SELECT '042-42-0042'::int", input);
+        check("C=42P01|M=relation \"nope\" does not exist", "TABLE nope", "C=42P01|M=relation \"nope\" does not exist");
+        check("C=42P01|M=relation \"nope\" does not exist", "TABLE x", "C=42P01|M=relation \"…\" does not exist");
+        check(
+            "C=22P02|M=invalid input syntax for type integer: \"a\"123-45-6789\"b\"",
+            "SELECT ('a\"' || ssn || '\"b')::int",
+            "C=22P02|M=invalid input syntax for type integer: \"…\"",
+        );
+        check("C=22P02|M=half a \" quote 7", "", "C=22P02|M=half a \"…\" quote 7");
+        check("C=22P02|M=an empty \"\" one", "", "C=22P02|M=an empty \"…\" one");
+    }
+
+    #[test]
+    fn names_in_fields_of_their_own_stay() {
+        check(
+            "C=23505|M=duplicate key value violates unique constraint \"t_pkey\"|D=Key (ssn)=(1) already exists.|s=public|t=t|n=t_pkey",
+            "INSERT INTO t SELECT 1",
+            "C=23505|M=duplicate key value violates unique constraint \"t_pkey\"|s=public|t=t|n=t_pkey",
+        );
+        check(
+            "C=23502|M=null value in column \"c\" of relation \"t\" violates not-null constraint|D=Failing row contains (x).|s=public|t=t|c=c",
+            "",
+            "C=23502|M=null value in column \"c\" of relation \"t\" violates not-null constraint|s=public|t=t|c=c",
+        );
+    }
+
+    #[test]
+    fn numbers_of_values_are_hidden() {
+        check("C=22003|M=value 4111111111111111 is out of range", "", "C=22003|M=value … is out of range");
+        check("C=22003|M=value 4111 is out of range", "SELECT 4111", "C=22003|M=value 4111 is out of range");
+        check(
+            "C=22001|M=value too long for type character varying(20)",
+            "",
+            "C=22001|M=value too long for type character varying(20)",
+        );
+        check("C=42601|M=syntax error in line 1000", "", "C=42601|M=syntax error in line 1000");
+    }
+
+    #[test]
+    fn what_a_function_raises_is_hidden_whole() {
+        let hidden = format!("M={HIDDEN}");
+        check("C=P0001|M=ssn is 1|H=x|D=y|W=z|q=q|p=1|n=1-2", "", &format!("C=P0001|{hidden}"));
+        check(
+            "C=00000|M=ssn is 1|F=pl_exec.c|R=exec_stmt_raise",
+            "",
+            &format!("C=00000|{hidden}|F=pl_exec.c|R=exec_stmt_raise"),
+        );
+        check("C=22012|M=ssn is 1|F=plpy_elog.c", "", &format!("C=22012|{hidden}|F=plpy_elog.c"));
+        check("C=SECRT|M=x", "", &format!("C=SECRT|{hidden}"));
+        check("M=no code at all", "", &hidden);
+        check("S=FEHLER|V=ERROR|C=22P02|M=»1-2«", "", &format!("S=FEHLER|V=ERROR|C=22P02|{hidden}"));
+        check("C=42601|M=syntax error|F=planner.c", "", "C=42601|M=syntax error|F=planner.c");
+    }
+
+    #[test]
+    fn a_notification_keeps_its_channel() {
+        let mut out = BytesMut::new();
+        notification(&Notification { process: 7, channel: b"c", payload: b"1-2" }, &mut out);
+        assert_eq!(out, &b"A\0\0\0\x0b\0\0\0\x07c\0\0"[..]);
+    }
+}
