@@ -37,6 +37,7 @@ struct Entry<T> {
 #[derive(Debug)]
 pub struct Registration<T> {
     key: CancelKey,
+    target: T,
     signal: CancelSignal,
     among: Cancellations<T>,
 }
@@ -60,9 +61,9 @@ impl<T: Clone> Cancellations<T> {
         let secret = rand::rng().random();
         let mut sessions = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let process = unused_process(&sessions);
-        sessions.insert(process, Entry { secret, signal: signal.clone(), target });
+        sessions.insert(process, Entry { secret, signal: signal.clone(), target: target.clone() });
         drop(sessions);
-        Registration { key: CancelKey { process, secret }, signal, among: self.clone() }
+        Registration { key: CancelKey { process, secret }, target, signal, among: self.clone() }
     }
 
     /// Judges a cancel request. How long it takes tells nothing about the key.
@@ -96,6 +97,12 @@ impl<T> Registration<T> {
     #[must_use]
     pub fn key(&self) -> CancelKey {
         self.key
+    }
+
+    /// Where the session's server is reached.
+    #[must_use]
+    pub fn target(&self) -> &T {
+        &self.target
     }
 
     /// What the session's relay listens to.

@@ -13,8 +13,11 @@
 pub mod cancel;
 pub mod catalog;
 mod conversation;
+pub mod drain;
+mod entrance;
 pub mod fifo;
 pub mod frame;
+mod greeting;
 mod lane;
 mod masking;
 pub mod message;
@@ -23,6 +26,7 @@ pub mod refusal;
 pub mod relay;
 pub mod reply;
 pub mod scrub;
+mod serve;
 mod server_login;
 pub mod settings;
 pub mod startup;
@@ -31,3 +35,5 @@ pub mod transport;
 mod upkeep;
 pub mod upstream;
 mod works;
+
+pub use serve::{ServeError, Server, serve};

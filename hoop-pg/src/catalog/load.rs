@@ -60,7 +60,9 @@ pub(super) async fn ask<S: AsyncRead + AsyncWrite + Unpin>(
     let mut asked: Vec<&str> = [queries::BEGIN].into_iter().chain(queries::ALWAYS).collect();
     if patterns.is_empty() {
         asked.push(queries::COMMIT);
-        let always = talk.ask(&asked, b'I').await?.drain(1..).collect();
+        let mut always = talk.ask(&asked, b'I').await?;
+        always.pop();
+        always.drain(..1);
         return Ok(Answers { always, asides: talk.asides, ..Answers::default() });
     }
     let (protected, affected) = (queries::protected(patterns), queries::affected(patterns));

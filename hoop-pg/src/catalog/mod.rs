@@ -89,6 +89,12 @@ impl Catalog {
 }
 
 impl Loaded {
+    /// Whether any protected column exists in this database.
+    #[must_use]
+    pub fn is_exposed(&self) -> bool {
+        !self.exposures.is_empty()
+    }
+
     /// Tells the core what is known of the session now.
     pub fn tell(&self, facts: &mut SessionFacts) {
         facts.search_path.clone_from(&self.search_path);

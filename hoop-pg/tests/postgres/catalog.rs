@@ -134,6 +134,7 @@ async fn views() {
     let found = exposed(&load("catalog_views", &["*.*.ssn"]).await);
     assert_eq!(found, "cast_row.t customers.ssn json.j renamed.b whole.c with_query.ssn");
     assert_eq!(exposed(&load("catalog_views", &["*.nothing.*", "public.customers.ema"]).await), "");
+    assert_eq!(exposed(&load("catalog_views", &[]).await), "");
     let found = exposed(&load("catalog_views", &["other.*.email"]).await);
     assert_eq!(found, "customers.email v.email");
     let found = exposed(&load("catalog_views", &["public.bare.mail"]).await);

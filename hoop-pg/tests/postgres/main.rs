@@ -11,3 +11,4 @@ mod catalog;
 #[path = "../support/cluster.rs"]
 mod cluster;
 mod direct;
+mod gate;

@@ -1,0 +1,323 @@
+//! From a connection to a session that stands: who it is, what it wants, whether it may, and the server behind it.
+
+use std::collections::BTreeMap;
+use std::io;
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use hoop_runtime::config::{Listener, ResourceName};
+use hoop_runtime::{Admission, Attempt, Gateway, Session};
+use hoopcore::audit::CompletionStatus;
+use hoopcore::{Completion, Identity, Passage, Resource, ResourceKind, Verified};
+use tokio::io::AsyncWriteExt as _;
+use tokio::sync::Semaphore;
+use tokio::time::timeout;
+use tokio_rustls::TlsAcceptor;
+
+use crate::cancel::{Cancellations, Cancelled, Registration};
+use crate::catalog::{self, Catalog, Loaded};
+use crate::greeting::{Leave, greet};
+use crate::refusal::{Refusal, code};
+use crate::reply::Reply;
+use crate::settings::{self, PINS, Setting};
+use crate::startup::{Packet, Startup};
+use crate::transport::{Transport, read_message};
+use crate::upstream::{CancelTarget, Connection, Upstream};
+
+/// How long a client may take until it has shown who it is.
+const UNKNOWN_FOR: Duration = Duration::from_secs(10);
+/// The longest message that holds a password: PostgreSQL's own limit.
+const MAX_PASSWORD: usize = 65_535;
+/// How long the catalog may take to answer.
+const CATALOG_PATIENCE: Duration = Duration::from_secs(30);
+/// How long a client may take to read why it is not let in.
+const LAST_WORDS: Duration = Duration::from_secs(5);
+
+/// The way in through one listener.
+#[derive(Debug)]
+pub(crate) struct Entrance {
+    pub(crate) gateway: Gateway,
+    pub(crate) listener: Listener,
+    pub(crate) tls: Option<Acceptor>,
+    pub(crate) shared: Arc<Shared>,
+}
+
+/// What all listeners share.
+#[derive(Debug)]
+pub(crate) struct Shared {
+    pub(crate) upstreams: BTreeMap<ResourceName, Arc<Upstream>>,
+    pub(crate) cancellations: Cancellations<CancelTarget>,
+    /// How many cancel requests may be on their way to servers at once.
+    pub(crate) cancelling: Semaphore,
+}
+
+/// Takes TLS connections.
+#[derive(Clone)]
+pub(crate) struct Acceptor(pub(crate) TlsAcceptor);
+
+impl std::fmt::Debug for Acceptor {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Acceptor")
+    }
+}
+
+/// A session that stands: both sides are connected and logged in, and the client was told that it may begin.
+#[derive(Debug)]
+pub(crate) struct Established {
+    /// The client's side.
+    pub(crate) client: Transport,
+    /// The server's side. Nothing that it sent is left unread.
+    pub(crate) server: Transport,
+    /// What decides.
+    pub(crate) session: Session,
+    /// Where result columns come from.
+    pub(crate) catalog: Catalog,
+    /// The session's place among those that can be cancelled.
+    pub(crate) registration: Registration<CancelTarget>,
+}
+
+/// A client whose wish is known.
+struct Caller {
+    stream: Transport,
+    source: Option<IpAddr>,
+    startup: Startup,
+}
+
+impl Entrance {
+    /// Lets a client in, or tells it why not.
+    pub(crate) async fn admit(&self, stream: Transport) -> Option<Established> {
+        let source = stream.peer().map(|peer| peer.ip());
+        let greeted = timeout(UNKNOWN_FOR, self.know(stream, source)).await;
+        let (mut caller, who) = match greeted {
+            Ok(Ok(Some(known))) => known,
+            Ok(Err(Leave::Told(mut stream, refusal))) => {
+                refuse(&mut stream, &refusal).await;
+                return None;
+            }
+            Ok(Ok(None) | Err(Leave::Silently)) | Err(_) => return None,
+        };
+        match self.establish(&mut caller, who).await {
+            Ok(standing) => standing.begin(caller.stream).await,
+            Err(refusal) => {
+                refuse(&mut caller.stream, &refusal).await;
+                None
+            }
+        }
+    }
+
+    /// Finds out what a client wants and who it is; `None` where it only wanted to cancel.
+    async fn know(
+        &self,
+        stream: Transport,
+        source: Option<IpAddr>,
+    ) -> Result<Option<(Caller, Verified<Identity>)>, Leave> {
+        let (stream, packet) = greet(stream, self.tls.as_ref().map(|acceptor| &acceptor.0)).await?;
+        let startup = match packet {
+            Packet::Begin(startup) => startup,
+            Packet::Cancel { process, secret } => {
+                self.shared.cancel(process, &secret).await;
+                return Ok(None);
+            }
+            // Settled before anything else.
+            Packet::Encrypt(_) => return Err(Leave::Silently),
+        };
+        let mut caller = Caller { stream, source, startup };
+        match self.identify(&mut caller).await? {
+            Ok(who) => Ok(Some((caller, who))),
+            Err(refusal) => Err(Leave::Told(Box::new(caller.stream), refusal)),
+        }
+    }
+
+    async fn identify(&self, caller: &mut Caller) -> io::Result<Result<Verified<Identity>, Refusal>> {
+        if !caller.stream.is_private() {
+            return Ok(Err(self.in_the_clear()));
+        }
+        let reply = caller.startup.negotiation.as_ref().map_or_else(Reply::new, |wish| Reply::new().negotiate(wish));
+        send(&mut caller.stream, reply.ask_password()).await?;
+        let message = read_message(&mut caller.stream, MAX_PASSWORD).await?;
+        let Some(password) = password(&message) else {
+            return Ok(Err(Refusal::protocol("a password message is expected")));
+        };
+        let user = &caller.startup.user;
+        match self.gateway.identify(user, password).filter(|_| !password.is_empty()) {
+            Some(who) => Ok(Ok(who)),
+            None => {
+                self.gateway.refuse_login(&self.attempt(caller), "the name or the password is wrong").await;
+                let message = format!("password authentication failed for user \"{user}\"");
+                Ok(Err(Refusal::new(code::PASSWORD, message)))
+            }
+        }
+    }
+
+    fn in_the_clear(&self) -> Refusal {
+        let refusal = Refusal::new(code::AUTHORIZATION, "a password is taken over an encrypted connection only");
+        match self.tls {
+            Some(_) => refusal.with_hint("connect with `sslmode=verify-full`, or at least `sslmode=require`"),
+            None => refusal.with_hint("the listener has no certificate: give it one with `tls` in the gateway's file"),
+        }
+    }
+
+    fn attempt(&self, caller: &Caller) -> Attempt {
+        let (resource, database) = self.wish(&caller.startup.database);
+        Attempt {
+            user: caller.startup.user.clone(),
+            resource: resource.map(str::to_owned),
+            database: database.map(str::to_owned),
+            source: caller.source,
+        }
+    }
+
+    /// The resource and the database that a client names: its database alone where the listener serves one resource,
+    /// else `resource/database`, or `resource` where that has one database only.
+    fn wish<'a>(&'a self, database: &'a str) -> (Option<&'a str>, Option<&'a str>) {
+        match (&self.listener.resource, database.split_once('/')) {
+            (Some(resource), _) => (Some(resource.as_str()), Some(database)),
+            (None, Some((resource, database))) => (Some(resource), Some(database)),
+            (None, None) => (Some(database), None),
+        }
+    }
+
+    /// The server and the database that a client wants, if there is such a one that it could be allowed.
+    fn route(&self, database: &str) -> Option<(Resource, &Arc<Upstream>)> {
+        let (resource, database) = self.wish(database);
+        let name = ResourceName::parse(resource?)?;
+        let target =
+            self.gateway.config().resources.get(&name).filter(|target| target.kind == ResourceKind::Postgres)?;
+        let database = match (database, target.databases.as_slice()) {
+            (Some(database), databases) => databases.iter().find(|known| *known == database)?,
+            (None, [only]) => only,
+            (None, _) => return None,
+        };
+        Some((target.resource(&name, Some(database)), self.shared.upstreams.get(&name)?))
+    }
+
+    async fn establish(&self, caller: &mut Caller, who: Verified<Identity>) -> Result<Standing, Refusal> {
+        let Some((resource, upstream)) = self.route(&caller.startup.database) else {
+            let denial =
+                self.gateway.refuse_login(&self.attempt(caller), "there is no such resource or database").await;
+            return Err(not_open(&denial.reason));
+        };
+        let database = resource.database.clone().unwrap_or_default();
+        let login = self.gateway.login(who, resource, caller.source).await;
+        let mut session = login.map_err(|denial| not_open(&denial.reason))?;
+        let settings = &caller.startup.settings;
+        let settled = settle(&mut session, settings).await?;
+        let connected = upstream.connect(&database, &settings::forwarded(settings)).await;
+        if let Some(passage) = settled {
+            session.close(passage.close(completion(connected.as_ref().err())));
+        }
+        Standing::look(self, session, connected?).await
+    }
+}
+
+/// The words for a resource that does not exist and for one that is not allowed are the same.
+fn not_open(reason: &str) -> Refusal {
+    Refusal::new(code::AUTHORIZATION, reason.to_owned())
+}
+
+/// Judges the settings that a client asks for, like any other command.
+async fn settle(session: &mut Session, settings: &[Setting]) -> Result<Option<Passage>, Refusal> {
+    let Some(command) = settings::command(settings) else { return Ok(None) };
+    let denial = match session.admit(&command, None).await {
+        Admission::Permitted(permit) => return Ok(Some(permit.spend())),
+        Admission::Denied(denial) => denial,
+        // Nobody could answer before the client gives up connecting.
+        Admission::Held(hold) => hold.withdraw(),
+    };
+    let hint = format!("rule `{}` is about a setting that the client asks for when it connects", denial.rule);
+    Err(Refusal::new(code::PRIVILEGE, denial.reason).with_hint(hint))
+}
+
+fn completion(failed: Option<&Refusal>) -> Completion {
+    let status = failed.map_or(CompletionStatus::Done, |refusal| CompletionStatus::Failed(refusal.code.to_string()));
+    Completion { status, rows: 0, bytes: 0 }
+}
+
+/// The password in a message that holds nothing else.
+fn password(message: &[u8]) -> Option<&[u8]> {
+    let body = message.strip_prefix(b"p")?.get(4..)?;
+    body.strip_suffix(b"\0").filter(|password| !password.contains(&0))
+}
+
+async fn send(stream: &mut Transport, reply: Reply) -> io::Result<()> {
+    stream.write_all(&reply.into_bytes()).await?;
+    stream.flush().await
+}
+
+async fn refuse(stream: &mut Transport, refusal: &Refusal) {
+    let words = async {
+        send(stream, Reply::new().refuse(refusal)).await?;
+        stream.shutdown().await
+    };
+    // Whether the client hears it is not the gateway's concern.
+    let _heard = timeout(LAST_WORDS, words).await;
+}
+
+impl Shared {
+    /// Carries out a cancel request. The client is told nothing, whatever becomes of it.
+    async fn cancel(&self, process: i32, secret: &[u8]) {
+        let target = match self.cancellations.request(process, secret) {
+            Cancelled::AtServer(target) => target,
+            Cancelled::Nobody | Cancelled::Withdrawn => return,
+        };
+        let Ok(_turn) = self.cancelling.acquire().await else { return };
+        if let Err(error) = target.cancel().await {
+            tracing::warn!(%error, "a cancel request did not reach its server");
+        }
+    }
+}
+
+/// A session whose server waits for the first command.
+struct Standing {
+    session: Session,
+    server: Connection,
+    loaded: Loaded,
+    registration: Registration<CancelTarget>,
+}
+
+impl Standing {
+    /// Looks into the catalog before the client can change anything in it.
+    async fn look(entrance: &Entrance, mut session: Session, mut server: Connection) -> Result<Self, Refusal> {
+        check_pins(&server.parameters)?;
+        let patterns = session.protected_columns();
+        let loaded = timeout(CATALOG_PATIENCE, catalog::load(&mut server.stream, &patterns)).await;
+        let loaded = loaded.map_err(|_| unreadable(&"it took too long"))?.map_err(|error| unreadable(&error))?;
+        loaded.tell(session.facts_mut());
+        let registration = entrance.shared.cancellations.register(server.cancel.clone());
+        Ok(Self { session, server, loaded, registration })
+    }
+
+    /// Tells the client that it may begin; `None` where it is gone.
+    async fn begin(self, mut client: Transport) -> Option<Established> {
+        let Self { session, server, loaded, registration } = self;
+        let Connection { stream, parameters, notices, .. } = server;
+        let mut reply = Reply::new().authenticated();
+        for (name, value) in &parameters {
+            reply = reply.parameter(name, value);
+        }
+        reply = loaded.asides.iter().fold(reply, |reply, aside| reply.relayed(aside));
+        if !loaded.is_exposed() {
+            reply = notices.iter().fold(reply, |reply, notice| reply.relayed(notice));
+        }
+        send(&mut client, reply.cancel_key(registration.key()).ready()).await.ok()?;
+        Some(Established { client, server: stream, session, catalog: loaded.catalog, registration })
+    }
+}
+
+/// The server must have taken the pins: all that is understood of statements rests on them.
+fn check_pins(parameters: &[(String, String)]) -> Result<(), Refusal> {
+    for (name, value) in PINS {
+        let reported = parameters.iter().find(|(other, _)| other == name).map(|(_, value)| value.as_str());
+        if reported != Some(value) {
+            tracing::warn!(name, reported, "the server does not keep a setting as it must");
+            return Err(Refusal::new(code::NO_SERVER, "the server behind the gateway cannot be used"));
+        }
+    }
+    Ok(())
+}
+
+fn unreadable(error: &dyn std::fmt::Display) -> Refusal {
+    tracing::warn!(%error, "the catalog of a database cannot be read");
+    Refusal::new(code::NO_SERVER, "the catalog of the database cannot be read")
+}

@@ -1,0 +1,248 @@
+//! Listening: connections come in, sessions run, and in the end all of them stop.
+
+use std::collections::BTreeMap;
+use std::future::pending;
+use std::io;
+use std::net::SocketAddr;
+use std::os::unix::fs::FileTypeExt as _;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use hoop_runtime::Gateway;
+use hoop_runtime::config::{ListenAddr, Listener, Protocol, Verify};
+use hoopcore::ResourceKind;
+use tokio::net::{TcpListener, UnixListener, UnixStream};
+use tokio::sync::Semaphore;
+use tokio::task::{JoinError, JoinSet};
+use tokio::time::{Instant, sleep, timeout_at};
+
+use crate::cancel::Cancellations;
+use crate::drain::{Drain, Drainer};
+use crate::entrance::{Acceptor, Entrance, Established, Shared};
+use crate::relay::{self, End};
+use crate::tls::{self, TlsError};
+use crate::transport::{Transport, tune};
+use crate::upstream::Upstream;
+
+/// How many clients may be connected to one listener.
+const MAX_CLIENTS: usize = 10_000;
+/// How many cancel requests may be on their way to servers at once.
+const MAX_CANCELLING: usize = 32;
+/// How long nobody is let in after the system could not give another connection.
+const PAUSE: Duration = Duration::from_millis(100);
+
+/// A gateway that listens.
+#[derive(Debug)]
+pub struct Server {
+    addresses: Vec<ListenAddr>,
+    drainer: Drainer,
+    tasks: JoinSet<()>,
+}
+
+/// Why a gateway cannot listen.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ServeError {
+    /// An address cannot be listened on.
+    #[error("`{address}` cannot be listened on: {error}")]
+    Listen {
+        /// The address.
+        address: ListenAddr,
+        /// Why.
+        error: io::Error,
+    },
+    /// TLS cannot be set up.
+    #[error("{0}")]
+    Tls(#[from] TlsError),
+}
+
+/// Listens on all PostgreSQL listeners of a gateway's configuration, and serves who connects.
+///
+/// Port 0 stands for any free one: [`Server::addresses`] tells which it became.
+///
+/// # Errors
+/// Where an address is taken or a certificate cannot be used; nothing listens then.
+pub async fn serve(gateway: Gateway) -> Result<Server, ServeError> {
+    let shared = Arc::new(shared(&gateway)?);
+    let mut doors = Vec::new();
+    for listener in &gateway.config().listeners {
+        match listener.protocol {
+            Protocol::Postgres => doors.push(Door::open(&gateway, listener, &shared).await?),
+        }
+    }
+    let drainer = Drainer::default();
+    let mut tasks = JoinSet::new();
+    let addresses = doors.iter().map(|door| door.address.clone()).collect();
+    for door in doors {
+        tasks.spawn(door.attend(drainer.listen()));
+    }
+    Ok(Server { addresses, drainer, tasks })
+}
+
+impl Server {
+    /// Where it listens, in the order of the configuration.
+    #[must_use]
+    pub fn addresses(&self) -> &[ListenAddr] {
+        &self.addresses
+    }
+
+    /// Stops listening at once. Sessions end when they are idle; what still runs after `grace` is cut off.
+    pub async fn shutdown(mut self, grace: Duration) {
+        self.drainer.begin(Instant::now() + grace);
+        while self.tasks.join_next().await.is_some() {}
+    }
+}
+
+fn shared(gateway: &Gateway) -> Result<Shared, TlsError> {
+    let resources = gateway.config().resources.iter();
+    let mut shared = Shared {
+        upstreams: BTreeMap::new(),
+        cancellations: Cancellations::default(),
+        cancelling: Semaphore::new(MAX_CANCELLING),
+    };
+    for (name, target) in resources.filter(|(_, target)| target.kind == ResourceKind::Postgres) {
+        match target.tls.verify {
+            Verify::Full => {}
+            Verify::Ca => tracing::warn!(resource = %name, "the name in the server's certificate is NOT checked"),
+            Verify::None => tracing::warn!(resource = %name, "the way to the server is NOT encrypted"),
+        }
+        shared.upstreams.insert(name.clone(), Arc::new(Upstream::new(target)?));
+    }
+    Ok(shared)
+}
+
+/// One place where clients connect.
+struct Door {
+    socket: Socket,
+    address: ListenAddr,
+    entrance: Arc<Entrance>,
+}
+
+enum Socket {
+    Tcp(TcpListener),
+    Unix(UnixListener, PathBuf),
+}
+
+impl Door {
+    async fn open(gateway: &Gateway, listener: &Listener, shared: &Arc<Shared>) -> Result<Self, ServeError> {
+        let tls = listener.tls.as_ref().map(tls::acceptor).transpose()?.map(Acceptor);
+        let failed = |error| ServeError::Listen { address: listener.address.clone(), error };
+        let (socket, address) = bind(&listener.address).await.map_err(failed)?;
+        let (gateway, listener, shared) = (gateway.clone(), listener.clone(), Arc::clone(shared));
+        let entrance = Arc::new(Entrance { gateway, listener, tls, shared });
+        Ok(Self { socket, address, entrance })
+    }
+
+    /// Lets clients in until the gateway is about to stop, and sees their sessions end.
+    async fn attend(self, mut drain: Drain) {
+        let mut sessions = JoinSet::new();
+        let until = loop {
+            tokio::select! {
+                stream = self.next(sessions.len()) => {
+                    sessions.spawn(attend(Arc::clone(&self.entrance), stream, drain.clone()));
+                }
+                Some(ended) = sessions.join_next(), if !sessions.is_empty() => report(ended),
+                until = drain.begun() => break until,
+            }
+        };
+        drop(self);
+        let ended = async {
+            while let Some(ended) = sessions.join_next().await {
+                report(ended);
+            }
+        };
+        if timeout_at(until, ended).await.is_err() {
+            sessions.shutdown().await;
+        }
+    }
+
+    /// The next client. A connection that the system cannot give is not the end: others close, and there is room again.
+    async fn next(&self, inside: usize) -> Transport {
+        if inside >= MAX_CLIENTS {
+            pending::<()>().await;
+        }
+        loop {
+            match self.socket.accept().await {
+                Ok(stream) => return stream,
+                Err(error) => {
+                    tracing::error!(%error, address = %self.address, "a client could not be let in");
+                    sleep(PAUSE).await;
+                }
+            }
+        }
+    }
+}
+
+async fn attend(entrance: Arc<Entrance>, stream: Transport, drain: Drain) {
+    if let Some(established) = entrance.admit(stream).await {
+        run(established, drain).await;
+    }
+}
+
+/// Runs a session; what its server still runs when it ends is cancelled.
+async fn run(established: Established, _drain: Drain) {
+    let Established { client, server, session, catalog, registration } = established;
+    let id = session.id().to_owned();
+    let End { reason, busy } = relay::run(client, server, session, catalog, registration.signal()).await;
+    tracing::info!(session = %id, %reason, busy, "a session ended");
+    if busy && let Err(error) = registration.target().cancel().await {
+        tracing::warn!(session = %id, %error, "what the server still runs could not be cancelled");
+    }
+}
+
+/// A session that panicked took nobody with it: its connections are closed, and the operator is told.
+fn report(ended: Result<(), JoinError>) {
+    if let Err(error) = ended
+        && error.is_panic()
+    {
+        tracing::error!("a session ended by a fault in the gateway");
+    }
+}
+
+impl Socket {
+    async fn accept(&self) -> io::Result<Transport> {
+        match self {
+            Self::Tcp(listener) => {
+                let (stream, _) = listener.accept().await?;
+                tune(&stream)?;
+                Ok(Transport::Tcp(stream))
+            }
+            Self::Unix(listener, _) => Ok(Transport::Unix(listener.accept().await?.0)),
+        }
+    }
+}
+
+impl Drop for Socket {
+    fn drop(&mut self) {
+        if let Self::Unix(_, path) = self {
+            drop(std::fs::remove_file(path));
+        }
+    }
+}
+
+async fn bind(address: &ListenAddr) -> io::Result<(Socket, ListenAddr)> {
+    match address {
+        ListenAddr::Tcp(address) => bind_tcp(*address).await,
+        ListenAddr::Unix(path) => {
+            remove_stale(path).await?;
+            let socket = Socket::Unix(UnixListener::bind(path)?, path.clone());
+            Ok((socket, address.clone()))
+        }
+    }
+}
+
+async fn bind_tcp(address: SocketAddr) -> io::Result<(Socket, ListenAddr)> {
+    let listener = TcpListener::bind(address).await?;
+    let address = ListenAddr::Tcp(listener.local_addr()?);
+    Ok((Socket::Tcp(listener), address))
+}
+
+/// Removes the socket of a gateway that ended without doing so; one that is in use stays, and binding fails.
+async fn remove_stale(path: &Path) -> io::Result<()> {
+    let is_socket = std::fs::symlink_metadata(path).is_ok_and(|file| file.file_type().is_socket());
+    if is_socket && UnixStream::connect(path).await.is_err() {
+        std::fs::remove_file(path)?;
+    }
+    Ok(())
+}
