@@ -9,6 +9,7 @@
 
 mod cells;
 mod corpora;
+mod detectors;
 mod floods;
 mod origins;
 mod properties;

@@ -1,11 +1,10 @@
-//! Payment card numbers: a prefix and a length that an issuer uses, and a valid check digit
-//! (ISO/IEC 7812-1, Annex B: the Luhn algorithm).
+//! Payment card numbers: a prefix and a length that an issuer uses, and a valid check digit.
 
 use core::ops::Range;
 
 use super::findings::Sink;
 use super::text::{Class, Runs, begins_word, byte_at, byte_before, ends_word, off_number};
-use super::{Entry, Scan};
+use super::{Entry, Scan, luhn};
 
 /// Most digits of a card number.
 const MOST: usize = 19;
@@ -51,9 +50,6 @@ const ISSUERS: [(u32, u32, u32); 22] = [
     (810_000, 829_999, lengths(&[16, 17, 18, 19])), // UnionPay, RuPay
     (979_200, 979_299, lengths(&[16])),             // Troy
 ];
-
-/// Twice a digit, less nine where that has two digits.
-const DOUBLED: [usize; 10] = [0, 2, 4, 6, 8, 1, 3, 5, 7, 9];
 
 const fn lengths(of: &[u32]) -> u32 {
     let mut set = 0;
@@ -162,9 +158,7 @@ impl Number {
     }
 
     fn has_check_digit(&self) -> bool {
-        let digits = self.digits.iter().take(self.length).rev().map(|digit| usize::from(digit - b'0'));
-        let doubled = |(place, digit)| if place % 2 == 1 { DOUBLED.get(digit).copied().unwrap_or(0) } else { digit };
-        digits.enumerate().map(doubled).sum::<usize>().is_multiple_of(10)
+        self.digits.get(..self.length).is_some_and(luhn::holds)
     }
 
     fn has_shape(&self) -> bool {

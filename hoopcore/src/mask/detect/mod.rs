@@ -4,15 +4,23 @@
 //! looks at one cell at a time, reports byte offsets, and charges what it does to the cell's budget, so that no cell
 //! costs more than a fixed multiple of its length.
 
+mod address;
 mod card;
 mod email;
 mod findings;
+mod forms;
+mod iban;
 mod jwt;
+mod luhn;
+mod national;
+mod password;
+mod phone;
 mod plain;
 mod private_key;
 mod scanner;
 mod text;
 mod tokens;
+mod wallet;
 
 use alloc::sync::Arc;
 use alloc::vec;
@@ -34,6 +42,52 @@ pub enum Detector {
     Email,
     /// A payment card number: an issuer's prefix, the issuer's length, a valid Luhn digit.
     Card,
+    /// An international bank account number.
+    Iban,
+    /// A social security number of the USA.
+    UsSsn,
+    /// A taxpayer number of the USA.
+    UsItin,
+    /// A routing number of a bank in the USA.
+    UsAbaRouting,
+    /// A social insurance number of Canada.
+    CaSin,
+    /// An NHS number of the United Kingdom.
+    UkNhs,
+    /// A national insurance number of the United Kingdom.
+    UkNino,
+    /// A CPF number of Brazil.
+    BrCpf,
+    /// A CNPJ number of Brazil.
+    BrCnpj,
+    /// A NIF number of Spain.
+    EsNif,
+    /// A NIE number of Spain.
+    EsNie,
+    /// A codice fiscale of Italy.
+    ItFiscalCode,
+    /// A tax id of Germany.
+    DeTaxId,
+    /// A PESEL number of Poland.
+    PlPesel,
+    /// An Aadhaar number of India.
+    InAadhaar,
+    /// A PAN number of India.
+    InPan,
+    /// An NRIC or FIN number of Singapore.
+    SgNric,
+    /// A tax file number of Australia.
+    AuTfn,
+    /// A phone number.
+    Phone,
+    /// An IPv4 or IPv6 address.
+    Ip,
+    /// A MAC address.
+    Mac,
+    /// An address of Bitcoin.
+    BtcAddress,
+    /// An address of Ethereum.
+    EthAddress,
     /// Any key or token that is known by its issuer's prefix.
     ApiKey,
     /// An access key id of AWS.
@@ -76,6 +130,12 @@ pub enum Detector {
     Jwt,
     /// A private key in PEM, of OpenSSH or of PGP.
     PrivateKey,
+    /// A password or secret, by what stands before it.
+    Password,
+    /// A secret access key of AWS.
+    AwsSecretKey,
+    /// A key of a storage account of Azure.
+    AzureStorageKey,
 }
 
 /// What a detector found: a range of bytes.
@@ -104,6 +164,8 @@ struct Entry {
 enum Scan {
     /// On its own: finds everything, in any order.
     Text(fn(&[u8], &mut Sink<'_>)),
+    /// For numbers of fixed forms, in one pass with all other detectors that do.
+    Forms(&'static [forms::Form]),
     /// For tokens, in one pass with all other detectors that do.
     Tokens(&'static [tokens::Token]),
     /// For JSON Web Tokens, in the same pass.
@@ -114,9 +176,32 @@ enum Scan {
 
 impl Detector {
     /// Every detector.
-    pub const ALL: [Self; 23] = [
+    pub const ALL: [Self; 49] = [
         Self::Email,
         Self::Card,
+        Self::Iban,
+        Self::UsSsn,
+        Self::UsItin,
+        Self::UsAbaRouting,
+        Self::CaSin,
+        Self::UkNhs,
+        Self::UkNino,
+        Self::BrCpf,
+        Self::BrCnpj,
+        Self::EsNif,
+        Self::EsNie,
+        Self::ItFiscalCode,
+        Self::DeTaxId,
+        Self::PlPesel,
+        Self::InAadhaar,
+        Self::InPan,
+        Self::SgNric,
+        Self::AuTfn,
+        Self::Phone,
+        Self::Ip,
+        Self::Mac,
+        Self::BtcAddress,
+        Self::EthAddress,
         Self::ApiKey,
         Self::AwsAccessKey,
         Self::GcpApiKey,
@@ -138,6 +223,9 @@ impl Detector {
         Self::AgeKey,
         Self::Jwt,
         Self::PrivateKey,
+        Self::Password,
+        Self::AwsSecretKey,
+        Self::AzureStorageKey,
     ];
 
     /// Its name in a policy.
@@ -172,6 +260,29 @@ impl Detector {
         match self {
             Self::Email => &email::ENTRY,
             Self::Card => &card::ENTRY,
+            Self::Iban => &iban::ENTRY,
+            Self::UsSsn => &national::US_SSN,
+            Self::UsItin => &national::US_ITIN,
+            Self::UsAbaRouting => &national::US_ABA_ROUTING,
+            Self::CaSin => &national::CA_SIN,
+            Self::UkNhs => &national::UK_NHS,
+            Self::UkNino => &national::UK_NINO,
+            Self::BrCpf => &national::BR_CPF,
+            Self::BrCnpj => &national::BR_CNPJ,
+            Self::EsNif => &national::ES_NIF,
+            Self::EsNie => &national::ES_NIE,
+            Self::ItFiscalCode => &national::IT_FISCAL_CODE,
+            Self::DeTaxId => &national::DE_TAX_ID,
+            Self::PlPesel => &national::PL_PESEL,
+            Self::InAadhaar => &national::IN_AADHAAR,
+            Self::InPan => &national::IN_PAN,
+            Self::SgNric => &national::SG_NRIC,
+            Self::AuTfn => &national::AU_TFN,
+            Self::Phone => &phone::ENTRY,
+            Self::Ip => &address::IP,
+            Self::Mac => &address::MAC,
+            Self::BtcAddress => &wallet::BTC_ADDRESS,
+            Self::EthAddress => &wallet::ETH_ADDRESS,
             Self::ApiKey => &tokens::API_KEY,
             Self::AwsAccessKey => &tokens::AWS_ACCESS_KEY,
             Self::GcpApiKey => &tokens::GCP_API_KEY,
@@ -193,6 +304,9 @@ impl Detector {
             Self::AgeKey => &tokens::AGE_KEY,
             Self::Jwt => &jwt::ENTRY,
             Self::PrivateKey => &private_key::ENTRY,
+            Self::Password => &password::PASSWORD,
+            Self::AwsSecretKey => &password::AWS_SECRET_KEY,
+            Self::AzureStorageKey => &password::AZURE_STORAGE_KEY,
         }
     }
 }

@@ -7,6 +7,7 @@ use alloc::vec::Vec;
 use crate::mask::Style;
 use crate::mask::detect::Scan;
 use crate::mask::detect::findings::{Armed, Findings, Source, Spot};
+use crate::mask::detect::forms::Forms;
 use crate::mask::detect::plain::Plain;
 use crate::mask::detect::text::{Class, Makeup};
 use crate::mask::detect::tokens::Tokens;
@@ -17,13 +18,15 @@ use crate::mask::style::Strictest;
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Armory {
     armed: Box<[Armed]>,
+    forms: Forms,
     tokens: Tokens,
 }
 
 impl Armory {
     /// These detectors.
     pub(crate) fn new(armed: Vec<Armed>) -> Self {
-        Self { tokens: Tokens::of(armed.iter().map(|(detector, _)| *detector)), armed: armed.into() }
+        let detectors = || armed.iter().map(|(detector, _)| *detector);
+        Self { forms: Forms::of(detectors()), tokens: Tokens::of(detectors()), armed: armed.into() }
     }
 
     fn look_at(&self, source: Source<'_>, makeup: Makeup, findings: &mut Findings) {
@@ -35,8 +38,11 @@ impl Armory {
             }
             match entry.scan {
                 Scan::Text(scan) => scan(text, &mut findings.sink(by, source)),
-                Scan::Tokens(_) | Scan::AllTokens | Scan::Jwt => {}
+                Scan::Forms(_) | Scan::Tokens(_) | Scan::AllTokens | Scan::Jwt => {}
             }
+        }
+        if makeup.may_have(Class::DIGIT, self.forms.digits()) {
+            self.forms.scan(text, &mut findings.sink(0, source));
         }
         self.tokens.scan(text, &mut findings.sink(0, source));
     }

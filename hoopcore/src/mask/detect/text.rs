@@ -256,6 +256,21 @@ pub(super) fn ends_word(text: &[u8], at: usize) -> bool {
     !byte_at(text, at).is_some_and(|byte| byte.is_ascii_alphanumeric())
 }
 
+/// How far before a number a word may stand that says what it is.
+const CONTEXT: usize = 48;
+
+/// Whether one of some words, in small letters, stands shortly before a place.
+pub(super) fn follows(text: &[u8], at: usize, words: &[&str]) -> bool {
+    let context = text.get(at.saturating_sub(CONTEXT)..at).unwrap_or_default();
+    words.iter().any(|word| {
+        context.windows(word.len()).enumerate().any(|(start, window)| {
+            window.eq_ignore_ascii_case(word.as_bytes())
+                && !byte_before(context, start).is_some_and(|byte| byte.is_ascii_alphabetic())
+                && !byte_at(context, start + word.len()).is_some_and(|byte| byte.is_ascii_alphabetic())
+        })
+    })
+}
+
 /// The only character of some bytes.
 fn first_char(bytes: &[u8]) -> Option<char> {
     let mut chars = core::str::from_utf8(bytes).ok()?.chars();

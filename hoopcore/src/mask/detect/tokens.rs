@@ -265,7 +265,7 @@ impl Tokens {
         let (mut armed, mut jwt) = (Vec::new(), Vec::new());
         for (by, detector) in detectors.enumerate() {
             match detector.entry().scan {
-                Scan::Text(_) => {}
+                Scan::Text(_) | Scan::Forms(_) => {}
                 Scan::Jwt => jwt.push(by),
                 Scan::Tokens(tokens) => armed.extend(tokens.iter().map(|token| (token, by))),
                 Scan::AllTokens => {
