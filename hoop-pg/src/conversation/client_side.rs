@@ -237,9 +237,25 @@ impl Conversation {
         Next::Ask(question)
     }
 
+    /// Whether the server will hear a message that was decided about: an error that came meanwhile has it skipped. One
+    /// that has become forbidden stays where it is, and is found so when it is dealt with again.
+    fn is_still_heard(&mut self, head: Head) -> bool {
+        match self.fifo.hears(head.tag) {
+            Hearing::Heard => true,
+            Hearing::Ignored => {
+                self.client.skip(head);
+                false
+            }
+            Hearing::Forbidden => false,
+        }
+    }
+
     /// The statement may be prepared; whether it may run is decided when it is bound.
     pub(crate) fn prepared(&mut self) {
         let Some(Asked { head, command, .. }) = self.asked.take() else { return };
+        if !self.is_still_heard(head) {
+            return;
+        }
         let Ok(parse) = Parse::read(self.body(head)) else { return };
         let (named, types) = (name(parse.name), parse.types().collect());
         self.prepared = self.prepared.saturating_add(command.text().len());
@@ -255,6 +271,9 @@ impl Conversation {
     pub(crate) fn permitted(&mut self, permit: Permit) {
         let Some(Asked { head, kind, command, parameters, .. }) = self.asked.take() else { return };
         let work = self.works.begin(command, parameters, permit, matches!(kind, Kind::Bind | Kind::Execute));
+        if !self.is_still_heard(head) {
+            return self.works.release(work);
+        }
         match kind {
             Kind::Query => {
                 self.run(Request::Query(work));
@@ -309,6 +328,9 @@ impl Conversation {
     /// The command is refused in these words.
     pub(crate) fn turned_down(&mut self, told: Refusal) {
         let Some(Asked { head, kind, .. }) = self.asked.take() else { return };
+        if !self.is_still_heard(head) {
+            return;
+        }
         let named = match kind {
             Kind::Parse => Parse::read(self.body(head)).map(|parse| name(parse.name)).unwrap_or_default(),
             Kind::Query | Kind::Bind | Kind::Execute | Kind::Call => name(b""),
