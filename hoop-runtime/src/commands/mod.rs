@@ -7,6 +7,7 @@ mod detectors;
 mod evaluate;
 mod explain;
 mod output;
+mod test;
 
 use std::io;
 use std::process::ExitCode;
@@ -25,6 +26,8 @@ struct Cli {
 enum Command {
     /// Check policy files; every problem at once, with its line
     Check(check::Args),
+    /// Run the cases that policy files bring along
+    Test(test::Args),
     /// Decide requests: JSON lines in, JSON lines out
     Evaluate(evaluate::Args),
     /// Explain what becomes of one command, and which rule says so
@@ -58,6 +61,7 @@ impl Failure {
 pub(crate) fn run() -> ExitCode {
     let ran = match Cli::parse().command {
         Command::Check(args) => check::run(&args),
+        Command::Test(args) => test::run(&args),
         Command::Evaluate(args) => evaluate::run(&args),
         Command::Explain(args) => explain::run(&args),
         Command::Detectors(args) => detectors::run(&args),

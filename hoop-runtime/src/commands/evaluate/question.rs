@@ -21,9 +21,9 @@ pub(super) struct Question {
     identity: Who,
     resource: Target,
     command: Asked,
-    #[serde(default)]
-    session: State,
+    session: Option<State>,
     database: Option<String>,
+    #[serde(default, deserialize_with = "parameters")]
     parameters: Option<Vec<Option<String>>>,
     #[serde(default, deserialize_with = "time")]
     now: Option<Timestamp>,
@@ -37,7 +37,6 @@ struct Who {
     kind: Option<IdentityKind>,
     issuer: Option<String>,
     groups: Option<BTreeSet<String>>,
-    #[serde(default)]
     claims: Option<Map<String, Value>>,
 }
 
@@ -82,8 +81,7 @@ enum Ssh {
 #[serde(deny_unknown_fields)]
 struct State {
     search_path: Option<Vec<String>>,
-    #[serde(default)]
-    shadows: BTreeSet<String>,
+    shadows: Option<BTreeSet<String>>,
 }
 
 impl Question {
@@ -98,7 +96,7 @@ impl Question {
         let command = Command::sql(sql);
         let who = Verified::vouched(self.identity.into_identity(), "hoop evaluate");
         let on = self.resource.into_resource(ResourceKind::Postgres, self.database);
-        let session = self.session.into_facts();
+        let session = self.session.unwrap_or_default().into_facts();
         let now = self.now.unwrap_or_else(clock::now);
         let parameters = self.parameters.as_deref();
         let call = Call { parameters, source: self.source, ..Call::new(&command, &session, now) };
@@ -144,7 +142,7 @@ impl State {
         let fresh = SessionFacts::default();
         SessionFacts {
             search_path: self.search_path.unwrap_or(fresh.search_path),
-            shadows: Arc::new(self.shadows),
+            shadows: Arc::new(self.shadows.unwrap_or_default()),
             ..fresh
         }
     }
@@ -153,4 +151,17 @@ impl State {
 fn time<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Timestamp>, D::Error> {
     let text = Option::<String>::deserialize(deserializer)?;
     text.map(|text| text.parse().map_err(serde::de::Error::custom)).transpose()
+}
+
+/// Values in text form; a number or a truth value is written as JSON writes it.
+fn parameters<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Vec<Option<String>>>, D::Error> {
+    let values = Option::<Vec<Value>>::deserialize(deserializer)?;
+    let text = |value| match value {
+        Value::Null => Ok(None),
+        Value::String(text) => Ok(Some(text)),
+        Value::Bool(value) => Ok(Some(value.to_string())),
+        Value::Number(value) => Ok(Some(value.to_string())),
+        Value::Array(_) | Value::Object(_) => Err(serde::de::Error::custom("a parameter is a text, a number or null")),
+    };
+    values.map(|values| values.into_iter().map(text).collect()).transpose()
 }
