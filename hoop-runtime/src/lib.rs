@@ -25,6 +25,7 @@ pub mod config;
 pub mod diagnostics;
 mod gateway;
 mod id;
+pub mod logging;
 pub mod oidc;
 pub mod policy_files;
 mod session;
