@@ -4,6 +4,7 @@ use std::future::Future;
 use std::net::IpAddr;
 use std::sync::Arc;
 
+use hoopcore::audit::EventKind;
 use hoopcore::policy::ColumnPattern;
 use hoopcore::{
     Call, Command, Decision, Denial, Event, Identity, Outcome, Permit, PolicySession, Resource, SessionFacts, Verified,
@@ -161,8 +162,8 @@ pub(crate) fn record(
     origin: &Origin,
     decision: Decision,
 ) -> impl Future<Output = Outcome> + Send + use<> {
-    log(origin, &decision);
     let (event, sealed) = decision.seal();
+    log(origin, &event);
     let ticket = gateway.trail().submit(&Record::event(origin, &event));
     let (gateway, origin) = (gateway.clone(), origin.clone());
     async move {
@@ -177,12 +178,9 @@ pub(crate) fn record(
     }
 }
 
-fn log(origin: &Origin, decision: &Decision) {
-    let explanation = decision.explanation();
-    tracing::info!(
-        session = %origin.session,
-        verdict = %explanation.verdict,
-        rule = %explanation.rule.name,
-        "decided"
-    );
+/// What the log tells of a decision: no text of the command, no value.
+fn log(origin: &Origin, event: &Event) {
+    let EventKind::Decided { verdict, rule, .. } = &event.kind else { return };
+    let (user, resource) = (event.who.user.escape_debug(), &event.resource.0);
+    tracing::info!(session = %origin.session, %user, %resource, %verdict, rule = %rule.name, "decided");
 }

@@ -9,13 +9,16 @@ use std::time::Duration;
 use hoopcore::decision::ApprovalRequest;
 use hoopcore::{Answer, Denial, Outcome, Pending, Permit};
 use tokio::sync::oneshot;
-use tokio::time::Sleep;
+use tokio::time::{Instant, Sleep};
 
 use super::registry::{Waiting, note};
 use crate::clock;
 use crate::gateway::Gateway;
 use crate::session::record;
 use crate::trail::{Origin, Record, Step};
+
+/// How long after the deadline an answer that is being recorded may take before the wait looks again.
+const RECORDING: Duration = Duration::from_secs(1);
 
 /// A command that waits for people. Dropping it withdraws the question.
 #[must_use = "a held command is polled until it is answered"]
@@ -107,14 +110,15 @@ impl Hold {
         if let Poll::Ready(answer) = Pin::new(&mut self.answer).poll(cx) {
             return Poll::Ready(answer.unwrap_or_else(|_| Err(Denial::internal("the answer was lost"))));
         }
-        if self.deadline.is_elapsed() || self.deadline.as_mut().poll(cx).is_pending() {
-            return Poll::Pending;
+        while self.deadline.as_mut().poll(cx).is_ready() {
+            if let Some(mut expiry) = self.expire() {
+                let polled = expiry.as_mut().poll(cx).map(Err);
+                self.expiry = Some(expiry);
+                return polled;
+            }
+            self.deadline.as_mut().reset(Instant::now() + RECORDING);
         }
-        self.expiry = self.expire();
-        match &mut self.expiry {
-            Some(expiry) => expiry.as_mut().poll(cx).map(Err),
-            None => Poll::Pending,
-        }
+        Poll::Pending
     }
 }
 
