@@ -36,4 +36,4 @@ mod upkeep;
 pub mod upstream;
 mod works;
 
-pub use serve::{ServeError, Server, serve};
+pub use serve::{ServeError, Server, check, serve};

@@ -1,3 +1,105 @@
-//! The `hoop-pg` gateway.
+//! The `hoop-pg` gateway: reads its file, listens, and ends when it is told to.
 
-fn main() {}
+use std::io::{IsTerminal as _, Write as _};
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::time::Duration;
+
+use clap::error::ErrorKind;
+use clap::{CommandFactory as _, Parser, Subcommand};
+use hoop_pg::Server;
+use hoop_runtime::config::Config;
+use hoop_runtime::{Gateway, policy_files};
+use tokio::signal::unix::{SignalKind, signal};
+use tracing_subscriber::EnvFilter;
+
+/// How long sessions may go on after the gateway was told to end.
+const GRACE: Duration = Duration::from_secs(30);
+
+type Failure = Box<dyn std::error::Error>;
+
+/// hoop in front of PostgreSQL: every statement decided, every answer masked.
+///
+/// What it logs goes to standard error; HOOP_LOG says how much (`warn`, `info`, `debug`).
+#[derive(Debug, Parser)]
+#[command(name = "hoop-pg", version, max_term_width = 120)]
+struct Arguments {
+    /// The gateway's own file
+    #[arg(long, value_name = "FILE", global = true)]
+    config: Option<PathBuf>,
+    #[command(subcommand)]
+    command: Option<Command>,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Say everything that is wrong with the file, the policy and the certificates; start nothing
+    Check,
+}
+
+fn main() -> ExitCode {
+    let Arguments { config, command } = Arguments::parse();
+    let Some(config) = config else { missing_config() };
+    let outcome = match command {
+        Some(Command::Check) => check(&config),
+        None => start(&config),
+    };
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => {
+            // There is nobody to tell where standard error is closed.
+            let _told = writeln!(std::io::stderr(), "{failure}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn missing_config() -> ! {
+    let message = "name the gateway's own file: `hoop-pg --config FILE`";
+    Arguments::command().error(ErrorKind::MissingRequiredArgument, message).exit()
+}
+
+fn check(path: &Path) -> Result<(), Failure> {
+    let config = Config::read(path)?;
+    let loaded = policy_files::load(&config.policy)?;
+    hoop_pg::check(&config)?;
+    let warnings = loaded.policy.warnings();
+    if !warnings.is_empty() {
+        writeln!(std::io::stderr(), "{}\n", loaded.sources.render_all(warnings))?;
+    }
+    let (listeners, resources) = (config.listeners.len(), config.resources.len());
+    writeln!(std::io::stdout(), "good: listeners {listeners}, resources {resources}")?;
+    Ok(())
+}
+
+fn start(path: &Path) -> Result<(), Failure> {
+    let filter = EnvFilter::try_from_env("HOOP_LOG").unwrap_or_else(|_| EnvFilter::new("info"));
+    let colour = std::io::stderr().is_terminal();
+    tracing_subscriber::fmt().with_env_filter(filter).with_ansi(colour).with_writer(std::io::stderr).init();
+    let gateway = Gateway::open(Config::read(path)?)?;
+    tokio::runtime::Builder::new_multi_thread().enable_all().build()?.block_on(run(gateway))
+}
+
+async fn run(gateway: Gateway) -> Result<(), Failure> {
+    let (mut terminate, mut interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
+    let server = hoop_pg::serve(gateway.clone()).await?;
+    announce(&server);
+    tokio::select! {
+        Err(error) = gateway.serve_approvals() => return Err(format!("approvers cannot be answered: {error}").into()),
+        _ = terminate.recv() => {}
+        _ = interrupt.recv() => {}
+    }
+    tracing::info!("ending: sessions have {} seconds, a second signal ends at once", GRACE.as_secs());
+    tokio::select! {
+        () = server.shutdown(GRACE) => {}
+        _ = terminate.recv() => {}
+        _ = interrupt.recv() => {}
+    }
+    Ok(())
+}
+
+fn announce(server: &Server) {
+    for address in server.addresses() {
+        tracing::info!(%address, "listening");
+    }
+}

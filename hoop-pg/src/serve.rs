@@ -10,7 +10,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use hoop_runtime::Gateway;
-use hoop_runtime::config::{ListenAddr, Listener, Protocol, Verify};
+use hoop_runtime::config::{Config, ListenAddr, Listener, Protocol, Verify};
 use hoopcore::ResourceKind;
 use tokio::net::{TcpListener, UnixListener, UnixStream};
 use tokio::sync::Semaphore;
@@ -64,7 +64,7 @@ pub enum ServeError {
 /// # Errors
 /// Where an address is taken or a certificate cannot be used; nothing listens then.
 pub async fn serve(gateway: Gateway) -> Result<Server, ServeError> {
-    let shared = Arc::new(shared(&gateway)?);
+    let shared = Arc::new(shared(gateway.config())?);
     let mut doors = Vec::new();
     for listener in &gateway.config().listeners {
         match listener.protocol {
@@ -78,6 +78,18 @@ pub async fn serve(gateway: Gateway) -> Result<Server, ServeError> {
         tasks.spawn(door.attend(drainer.listen()));
     }
     Ok(Server { addresses, drainer, tasks })
+}
+
+/// Sets up all that [`serve`] would need, without listening.
+///
+/// # Errors
+/// Where a certificate cannot be used.
+pub fn check(config: &Config) -> Result<(), ServeError> {
+    for certificate in config.listeners.iter().filter_map(|listener| listener.tls.as_ref()) {
+        tls::acceptor(certificate)?;
+    }
+    shared(config)?;
+    Ok(())
 }
 
 impl Server {
@@ -94,8 +106,8 @@ impl Server {
     }
 }
 
-fn shared(gateway: &Gateway) -> Result<Shared, TlsError> {
-    let resources = gateway.config().resources.iter();
+fn shared(config: &Config) -> Result<Shared, TlsError> {
+    let resources = config.resources.iter();
     let mut shared = Shared {
         upstreams: BTreeMap::new(),
         cancellations: Cancellations::default(),
