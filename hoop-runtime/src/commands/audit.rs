@@ -199,10 +199,22 @@ impl Record<'_> {
                 let bad = output::style_of_success(false);
                 format!("{bad}refused{bad:#}   {} {}", self.parties(), self.text("/reason"))
             }
-            "segment" => format!("{FAINT}file begins {} {}{FAINT:#}", self.text("/after"), self.text("/failure")),
+            "segment" => self.segment(),
             kind => self.approval(kind),
         };
-        format!("{FAINT}{time}{FAINT:#} {body}")
+        format!("{FAINT}{time}{FAINT:#} {body}").trim_end().to_owned()
+    }
+
+    fn segment(&self) -> String {
+        let (after, failure) = (self.text("/after"), self.text("/failure"));
+        match (after.as_str(), failure.as_str()) {
+            ("", _) => format!("{FAINT}the gateway begins{FAINT:#}"),
+            (after, "") => format!("{FAINT}the trail goes on after {after}{FAINT:#}"),
+            (after, failure) => {
+                let bad = output::style_of_success(false);
+                format!("{bad}failed{bad:#}    {after} could not be written to its end: {failure}")
+            }
+        }
     }
 
     fn decision(&self) -> String {
@@ -228,8 +240,10 @@ impl Record<'_> {
 
     fn approval(&self, kind: &str) -> String {
         let word = kind.strip_prefix("approval_").unwrap_or(kind);
+        let rules = self.0.pointer("/rules").and_then(Value::as_array).into_iter().flatten();
+        let rules: Vec<&str> = rules.filter_map(Value::as_str).collect();
         let (id, by, answer) = (self.text("/approval"), self.text("/by"), self.text("/answer"));
-        format!("{STRONG}{word:<9}{STRONG:#} {id} {by} {answer}").trim_end().to_owned()
+        format!("{STRONG}{word:<9}{STRONG:#} {id} [{}] {by} {answer}", printable(&rules.join(", ")))
     }
 
     fn parties(&self) -> String {

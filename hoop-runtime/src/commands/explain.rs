@@ -82,9 +82,9 @@ fn tell(explanation: &Explanation) -> Result<(), Failure> {
         writeln!(out, "  not fully understood: {}", printable(uncertain))?;
     }
     for effect in effects {
-        let rule = effect.rule.as_ref().map_or_else(|| "no rule".to_owned(), ToString::to_string);
+        let rule = effect.rule.as_ref().map(|rule| format!("  {FAINT}{}{FAINT:#}", printable(&rule.to_string())));
         let object = printable(&effect.object);
-        writeln!(out, "  {:<9} {object}  {FAINT}{}{FAINT:#}", effect.verb, printable(&rule))?;
+        writeln!(out, "  {:<9} {object}{}", effect.verb, rule.unwrap_or_default())?;
     }
     for mask in masks {
         let (column, style) = (printable(&mask.column), style_word(&mask.style));

@@ -49,6 +49,9 @@ pub(super) fn run(args: &Args) -> Result<ExitCode, Failure> {
 
 fn answer(policy: &Policy, line: &[u8]) -> Result<Answer, Malformed> {
     let value: Value = serde_json::from_slice(line).map_err(|error| Malformed::new(Value::Null, &error))?;
+    if !value.is_object() {
+        return Err(Malformed::new(Value::Null, &"a request is a JSON object"));
+    }
     let id = value.get("id").cloned().unwrap_or_default();
     let question: Question = serde_json::from_value(value).map_err(|error| Malformed::new(id, &error))?;
     Ok(question.put(policy))

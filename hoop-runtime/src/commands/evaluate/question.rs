@@ -50,12 +50,35 @@ struct Target {
 
 /// What is asked for: exactly one of these.
 #[derive(Debug, Deserialize)]
-#[serde(rename_all = "snake_case")]
+#[serde(try_from = "Choice")]
 enum Asked {
     Sql(String),
-    Http(#[expect(dead_code, reason = "read, so that a malformed one is told from one that is refused")] Message),
-    Kubernetes(#[expect(dead_code, reason = "read, so that a malformed one is told from one that is refused")] Message),
-    Ssh(#[expect(dead_code, reason = "read, so that a malformed one is told from one that is refused")] Ssh),
+    Http,
+    Kubernetes,
+    Ssh,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Choice {
+    sql: Option<String>,
+    http: Option<Message>,
+    kubernetes: Option<Message>,
+    ssh: Option<Ssh>,
+}
+
+impl TryFrom<Choice> for Asked {
+    type Error = &'static str;
+
+    fn try_from(choice: Choice) -> Result<Self, Self::Error> {
+        match choice {
+            Choice { sql: Some(text), http: None, kubernetes: None, ssh: None } => Ok(Self::Sql(text)),
+            Choice { sql: None, http: Some(_), kubernetes: None, ssh: None } => Ok(Self::Http),
+            Choice { sql: None, http: None, kubernetes: Some(_), ssh: None } => Ok(Self::Kubernetes),
+            Choice { sql: None, http: None, kubernetes: None, ssh: Some(_) } => Ok(Self::Ssh),
+            Choice { .. } => Err("`command` is exactly one of `sql`, `http`, `kubernetes`, `ssh`"),
+        }
+    }
 }
 
 #[derive(Debug, Deserialize)]
@@ -89,9 +112,9 @@ impl Question {
     pub(super) fn put(self, policy: &Policy) -> Answer {
         let sql = match &self.command {
             Asked::Sql(text) => text,
-            Asked::Http(_) => return Answer::not_understood(self.id, "HTTP requests"),
-            Asked::Kubernetes(_) => return Answer::not_understood(self.id, "Kubernetes requests"),
-            Asked::Ssh(_) => return Answer::not_understood(self.id, "SSH commands"),
+            Asked::Http => return Answer::not_understood(self.id, "HTTP requests"),
+            Asked::Kubernetes => return Answer::not_understood(self.id, "Kubernetes requests"),
+            Asked::Ssh => return Answer::not_understood(self.id, "SSH commands"),
         };
         let command = Command::sql(sql);
         let who = Verified::vouched(self.identity.into_identity(), "hoop evaluate");
