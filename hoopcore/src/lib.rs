@@ -28,6 +28,7 @@ pub mod command;
 mod decide;
 pub mod decision;
 pub mod identity;
+mod listed;
 pub mod mask;
 pub mod name;
 pub mod policy;

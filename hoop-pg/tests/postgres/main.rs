@@ -7,16 +7,8 @@
     reason = "a test fails by panicking"
 )]
 
-mod approvals;
-mod big;
 mod catalog;
 #[path = "../support/cluster.rs"]
 mod cluster;
-mod denials;
 mod direct;
 mod gate;
-mod masking;
-mod same;
-mod script;
-mod setting;
-mod wire;

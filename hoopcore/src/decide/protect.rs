@@ -19,16 +19,12 @@ pub(super) struct Flow {
     returned: Option<usize>,
     /// The first mask rule of which a column's value may reach what the statement stores.
     stored: Option<usize>,
-    /// The first mask rule that may act at all: what cannot be seen may read anything.
-    armed: Option<usize>,
-    /// Something reads what hoop cannot see.
+    /// The first mask rule that may reach what hoop cannot see into, which may read anything.
+    unseen: Option<usize>,
+    /// Something runs what hoop cannot see into.
     opaque: bool,
-    /// Something stores, sends or defines.
-    stores: bool,
-    /// Something that hoop cannot see stores or defines: a text that was not understood, or code that runs later.
-    hidden_store: bool,
-    /// Rows are added or changed.
-    changes: bool,
+    /// Something that hoop can see into stores, sends or defines.
+    keeps: bool,
     /// The first refusal that an effect alone is reason for.
     refusal: Option<Refusal>,
 }
@@ -89,13 +85,10 @@ impl<'a> Scene<'a> {
         flow.opaque |= opaque;
         for standing in &self.session.masks {
             if let Some(masks) = self.masks(*standing, item) {
-                first(&mut flow.armed, standing.rule);
                 self.flow_of(flow, standing.rule, masks, item, opaque);
             }
         }
-        if item.is_asked() {
-            flow.store(item.effect);
-        }
+        flow.keeps |= item.is_asked() && !opaque && keeps(item.effect);
     }
 
     /// The masks of a rule, where it may reach the effect and has columns.
@@ -109,8 +102,15 @@ impl<'a> Scene<'a> {
 
     fn flow_of(&self, flow: &mut Flow, rule: usize, masks: &Masks, item: &Item<'a>, opaque: bool) {
         let facts = &item.effect.facts;
+        if opaque {
+            first(&mut flow.unseen, rule);
+        }
         if opaque && masks.on_uncertain == OnUncertain::Block {
             flow.refuse(rule, Leak::Uncertain);
+        }
+        // What runs later, or was not understood, may both read and keep anything.
+        if item.is_asked() && (item.effect.verb == Verb::Unknown || facts.code) {
+            flow.refuse(rule, Leak::Laundering);
         }
         if item.effect.verb == Verb::Alter && self.reads_any(&masks.columns, item.effect, &Columns::All) {
             flow.refuse(rule, Leak::Definition);
@@ -157,24 +157,16 @@ impl Flow {
         self.refusal = Some(self.refusal.filter(|first| first.rule <= rule).unwrap_or(refusal));
     }
 
-    /// Notes what an effect stores, sends or defines.
-    fn store(&mut self, effect: &Effect) {
-        let store = stores(effect);
-        self.stores |= store != Store::Nothing;
-        self.changes |= store == Store::Rows;
-        self.hidden_store |= effect.verb == Verb::Unknown || effect.facts.code;
-    }
-
     /// What the statement comes to.
     pub(super) fn end(self) -> Flowed {
-        let acts = self.returned.is_some() || (self.opaque && self.armed.is_some());
+        let acts = self.returned.is_some() || self.unseen.is_some();
         Flowed { acts, refusal: self.refusal.or_else(|| self.laundering()) }
     }
 
-    /// A protected value may be returned; it may not be stored where no mask reaches, in the same relation either.
+    /// A protected value may be returned; it may not be kept where no mask reaches, in the same relation either.
     fn laundering(&self) -> Option<Refusal> {
-        let unseen = self.hidden_store || (self.opaque && self.changes);
-        let rule = self.stored.filter(|_| self.stores).or(self.armed.filter(|_| unseen))?;
+        let stored = self.stored.filter(|_| self.keeps || self.opaque);
+        let rule = stored.or(self.unseen.filter(|_| self.keeps))?;
         Some(Refusal { rule, why: Leak::Laundering })
     }
 }
@@ -210,23 +202,14 @@ pub(super) fn is_opaque(verb: Verb) -> bool {
     }
 }
 
-/// What an effect leaves behind that could hold a value.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Store {
-    Nothing,
-    /// Rows of its relation, new or changed.
-    Rows,
-    /// Anything else.
-    Elsewhere,
-}
-
-fn stores(effect: &Effect) -> Store {
+/// Whether an effect leaves something behind that could hold a value.
+fn keeps(effect: &Effect) -> bool {
     match effect.verb {
-        Verb::Read | Verb::Delete | Verb::Truncate | Verb::Drop | Verb::Listen | Verb::Session => Store::Nothing,
-        Verb::Insert | Verb::Update => Store::Rows,
+        Verb::Read | Verb::Delete | Verb::Truncate | Verb::Drop | Verb::Listen | Verb::Session => false,
         // Row locks of SELECT … FOR UPDATE hold no value; the key of an advisory lock can.
-        Verb::Lock if matches!(effect.object, Object::Relation(_)) => Store::Nothing,
-        Verb::Lock
+        Verb::Lock => !matches!(effect.object, Object::Relation(_)),
+        Verb::Insert
+        | Verb::Update
         | Verb::Create
         | Verb::Alter
         | Verb::Grant
@@ -241,7 +224,7 @@ fn stores(effect: &Effect) -> Store {
         | Verb::Notify
         | Verb::Replicate
         | Verb::Fastpath
-        | Verb::Unknown => Store::Elsewhere,
+        | Verb::Unknown => true,
     }
 }
 

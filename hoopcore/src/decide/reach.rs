@@ -5,9 +5,9 @@ use alloc::string::String;
 use super::scene::{Ground, Item, Moment, Scene};
 use crate::command::{Duty, Object, Verb};
 use crate::name::QualifiedName;
-use crate::policy::Glob;
 use crate::policy::rule::{Action, Asked, NamePattern, Names, Reach, Rule, WhenFact};
 use crate::policy::session::{Standing, claim_holds};
+use crate::policy::{Glob, shipped};
 use crate::truth::Truth;
 
 impl Scene<'_> {
@@ -133,7 +133,7 @@ impl Scene<'_> {
     /// Where a relation without schema may live: whether in `pg_catalog`, and in which schemas of the path (`None`
     /// where the path is not known).
     fn relation_homes<'g>(&self, name: &str, ground: Ground<'g>) -> (bool, Option<&'g [String]>) {
-        let shipped = self.session.policy.shipped().has_relation(name);
+        let shipped = shipped::has_relation(name);
         let Some(path) = ground.path else { return (shipped, None) };
         match (shipped, path.iter().position(|schema| schema == "pg_catalog")) {
             (false, _) => (false, Some(path)),
@@ -145,13 +145,12 @@ impl Scene<'_> {
 
     /// Where a function or operator without schema may live. The analysis knows the shipped operators.
     fn function_homes<'i>(&self, name: &str, item: &Item<'i>) -> (bool, Option<&'i [String]>) {
-        let shipped = self.session.policy.shipped();
         let ground = item.ground;
-        let is_shipped = shipped.has_function(name) || item.effect.duty == Duty::HarmlessUnlessShadowed;
+        let is_shipped = shipped::has_function(name) || item.effect.duty == Duty::HarmlessUnlessShadowed;
         if is_shipped && !self.is_shadowed(name, ground) {
             return (true, Some(&[]));
         }
-        (shipped.may_have_function(name), ground.path)
+        (shipped::may_have_function(name), ground.path)
     }
 }
 

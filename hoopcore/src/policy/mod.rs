@@ -42,7 +42,6 @@ use crate::identity::{Identity, Verified};
 use crate::request::Request;
 use crate::resource::Resource;
 use rule::Rule;
-use shipped::Shipped;
 
 /// Rules that were read, checked and compiled. Cheap to clone, shared by all sessions.
 #[derive(Clone, Debug)]
@@ -55,7 +54,6 @@ struct Compiled {
     expectations: Vec<Expectation>,
     warnings: Vec<Problem>,
     digest: Digest,
-    shipped: Shipped,
 }
 
 impl Policy {
@@ -92,8 +90,7 @@ impl Policy {
     #[cfg(feature = "yaml")]
     fn read(files: &[(Option<&str>, &str)]) -> Result<Self, PolicyErrors> {
         let read::Document { rules, expectations, warnings, digest } = read::read(files)?;
-        let shipped = Shipped::new();
-        Ok(Self(Arc::new(Compiled { rules, expectations, warnings, digest, shipped })))
+        Ok(Self(Arc::new(Compiled { rules, expectations, warnings, digest })))
     }
 
     /// SHA-256 over the normalised rules: the same rules in another order have the same digest.
@@ -135,9 +132,5 @@ impl Policy {
 
     pub(crate) fn rules(&self) -> &[Rule] {
         &self.0.rules
-    }
-
-    pub(crate) fn shipped(&self) -> &Shipped {
-        &self.0.shipped
     }
 }

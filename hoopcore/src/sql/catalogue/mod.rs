@@ -6,7 +6,7 @@
 
 mod settings;
 
-use core::cmp::Ordering;
+use crate::listed::holds;
 
 pub(super) use settings::{SettingKind, setting_kind};
 
@@ -139,22 +139,6 @@ pub(super) fn is_shipped_type(name: &str) -> bool {
 /// Whether the word, in lower case, is a keyword of PostgreSQL.
 pub(super) fn is_keyword(word: &str) -> bool {
     holds(KEYWORDS, word)
-}
-
-/// Whether a list of lines, sorted by bytes, holds the name.
-fn holds(list: &str, name: &str) -> bool {
-    let (mut low, mut high) = (0, list.len());
-    while low < high {
-        let middle = low + (high - low) / 2;
-        let start = list.get(low..middle).and_then(|before| before.rfind('\n')).map_or(low, |at| low + at + 1);
-        let end = list.get(middle..high).and_then(|after| after.find('\n')).map_or(high, |at| middle + at);
-        match list.get(start..end).unwrap_or("").cmp(name) {
-            Ordering::Equal => return true,
-            Ordering::Less => low = end + 1,
-            Ordering::Greater => high = start,
-        }
-    }
-    false
 }
 
 #[cfg(test)]

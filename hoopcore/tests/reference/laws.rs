@@ -1,0 +1,100 @@
+//! What holds between a policy and a stricter or freer one, and between what is known and what is not.
+
+use hoopcore::{Policy, Verdict};
+use proptest::prelude::*;
+
+use crate::generate::{allow, approve, block, mask, policy, request, rule_that};
+use crate::model::{PolicyModel, RequestModel, RuleModel};
+use crate::{cases, engine};
+
+fn with(policy: &PolicyModel, rule: RuleModel) -> PolicyModel {
+    let mut rules = policy.rules.clone();
+    rules.push(rule);
+    PolicyModel { rules }
+}
+
+/// The request with less known about it: each way of forgetting alone.
+fn forgotten(policy: &PolicyModel, request: &RequestModel) -> Vec<(&'static str, RequestModel)> {
+    let forget = |name, change: fn(&mut RequestModel)| {
+        let mut forgotten = request.clone();
+        change(&mut forgotten);
+        (name, forgotten)
+    };
+    let mut all = vec![
+        forget("groups", |request| request.who.groups = None),
+        forget("claims", |request| request.who.claims.clear()),
+        forget("kind", |request| request.who.kind = None),
+        forget("issuer", |request| request.who.issuer = None),
+        forget("labels", |request| request.on.labels = None),
+        forget("database", |request| request.on.database = None),
+        forget("source", |request| request.source = None),
+        forget("parameters", |request| request.parameters = None),
+        forget("search path", |request| request.path.clear()),
+        forget("exposures", |request| request.exposed = true),
+    ];
+    // No block on another verb reaches `unknown`: where a rule lets that through, a name forgotten may free.
+    if !policy.rules.iter().any(RuleModel::covers_unknown) {
+        all.push(forget("prepared statements", |request| request.prepared.clear()));
+    }
+    all
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: cases() / 3, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn a_block_makes_nothing_freer(policy in policy(), rule in rule_that(block()), request in request()) {
+        let (before, after) = (engine(&policy, &request), engine(&with(&policy, rule), &request));
+        prop_assert!(after.verdict >= before.verdict);
+    }
+
+    #[test]
+    fn a_mask_makes_nothing_freer(policy in policy(), rule in rule_that(mask()), request in request()) {
+        let (before, after) = (engine(&policy, &request), engine(&with(&policy, rule), &request));
+        prop_assert!(after.verdict >= before.verdict);
+    }
+
+    #[test]
+    fn an_allow_makes_nothing_stricter(policy in policy(), rule in rule_that(allow()), request in request()) {
+        let (before, after) = (engine(&policy, &request), engine(&with(&policy, rule), &request));
+        prop_assert!(after.verdict <= before.verdict);
+    }
+
+    #[test]
+    fn an_approve_removes_no_demand_and_no_block(policy in policy(), rule in rule_that(approve()), request in request()) {
+        let (before, after) = (engine(&policy, &request), engine(&with(&policy, rule), &request));
+        prop_assert!(after.demands.is_superset(&before.demands) || after.verdict == Verdict::Block);
+        let by_a_block = before.verdict == Verdict::Block && before.rule != "default";
+        prop_assert!(!by_a_block || after.verdict == Verdict::Block);
+        prop_assert!(before.verdict == Verdict::Block || after.verdict >= before.verdict);
+    }
+
+    #[test]
+    fn what_is_not_known_makes_nothing_freer(policy in policy(), request in request()) {
+        let before = engine(&policy, &request);
+        for (what, forgotten) in forgotten(&policy, &request) {
+            let after = engine(&policy, &forgotten);
+            prop_assert!(after.verdict >= before.verdict, "without {}: {:?} after {:?}", what, after, before);
+        }
+    }
+
+    #[test]
+    fn order_means_nothing(policy in policy(), request in request(), seed in any::<u64>()) {
+        let mut shuffled = policy.clone();
+        shuffled.rules.rotate_left(seed as usize % policy.rules.len().max(1));
+        shuffled.rules.reverse();
+        let before = Policy::from_yaml(&policy.yaml()).unwrap();
+        let after = Policy::from_yaml(&shuffled.yaml()).unwrap();
+        prop_assert_eq!(before.digest(), after.digest());
+        prop_assert_eq!(engine(&policy, &request), engine(&shuffled, &request));
+    }
+
+    #[test]
+    fn files_mean_nothing(policy in policy(), cut in any::<prop::sample::Index>()) {
+        let (first, second) = policy.rules.split_at(cut.index(policy.rules.len() + 1));
+        let half = |rules: &[RuleModel]| PolicyModel { rules: rules.to_vec() }.yaml();
+        let whole = Policy::from_yaml(&policy.yaml()).unwrap();
+        let halves = Policy::from_files(&[("b.yaml", &half(second)), ("a.yaml", &half(first))]).unwrap();
+        prop_assert_eq!(whole.digest(), halves.digest());
+    }
+}

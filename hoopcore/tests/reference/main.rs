@@ -1,0 +1,53 @@
+//! A second evaluator, slow and obvious, written from the policy language's meaning alone; and the laws that hold
+//! between policies. Random policies are printed as YAML, so the reader is tested along.
+//!
+//! `PROPTEST_CASES=1000000 cargo test --release -p hoopcore --test reference` looks further.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test fails by panicking"
+)]
+
+mod evaluate;
+mod generate;
+mod laws;
+mod model;
+
+use hoopcore::{Outcome, Policy};
+use proptest::prelude::*;
+
+use crate::evaluate::Answer;
+use crate::model::{PolicyModel, RequestModel};
+
+/// What the engine answers, in the reference's words.
+fn engine(policy: &PolicyModel, request: &RequestModel) -> Answer {
+    let compiled = Policy::from_yaml(&policy.yaml()).unwrap_or_else(|errors| panic!("{errors:#?}\n{}", policy.yaml()));
+    request.with(|request| {
+        let decision = compiled.evaluate(request);
+        let bare = compiled.session(request.who, request.on).verdict(&request.call);
+        let (verdict, rule) = (decision.verdict(), decision.explanation().rule.name.to_string());
+        assert_eq!(bare, verdict, "the bare verdict");
+        let demands = match decision.record(|_| Ok::<(), String>(())) {
+            Outcome::Approve(pending) => pending.demands().iter().map(|demand| demand.rule.name.to_string()).collect(),
+            Outcome::Allow(_) | Outcome::Block(_) => Default::default(),
+        };
+        Answer { verdict, rule, demands }
+    })
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: cases(), failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn engine_and_reference_agree(policy in generate::policy(), request in generate::request()) {
+        let expected = evaluate::evaluate(&policy, &request);
+        prop_assert_eq!(engine(&policy, &request), expected, "\n{}\n{:#?}", policy.yaml(), request);
+    }
+}
+
+/// How many cases a property tries, unless the environment says otherwise.
+fn cases() -> u32 {
+    std::env::var("PROPTEST_CASES").ok().and_then(|cases| cases.parse().ok()).unwrap_or(256)
+}
