@@ -21,6 +21,8 @@ fn masking(criterion: &mut Criterion) {
         plan(&mut group, "columns", &table, columns(), vec![]);
         plan(&mut group, "detectors", &table, vec![], detectors());
         plan(&mut group, "both", &table, columns(), detectors());
+        let every = Detector::ALL.map(|detector| (detector, Style::Redact)).to_vec();
+        plan(&mut group, "every detector", &table, vec![], every);
         group.bench_function("copied only", |bencher| bencher.iter(|| copied(&table)));
         let naive = Naive::new();
         group.bench_function("naive regex", |bencher| bencher.iter(|| naive.masked(&table)));

@@ -12,4 +12,5 @@ mod corpora;
 mod detectors;
 mod floods;
 mod origins;
+mod passage;
 mod properties;

@@ -64,7 +64,7 @@ fn left(cell: &[u8], kind: CellType, detectors: &[Detector], style: &Style) -> O
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(400))]
+    #![proptest_config(ProptestConfig::with_cases(200))]
 
     #[test]
     fn findings_are_ranges_in_order(text in text()) {

@@ -91,8 +91,8 @@ const LETTER: Class = Class::UPPER.or(Class::A_TO_F).or(Class::G_TO_Z);
 /// The forms that a policy arms.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Forms {
-    /// Each form with the place of its detector among the armed ones.
-    armed: Box<[(&'static Form, usize)]>,
+    /// Each form with how it begins and the place of its detector among the armed ones.
+    armed: Box<[(Lead, &'static Form, usize)]>,
     /// How the forms begin, as a set.
     leads: u64,
     /// How many digits the one with the fewest has.
@@ -107,11 +107,11 @@ impl Forms {
         for (by, detector) in detectors.enumerate() {
             let entry = detector.entry();
             if let Scan::Forms(forms) = entry.scan {
-                armed.extend(forms.iter().map(|form| (form, by)));
+                armed.extend(forms.iter().map(|form| (form.lead(), form, by)));
                 digits = digits.min(entry.digits);
             }
         }
-        Self { leads: armed.iter().fold(0, |all, (form, _)| all | form.lead().bit()), armed: armed.into(), digits }
+        Self { leads: armed.iter().fold(0, |all, (lead, _, _)| all | lead.bit()), armed: armed.into(), digits }
     }
 
     /// How many digits a text has at least that one of the forms is in.
@@ -139,7 +139,7 @@ impl Forms {
         if self.leads & lead.bit() == 0 || continues_before(text, start) {
             return Some(());
         }
-        for (form, by) in self.armed.iter().filter(|(form, _)| form.lead() == lead) {
+        for (_, form, by) in self.armed.iter().filter(|(begins, _, _)| *begins == lead) {
             sink.spend(1)?;
             let Some(end) = form.end_at(text, start).filter(|end| ends_word(text, *end)) else { continue };
             if !continues_after(text, end) && (form.words.is_empty() || follows(text, start, form.words)) {

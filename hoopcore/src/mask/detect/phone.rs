@@ -107,6 +107,7 @@ impl Number {
         let alone = begins_word(text, self.start)
             && ends_word(text, self.end)
             && !continues(text, self.start.checked_sub(1), self.start.checked_sub(2))
+            && !is_part(text, self.start)
             && !continues(text, Some(self.end), Some(self.end + 1));
         alone && !self.goes_on && self.digits <= MOST && self.has_shape(text)
     }
@@ -150,6 +151,12 @@ fn is_grouped(groups: &[usize]) -> bool {
     let first = groups.first().is_some_and(|group| (1..=5).contains(group));
     let rest = groups.iter().skip(1).all(|group| (2..=8).contains(group));
     groups.len() > 1 && first && rest && !other
+}
+
+/// Whether a hyphen ties a place to a word before it, as in product codes and UUIDs.
+fn is_part(text: &[u8], start: usize) -> bool {
+    byte_before(text, start) == Some(b'-')
+        && byte_before(text, start - 1).is_some_and(|byte| byte.is_ascii_alphanumeric())
 }
 
 /// Whether a separator and a digit show that a number goes on.

@@ -1,0 +1,65 @@
+//! From a policy's text to the rows that its permit lets through.
+
+use std::borrow::Cow;
+use std::convert::Infallible;
+
+use hoopcore::audit::{Completion, CompletionStatus, EventKind};
+use hoopcore::command::{Change, Columns, Statement};
+use hoopcore::mask::{CellCounts, CellFormat, CellType, Column, Origin};
+use hoopcore::{
+    Call, ColumnName, Command, Coverage, Effect, Identity, Layout, Object, Outcome, Policy, QualifiedName, Request,
+    Resource, RowVerdict, SessionFacts, Timestamp, Verb, Verdict, Verified,
+};
+
+const POLICY: &str = "
+hoop: 1
+rules:
+  - rule: all-read
+    who: anyone
+    on: shop
+    allow: { sql: { read: public.customers } }
+  - rule: customers-are-masked
+    who: anyone
+    on: shop
+    mask:
+      columns: { public.customers.email: partial }
+      detect: { card: redact }
+";
+
+/// `SELECT name, email, note, lower(email) FROM customers`, as an analysis gives it.
+fn select() -> Command {
+    let customers = Object::Relation(QualifiedName::qualified("public", "customers"));
+    let mut read = Effect::new(Verb::Read, customers);
+    read.facts.columns = Columns::Named(["name", "email", "note"].map(String::from).into());
+    let statement = Statement { effects: Box::new([read]), coverage: Coverage::Full, change: Change::Nothing };
+    Command::analysed("select", "select".into(), Box::new([statement]))
+}
+
+fn layout() -> Layout {
+    let column = |origin| Column { name: "x".into(), origin, kind: CellType::Text, format: CellFormat::Text };
+    let email = Origin::Columns(vec![ColumnName::new("public", "customers", "email")]);
+    Layout { columns: vec![column(Origin::Clean), column(email), column(Origin::Clean), column(Origin::Derived)] }
+}
+
+#[test]
+fn a_permit_masks_what_its_policy_says() {
+    let policy = Policy::from_yaml(POLICY).unwrap();
+    let who = Verified::vouched(Identity::named("etl-7"), "test");
+    let (on, facts, command) = (Resource::postgres("shop"), SessionFacts::default(), select());
+    let call = Call::new(&command, &facts, Timestamp::UNIX_EPOCH);
+    let decision = policy.evaluate(&Request { who: &who, on: &on, call });
+    assert_eq!(decision.verdict(), Verdict::Mask);
+
+    let Outcome::Allow(permit) = decision.record(|_| Ok::<_, Infallible>(())) else { panic!("it is permitted") };
+    let passage = permit.spend();
+    let mut rows = passage.rows(&layout());
+    let cells = ["Jane", "jane@example.com", "card 4111 1111 1111 1111", "jane@example.com"];
+    let mut row = cells.map(|cell| Some(Cow::Borrowed(cell.as_bytes())));
+    assert!(matches!(rows.row(&mut row), RowVerdict::Masked));
+    let shown = row.map(|cell| cell.map(|cell| String::from_utf8(cell.into_owned()).unwrap()));
+    assert_eq!(shown, [Some("Jane".into()), Some("****.com".into()), Some("card [redacted]".into()), None]);
+
+    let closing = passage.close(Completion { status: CompletionStatus::Done, rows: 1, bytes: 0 });
+    let EventKind::Closed { cells, .. } = closing.kind else { panic!("a closing record") };
+    assert_eq!(cells, CellCounts { masked: 3, clear: 0 });
+}
