@@ -31,6 +31,7 @@ fn select() -> Command {
     let customers = Object::Relation(QualifiedName::qualified("public", "customers"));
     let mut read = Effect::new(Verb::Read, customers);
     read.facts.columns = Columns::Named(["name", "email", "note"].map(String::from).into());
+    read.facts.returned = read.facts.columns.clone();
     let statement = Statement { effects: Box::new([read]), coverage: Coverage::Full, change: Change::Nothing };
     Command::analysed("select", "select".into(), Box::new([statement]))
 }
