@@ -23,7 +23,7 @@ pub(crate) fn target(cluster: &Cluster) -> Target {
         databases: vec!["postgres".into()],
         labels: BTreeMap::new(),
         tls: UpstreamTls { verify: Verify::Full, ca: Some(cluster.ca()) },
-        credential: Credential { user: "postgres".into(), password: Some(cluster.password.as_str().into()) },
+        credential: Credential::new("postgres", Some(cluster.password.as_str().into())),
     }
 }
 
