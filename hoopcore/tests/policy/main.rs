@@ -7,5 +7,7 @@
     reason = "a test fails by panicking"
 )]
 
+mod corpora;
 mod effects;
+mod problems;
 mod verdicts;
