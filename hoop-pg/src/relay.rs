@@ -289,7 +289,7 @@ where
     fn decided(&mut self, done: Done) {
         match (std::mem::replace(&mut self.decision, Decision::None), done) {
             (_, Done::Prepared) => self.conversation.prepared(),
-            (_, Done::Decided(Ok(permit))) => self.conversation.permitted(permit),
+            (_, Done::Decided(Ok(permit))) => self.conversation.permitted(permit, self.session.facts()),
             (_, Done::Decided(Err(denial))) => self.conversation.denied(&denial),
             (_, Done::Held(hold)) => self.hold(hold),
             (Decision::Holding { hold, .. }, Done::Cancelled) => {

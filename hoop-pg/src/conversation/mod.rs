@@ -22,7 +22,7 @@ use crate::lane::Lane;
 use crate::message::{Malformed, frame};
 use crate::poison::{self, Poison};
 use crate::refusal::{Refusal, code};
-use crate::upkeep::{self, Upkeep};
+use crate::upkeep::Upkeep;
 use crate::works::{WorkId, Works};
 
 /// How many answers may be awaited before the client must wait for some of them.
@@ -203,7 +203,7 @@ impl Conversation {
         let work = request.work().and_then(|work| self.works.get_mut(work));
         let changes = work.is_some_and(|work| {
             work.run();
-            upkeep::changes(&work.command)
+            work.changes
         });
         self.owe(request, Origin::Client, changes);
     }

@@ -28,7 +28,7 @@ pub(crate) fn target(cluster: &Cluster) -> Target {
 }
 
 /// A fresh database with this schema, and a client on it.
-async fn database(name: &str, schema: &str) -> Client {
+pub(crate) async fn database(name: &str, schema: &str) -> Client {
     let cluster = cluster();
     let connect = async |database: &str| {
         let (client, connection) = tokio_postgres::connect(&cluster.url(database), NoTls).await.unwrap();

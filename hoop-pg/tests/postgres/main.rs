@@ -12,3 +12,4 @@ mod catalog;
 mod cluster;
 mod direct;
 mod gate;
+mod relay;
