@@ -204,10 +204,11 @@ async fn attend(entrance: Arc<Entrance>, stream: Transport, drain: Drain) {
 }
 
 /// Runs a session; what its server still runs when it ends is cancelled.
-async fn run(established: Established, _drain: Drain) {
+async fn run(established: Established, drain: Drain) {
     let Established { client, server, session, catalog, registration } = established;
     let id = session.id().to_owned();
-    let End { reason, busy } = relay::run(client, server, session, catalog, registration.signal()).await;
+    let signal = registration.signal();
+    let End { reason, busy } = relay::run(client, server, session, catalog, signal, drain).await;
     tracing::info!(session = %id, %reason, busy, "a session ended");
     if busy && let Err(error) = registration.target().cancel().await {
         tracing::warn!(session = %id, %error, "what the server still runs could not be cancelled");

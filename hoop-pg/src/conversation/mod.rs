@@ -7,6 +7,8 @@
 mod client_side;
 mod parameters;
 mod server_side;
+#[cfg(test)]
+mod tests;
 
 use std::borrow::Cow;
 use std::collections::HashMap;
@@ -159,6 +161,11 @@ impl Conversation {
     /// Whether nothing is under way, so that the connection to the server can be used for something else.
     pub(crate) fn is_at_rest(&self) -> bool {
         self.fifo.is_at_rest() && self.server.buffered() == 0
+    }
+
+    /// Whether nothing is under way between transactions, on either side.
+    pub(crate) fn is_idle(&self) -> bool {
+        self.is_at_rest() && self.client.buffered() == 0
     }
 
     /// Whether the server owes an answer.

@@ -4,6 +4,7 @@ use std::fs;
 use std::sync::Arc;
 
 use hoop_pg::cancel::Cancellations;
+use hoop_pg::drain::Drainer;
 use hoop_pg::relay::{self, End, Reason};
 use hoop_pg::reply::Reply;
 use hoop_pg::upstream::Upstream;
@@ -75,7 +76,8 @@ async fn raw(place: &Place, database: &str) -> (DuplexStream, JoinHandle<End>) {
     let relay = tokio::spawn(async move {
         greet(&mut far).await;
         let registration = cancellations.register(());
-        relay::run(far, connection.stream, session, loaded.catalog, registration.signal()).await
+        relay::run(far, connection.stream, session, loaded.catalog, registration.signal(), Drainer::default().listen())
+            .await
     });
     (near, relay)
 }
@@ -124,7 +126,10 @@ async fn statements_run_as_direct() {
     assert_eq!(relay.await.unwrap(), End { reason: Reason::ClientLeft, busy: false });
 }
 
-async fn copy(sink: tokio_postgres::CopyInSink<bytes::Bytes>, lines: &[&'static str]) -> Result<u64, tokio_postgres::Error> {
+async fn copy(
+    sink: tokio_postgres::CopyInSink<bytes::Bytes>,
+    lines: &[&'static str],
+) -> Result<u64, tokio_postgres::Error> {
     let mut sink = std::pin::pin!(sink);
     for line in lines {
         futures_util::SinkExt::send(&mut sink, bytes::Bytes::from_static(line.as_bytes())).await?;
