@@ -6,10 +6,10 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use hoop_runtime::config::{Listener, Plaintext, ResourceName};
-use hoop_runtime::{Admission, Attempt, Gateway, Session};
+use hoop_runtime::config::{Listener, ResourceName};
+use hoop_runtime::{Admission, Attempt, Gateway, Proven, Session};
 use hoopcore::audit::CompletionStatus;
-use hoopcore::{Completion, Identity, Passage, Resource, ResourceKind, Verified};
+use hoopcore::{Completion, Passage, Resource, ResourceKind};
 use tokio::io::AsyncWriteExt as _;
 use tokio::sync::Semaphore;
 use tokio::time::timeout;
@@ -107,11 +107,7 @@ impl Entrance {
     }
 
     /// Finds out what a client wants and who it is; `None` where it only wanted to cancel.
-    async fn know(
-        &self,
-        stream: Transport,
-        source: Option<IpAddr>,
-    ) -> Result<Option<(Caller, Verified<Identity>)>, Leave> {
+    async fn know(&self, stream: Transport, source: Option<IpAddr>) -> Result<Option<(Caller, Proven)>, Leave> {
         let (stream, packet) = greet(stream, self.tls.as_ref().map(|acceptor| &acceptor.0)).await?;
         let startup = match packet {
             Packet::Begin(startup) => startup,
@@ -129,8 +125,8 @@ impl Entrance {
         }
     }
 
-    async fn identify(&self, caller: &mut Caller) -> io::Result<Result<Verified<Identity>, Refusal>> {
-        if !self.may_ask_password(caller) {
+    async fn identify(&self, caller: &mut Caller) -> io::Result<Result<Proven, Refusal>> {
+        if !caller.stream.is_private() {
             return Ok(Err(self.in_the_clear()));
         }
         let reply = caller.startup.negotiation.as_ref().map_or_else(Reply::new, |wish| Reply::new().negotiate(wish));
@@ -140,21 +136,16 @@ impl Entrance {
             return Ok(Err(Refusal::protocol("a password message is expected")));
         };
         let user = &caller.startup.user;
-        match self.gateway.identify(user, password).filter(|_| !password.is_empty()) {
-            Some(who) => Ok(Ok(who)),
-            None => {
-                self.gateway.refuse_login(&self.attempt(caller), "the name or the password is wrong").await;
+        let proven = match password {
+            [] => Err("the password is empty".to_owned()),
+            _ => self.gateway.prove(user, password).await,
+        };
+        match proven {
+            Ok(who) => Ok(Ok(who)),
+            Err(reason) => {
+                self.gateway.refuse_login(&self.attempt(caller), &reason).await;
                 let message = format!("password authentication failed for user \"{user}\"");
                 Ok(Err(Refusal::new(code::PASSWORD, message)))
-            }
-        }
-    }
-
-    fn may_ask_password(&self, caller: &Caller) -> bool {
-        match self.listener.plaintext {
-            Plaintext::Refused => caller.stream.is_private(),
-            Plaintext::Loopback => {
-                caller.stream.is_private() || caller.source.is_some_and(|source| source.to_canonical().is_loopback())
             }
         }
     }
@@ -201,7 +192,7 @@ impl Entrance {
         Some((target.resource(&name, Some(database)), self.shared.upstreams.get(&name)?))
     }
 
-    async fn establish(&self, caller: &mut Caller, who: Verified<Identity>) -> Result<Standing, Refusal> {
+    async fn establish(&self, caller: &mut Caller, who: Proven) -> Result<Standing, Refusal> {
         let Some((resource, upstream)) = self.route(&caller.startup.database) else {
             let denial =
                 self.gateway.refuse_login(&self.attempt(caller), "there is no such resource or database").await;

@@ -34,6 +34,8 @@ pub mod code {
     pub const PASSWORD: &str = "28P01";
     /// `insufficient_privilege`
     pub const PRIVILEGE: &str = "42501";
+    /// `admin_shutdown`: drivers take it as a reason to connect anew.
+    pub const TERMINATED: &str = "57P01";
     /// `invalid_name`
     pub const NAME: &str = "42602";
     /// `too_many_connections`

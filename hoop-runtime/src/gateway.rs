@@ -7,7 +7,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
-use hoopcore::{AuditFailure, Denial, Identity, Policy, Resource, Verified};
+use hoopcore::identity::jwt::Admitted;
+use hoopcore::{AuditFailure, Denial, Identity, Policy, Resource, Timestamp, Verified};
 
 use crate::approvals::Registry;
 use crate::clock;
@@ -43,6 +44,27 @@ pub struct Attempt {
     pub database: Option<String>,
     /// Where the connection comes from.
     pub source: Option<IpAddr>,
+}
+
+/// A caller who showed who it is, and until when that holds.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Proven {
+    /// Who it is.
+    pub who: Verified<Identity>,
+    /// When the token that proved it ends. A password does not end.
+    pub until: Option<Timestamp>,
+}
+
+impl From<Verified<Identity>> for Proven {
+    fn from(who: Verified<Identity>) -> Self {
+        Self { who, until: None }
+    }
+}
+
+impl From<Admitted> for Proven {
+    fn from(Admitted { identity, until }: Admitted) -> Self {
+        Self { who: identity, until: Some(until) }
+    }
 }
 
 /// Why a gateway cannot start.
@@ -100,10 +122,33 @@ impl Gateway {
         &self.0.approvals
     }
 
-    /// The identity that a name and a password prove; the same word for an unknown name and a wrong password.
-    #[must_use]
-    pub fn identify(&self, user: &str, password: &[u8]) -> Option<Verified<Identity>> {
-        self.0.config.identities.prove(user, password)
+    /// Reads the keys of all issuers. What cannot be had now is logged, and asked for again when a token needs it.
+    pub async fn load_keys(&self) {
+        for (issuer, error) in self.config().issuers.load().await.err().into_iter().flatten() {
+            tracing::error!(issuer, %error, "its tokens let nobody in until its keys are there");
+        }
+    }
+
+    /// Who comes in with this password, which may be a token of one of the issuers. What the client calls itself counts
+    /// for a password alone: a token says itself whom it speaks of.
+    ///
+    /// # Errors
+    /// With the reason for the record. The caller must not learn it.
+    pub async fn prove(&self, user: &str, secret: &[u8]) -> Result<Proven, String> {
+        let Config { identities, issuers, .. } = self.config();
+        if let Some(who) = identities.prove(user, secret) {
+            return Ok(who.into());
+        }
+        if issuers.is_empty() || identities.find(user).is_some() {
+            return Err("the name or the password is wrong".to_owned());
+        }
+        let token = str::from_utf8(secret).map_err(|_| "the password is not a token".to_owned())?;
+        let admitted = issuers.admit(token).await.map_err(|why| why.to_string())?;
+        // Rules that name a user mean the one who is listed.
+        if identities.find(&admitted.identity.user).is_some() {
+            return Err("the token speaks of a name that is listed with a password".to_owned());
+        }
+        Ok(admitted.into())
     }
 
     /// Lets a caller in: the login is recorded, then the session begins.
@@ -111,13 +156,9 @@ impl Gateway {
     /// # Errors
     /// Where no allow or approve may reach anything on the resource, or the login cannot be recorded. The refusal is
     /// recorded too, and does not tell whether the resource exists.
-    pub async fn login(
-        &self,
-        who: Verified<Identity>,
-        on: Resource,
-        source: Option<IpAddr>,
-    ) -> Result<Session, Denial> {
+    pub async fn login(&self, who: impl Into<Proven>, on: Resource, source: Option<IpAddr>) -> Result<Session, Denial> {
         let (policy, _) = self.current();
+        let Proven { who, until } = who.into();
         if !policy.session(&who, &on).is_reachable() {
             let attempt = Attempt {
                 user: who.user.clone(),
@@ -127,7 +168,7 @@ impl Gateway {
             };
             return Err(self.refuse_login(&attempt, "no rule allows anything on this resource").await);
         }
-        let session = self.session(who, on, source);
+        let session = self.session(Proven { who, until }, on, source);
         let origin = Origin { session: session.id().into(), source };
         let record = Record::login(clock::now(), &origin, session.who(), session.on(), policy.digest());
         match self.patience(self.trail().submit(&record)).await {
@@ -148,8 +189,8 @@ impl Gateway {
 
     /// A session without a record of its own, for a caller whose login is recorded elsewhere.
     #[must_use]
-    pub fn session(&self, who: Verified<Identity>, on: Resource, source: Option<IpAddr>) -> Session {
-        Session::new(self.clone(), who, on, source)
+    pub fn session(&self, who: impl Into<Proven>, on: Resource, source: Option<IpAddr>) -> Session {
+        Session::new(self.clone(), who.into(), on, source)
     }
 
     /// The policy in force and which edition it is.

@@ -1,6 +1,6 @@
 //! The I/O that hoop's gateways share: configuration, audit trail, approvals.
 //!
-//! A gateway opens one [`Gateway`] from its [`Config`], lets each client in with [`Gateway::login`], and asks the
+//! A gateway opens one [`Gateway`] from its [`Config`], lets each client in with [`Gateway::prove`] and [`Gateway::login`], and asks the
 //! [`Session`] that this gives about every command. Nothing is permitted before its record is safe:
 //!
 //! ```text
@@ -33,6 +33,6 @@ pub mod trail;
 
 pub use approvals::Hold;
 pub use config::Config;
-pub use gateway::{Attempt, Gateway, OpenError};
+pub use gateway::{Attempt, Gateway, OpenError, Proven};
 pub use session::{Admission, Session};
 pub use trail::Trail;

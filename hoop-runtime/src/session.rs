@@ -3,15 +3,17 @@
 use std::future::Future;
 use std::net::IpAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
 use hoopcore::audit::EventKind;
 use hoopcore::policy::ColumnPattern;
 use hoopcore::{
-    Call, Command, Decision, Denial, Event, Identity, Outcome, Permit, PolicySession, Resource, SessionFacts, Verified,
+    Call, Command, Decision, Denial, Event, Identity, Outcome, Permit, PolicySession, Resource, SessionFacts,
+    Timestamp, Verified,
 };
 
 use crate::approvals::{self, Hold};
-use crate::gateway::Gateway;
+use crate::gateway::{Attempt, Gateway, Proven};
 use crate::trail::{Origin, Record};
 use crate::{clock, id};
 
@@ -21,6 +23,8 @@ pub struct Session {
     gateway: Gateway,
     origin: Origin,
     who: Verified<Identity>,
+    /// When the token ends that opened it.
+    until: Option<Timestamp>,
     on: Resource,
     rules: PolicySession,
     /// The edition of the policy that `rules` was compiled from.
@@ -41,11 +45,12 @@ pub enum Admission {
 }
 
 impl Session {
-    pub(crate) fn new(gateway: Gateway, who: Verified<Identity>, on: Resource, source: Option<IpAddr>) -> Self {
+    pub(crate) fn new(gateway: Gateway, proven: Proven, on: Resource, source: Option<IpAddr>) -> Self {
+        let Proven { who, until } = proven;
         let (policy, edition) = gateway.current();
         let rules = policy.session(&who, &on);
         let origin = Origin { session: Arc::from(id::random(16)), source };
-        Self { gateway, origin, who, on, rules, edition, facts: SessionFacts::default() }
+        Self { gateway, origin, who, until, on, rules, edition, facts: SessionFacts::default() }
     }
 
     /// The name under which the audit trail knows the session.
@@ -58,6 +63,14 @@ impl Session {
     #[must_use]
     pub fn who(&self) -> &Verified<Identity> {
         &self.who
+    }
+
+    /// How long the token still holds that opened the session; `None` where no token did. After that every command is
+    /// refused, and the adapter closes the connection.
+    #[must_use]
+    pub fn time_left(&self) -> Option<Duration> {
+        let left = self.until?.duration_since(clock::now());
+        Some(Duration::try_from(left).unwrap_or_default())
     }
 
     /// What is called.
@@ -94,10 +107,19 @@ impl Session {
     /// A refusal is recorded.
     pub fn prepare(&mut self, command: &Command) -> impl Future<Output = Option<Denial>> + Send + use<> {
         self.follow_policy();
-        let call = call(&self.facts, &self.origin, command, None);
-        let refused = self.rules.prepare(&call).map(|decision| self.record(decision));
+        let judged = match self.over() {
+            Some(over) => Err(over),
+            None => {
+                let call = call(&self.facts, &self.origin, command, None);
+                Ok(self.rules.prepare(&call).map(|decision| self.record(decision)))
+            }
+        };
         async move {
-            match refused?.await {
+            let refused = match judged {
+                Ok(refused) => refused?,
+                Err(over) => return Some(over.await),
+            };
+            match refused.await {
                 Outcome::Block(denial) => Some(denial),
                 Outcome::Allow(_) | Outcome::Approve(_) => None,
             }
@@ -112,11 +134,20 @@ impl Session {
         parameters: Option<Vec<Option<String>>>,
     ) -> impl Future<Output = Admission> + Send + use<> {
         self.follow_policy();
-        let call = call(&self.facts, &self.origin, command, parameters.as_deref());
-        let decision = self.rules.decide(&call);
-        let recorded = self.record(decision);
+        let judged = match self.over() {
+            Some(over) => Err(over),
+            None => {
+                let call = call(&self.facts, &self.origin, command, parameters.as_deref());
+                let decision = self.rules.decide(&call);
+                Ok(self.record(decision))
+            }
+        };
         let (gateway, origin) = (self.gateway.clone(), self.origin.clone());
         async move {
+            let recorded = match judged {
+                Ok(recorded) => recorded,
+                Err(over) => return Admission::Denied(over.await),
+            };
             match recorded.await {
                 Outcome::Allow(permit) => Admission::Permitted(permit),
                 Outcome::Block(denial) => Admission::Denied(denial),
@@ -131,6 +162,22 @@ impl Session {
     /// Queues the record of what was carried out; in order, and never lost silently.
     pub fn close(&self, event: Event) {
         self.gateway.trail().append(&Record::event(&self.origin, &event));
+    }
+
+    /// The refusal of whatever comes after the token's end, once that is recorded.
+    fn over(&self) -> Option<impl Future<Output = Denial> + Send + use<>> {
+        self.time_left().filter(Duration::is_zero)?;
+        let gateway = self.gateway.clone();
+        let attempt = Attempt {
+            user: self.who.user.clone(),
+            resource: Some(self.on.name.clone()),
+            database: self.on.database.clone(),
+            source: self.origin.source,
+        };
+        Some(async move {
+            gateway.refuse_login(&attempt, "the token that opened the session has ended").await;
+            Denial::internal("the token that opened this session has ended; connect again with a new one")
+        })
     }
 
     /// The next command sees the newest policy.

@@ -83,7 +83,7 @@ approvals: {{ socket: approvals.sock, approvers: {{ {name}: {{ name: ada, groups
     }
 
     async fn session(&self) -> Session {
-        let who = self.gateway.identify("etl-7", b"opensesame").unwrap();
+        let who = self.gateway.prove("etl-7", b"opensesame").await.unwrap();
         self.gateway.login(who, orders(), None).await.unwrap()
     }
 
@@ -338,7 +338,7 @@ async fn logs_hold_no_value() {
 static LOG: LazyLock<Log> = LazyLock::new(|| {
     let log = Log::default();
     let writer = log.clone();
-    hoop_runtime::logging::subscriber(move || writer.clone(), false, "trace".into()).init();
+    hoop_runtime::logging::subscriber(move || writer.clone(), "trace".into()).init();
     log
 });
 

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use hoop_pg::Server;
 use hoop_runtime::config::{
-    Audit, Certificate, Config, Identities, Known, ListenAddr, Listener, Plaintext, Protocol, ResourceName,
+    Audit, Certificate, Config, Identities, Known, ListenAddr, Listener, Protocol, ResourceName,
 };
 use hoop_runtime::trail::Mode;
 use hoopcore::Identity;
@@ -27,6 +27,7 @@ use tokio_rustls::client::TlsStream;
 use crate::catalog::target;
 use crate::cluster::write_certificates;
 use crate::direct::cluster;
+use crate::tokens::issuers;
 
 const POLICY: &str = r#"
 hoop: 1
@@ -35,13 +36,13 @@ rules:
 "#;
 
 /// A gateway in this process, with one listener of each kind: TLS, plain text, a Unix socket; and one without a resource.
-struct Gate {
+pub(crate) struct Gate {
     server: Server,
     directory: TempDir,
 }
 
 impl Gate {
-    async fn open() -> Self {
+    pub(crate) async fn open() -> Self {
         let directory = tempfile::tempdir().unwrap();
         write_certificates(directory.path()).unwrap_or_else(|error| panic!("{error}"));
         fs::write(directory.path().join("policy.yaml"), POLICY).unwrap();
@@ -57,11 +58,11 @@ impl Gate {
         }
     }
 
-    async fn unix(&self) -> UnixStream {
+    pub(crate) async fn unix(&self) -> UnixStream {
         UnixStream::connect(self.directory.path().join("gate.sock")).await.unwrap()
     }
 
-    async fn tls(&self, listener: usize) -> TlsStream<TcpStream> {
+    pub(crate) async fn tls(&self, listener: usize) -> TlsStream<TcpStream> {
         let mut stream = TcpStream::connect(self.tcp(listener)).await.unwrap();
         stream.write_all(b"\0\0\0\x08\x04\xd2\x16\x2f").await.unwrap();
         assert_eq!(stream.read_u8().await.unwrap(), b'S');
@@ -78,7 +79,7 @@ impl Gate {
         TlsConnector::from(Arc::new(config)).connect(ServerName::try_from("localhost").unwrap(), stream).await
     }
 
-    fn records(&self) -> String {
+    pub(crate) fn records(&self) -> String {
         let files = fs::read_dir(self.directory.path().join("audit")).unwrap();
         files.map(|file| fs::read_to_string(file.unwrap().path()).unwrap_or_default()).collect()
     }
@@ -90,10 +91,8 @@ fn configuration(directory: PathBuf) -> Config {
         protocol: Protocol::Postgres,
         address,
         tls,
-        plaintext: Plaintext::Refused,
         resource,
     };
-    let local = |listener: Listener| Listener { plaintext: Plaintext::Loopback, ..listener };
     let any = || ListenAddr::Tcp(SocketAddr::from(([127, 0, 0, 1], 0)));
     let certificate = Certificate { certificate: directory.join("server.crt"), key: directory.join("server.key") };
     let mut many = target(cluster());
@@ -106,12 +105,12 @@ fn configuration(directory: PathBuf) -> Config {
         policy: vec![directory.join("policy.yaml")],
         audit: Audit { directory: directory.join("audit"), mode: Mode::Written },
         identities: Identities::from_iter([known("ann", "staff"), known("eve", "visitors")]),
+        issuers: issuers(&directory),
         listeners: vec![
             listener(any(), Some(certificate.clone()), Some(name("db"))),
             listener(any(), None, Some(name("db"))),
             listener(ListenAddr::Unix(directory.join("gate.sock")), None, Some(name("db"))),
             listener(any(), Some(certificate), None),
-            local(listener(any(), None, Some(name("db")))),
         ],
         resources: BTreeMap::from([
             (name("db"), target(cluster())),
@@ -123,18 +122,18 @@ fn configuration(directory: PathBuf) -> Config {
 }
 
 /// A startup packet of these parameters, in which `|` stands for NUL.
-fn startup(parameters: &str) -> Vec<u8> {
+pub(crate) fn startup(parameters: &str) -> Vec<u8> {
     let body = [&[0, 3, 0, 0], parameters.replace('|', "\0").as_bytes(), b"\0\0"].concat();
     [&u32::try_from(body.len() + 4).unwrap().to_be_bytes(), &body[..]].concat()
 }
 
-fn password(password: &str) -> Vec<u8> {
+pub(crate) fn password(password: &str) -> Vec<u8> {
     let length = u32::try_from(password.len() + 5).unwrap().to_be_bytes();
     [b"p", &length[..], password.as_bytes(), b"\0"].concat()
 }
 
 /// The tags of all messages up to the end of the stream, and of an error its code and message.
-async fn told(stream: &mut (impl AsyncRead + Unpin)) -> String {
+pub(crate) async fn told(stream: &mut (impl AsyncRead + Unpin)) -> String {
     let mut bytes = Vec::new();
     // Reset or closed: both are an end.
     let _end =
@@ -154,7 +153,7 @@ async fn told(stream: &mut (impl AsyncRead + Unpin)) -> String {
     told
 }
 
-async fn says(stream: &mut (impl AsyncRead + AsyncWrite + Unpin), bytes: &[u8]) -> String {
+pub(crate) async fn says(stream: &mut (impl AsyncRead + AsyncWrite + Unpin), bytes: &[u8]) -> String {
     // The gateway may close before all was sent.
     let _sent = stream.write_all(bytes).await;
     let _ended = stream.shutdown().await;
@@ -222,8 +221,6 @@ async fn passwords() {
         let bytes = [startup(&format!("user|{user}|database|postgres")), message.to_vec()].concat();
         assert_eq!(says(&mut gate.tls(0).await, &bytes).await, format!("R{expected}"));
         assert_eq!(says(&mut gate.unix().await, &bytes).await, format!("R{expected}"));
-        let mut local = TcpStream::connect(gate.tcp(4)).await.unwrap();
-        assert_eq!(says(&mut local, &bytes).await, format!("R{expected}"));
     };
     let wrong = |user: &str| format!("E 28P01 password authentication failed for user \"{user}\"");
     check("ann", &password("wrong"), &wrong("ann")).await;

@@ -1,5 +1,7 @@
 //! Text → configuration. Every problem is found in one go.
 
+mod issuers;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -9,8 +11,8 @@ use hoopcore::{Identity, IdentityKind, ResourceKind};
 
 use super::secret::{Lookup, Secrets};
 use super::{
-    Approvals, Approver, Audit, Certificate, Config, Credential, Identities, Known, ListenAddr, Listener, Method,
-    Plaintext, Protocol, ResourceName, ServerAddr, Target, UpstreamTls, Verify,
+    Approvals, Approver, Audit, Certificate, Config, Credential, Identities, Known, ListenAddr, Listener, Protocol,
+    ResourceName, ServerAddr, Target, UpstreamTls, Verify,
 };
 use crate::trail::Mode;
 
@@ -34,11 +36,12 @@ struct Fields<'n> {
 
 impl Reader {
     pub(super) fn config(&mut self, tree: &Node) -> Option<Config> {
-        let known = ["policy", "audit", "identities", "listeners", "resources", "approvals"];
+        let known = ["policy", "audit", "identities", "issuers", "listeners", "resources", "approvals"];
         let fields = self.fields(tree, "the gateway's file", &known)?;
         let policy = self.required(&fields, "policy").and_then(|node| self.policy(node));
         let audit = self.required(&fields, "audit").and_then(|node| self.audit(node));
         let identities = self.optional(&fields, "identities", Self::identities);
+        let issuers = self.optional(&fields, "issuers", Self::issuers);
         let resources = self.required(&fields, "resources").and_then(|node| self.resources(node));
         let listeners = self.required(&fields, "listeners").and_then(|node| self.listeners(node));
         let approvals = self.optional(&fields, "approvals", Self::approvals);
@@ -49,6 +52,7 @@ impl Reader {
             policy: policy?,
             audit: audit?,
             identities: identities?.unwrap_or_default(),
+            issuers: issuers?.unwrap_or_default(),
             listeners: listeners?,
             resources: resources?,
             approvals: approvals?,
@@ -101,8 +105,7 @@ impl Reader {
             );
         }
         let fields = self.fields(node, "an identity", &["kind", "groups", "password"])?;
-        let kinds = [("human", IdentityKind::Human), ("workload", IdentityKind::Workload)];
-        let kind = self.optional(&fields, "kind", |reader, node| reader.word(node, "kind", &kinds));
+        let kind = self.optional(&fields, "kind", Self::identity_kind);
         let groups = self.optional(&fields, "groups", |reader, node| reader.names(node, "a group"));
         let password = self.required(&fields, "password").and_then(|node| self.secret(node));
         let identity = Identity { kind: kind?, ..Identity::named(name) }.with_groups(groups?.unwrap_or_default());
@@ -119,16 +122,13 @@ impl Reader {
     }
 
     fn listener(&mut self, node: &Node) -> Option<Listener> {
-        let fields = self.fields(node, "a listener", &["protocol", "address", "tls", "plaintext", "resource"])?;
+        let fields = self.fields(node, "a listener", &["protocol", "address", "tls", "resource"])?;
         let protocols = [("postgres", Protocol::Postgres)];
         let protocol = self.required(&fields, "protocol").and_then(|node| self.word(node, "protocol", &protocols));
         let address = self.required(&fields, "address").and_then(|node| self.listen_addr(node));
         let tls = self.optional(&fields, "tls", Self::certificate);
-        let words = [("refused", Plaintext::Refused), ("loopback", Plaintext::Loopback)];
-        let plaintext = self.optional(&fields, "plaintext", |reader, node| reader.word(node, "word", &words));
         let resource = self.optional(&fields, "resource", Self::resource_name);
-        let plaintext = plaintext?.unwrap_or_default();
-        Some(Listener { protocol: protocol?, address: address?, tls: tls?, plaintext, resource: resource? })
+        Some(Listener { protocol: protocol?, address: address?, tls: tls?, resource: resource? })
     }
 
     fn listen_addr(&mut self, node: &Node) -> Option<ListenAddr> {
@@ -262,25 +262,16 @@ impl Reader {
     }
 
     fn credential(&mut self, node: &Node) -> Option<Credential> {
-        let fields = self.fields(node, "`credential`", &["user", "password", "methods"])?;
+        let fields = self.fields(node, "`credential`", &["user", "password"])?;
         let user = self.required(&fields, "user").and_then(|node| self.text(node, "a user"));
         let password = self.optional(&fields, "password", Self::secret);
-        let methods = self.optional(&fields, "methods", Self::methods);
-        let credential = Credential::new(user?, password?);
-        Some(Credential { methods: methods?.unwrap_or(credential.methods), ..credential })
-    }
-
-    fn methods(&mut self, node: &Node) -> Option<BTreeSet<Method>> {
-        let words = [("scram", Method::Scram), ("md5", Method::Md5), ("cleartext", Method::Cleartext)];
-        let methods: Vec<_> = node.items().iter().map(|item| self.word(item, "method", &words)).collect();
-        methods.into_iter().collect()
+        Some(Credential { user: user?.to_owned(), password: password? })
     }
 
     fn approvals(&mut self, node: &Node) -> Option<Approvals> {
         let fields = self.fields(node, "`approvals`", &["socket", "group", "approvers"])?;
         let socket = self.required(&fields, "socket").and_then(|node| self.path(node, "a path"));
-        let words = [("true", true), ("false", false)];
-        let group = self.optional(&fields, "group", |reader, node| reader.word(node, "answer", &words));
+        let group = self.optional(&fields, "group", Self::truth);
         let approvers = self.required(&fields, "approvers").and_then(|node| self.approvers(node));
         Some(Approvals { socket: socket?, group: group?.unwrap_or_default(), approvers: approvers? })
     }
@@ -413,6 +404,14 @@ impl Reader {
             self.problems.unknown(node.at, what, text, &known);
         }
         found
+    }
+
+    fn identity_kind(&mut self, node: &Node) -> Option<IdentityKind> {
+        self.word(node, "kind", &[("human", IdentityKind::Human), ("workload", IdentityKind::Workload)])
+    }
+
+    fn truth(&mut self, node: &Node) -> Option<bool> {
+        self.word(node, "answer", &[("true", true), ("false", false)])
     }
 
     fn path(&mut self, node: &Node, what: &str) -> Option<PathBuf> {

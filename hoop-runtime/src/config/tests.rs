@@ -1,5 +1,10 @@
 //! Tests of the configuration: a file that is right, and the messages for files that are wrong.
 
+use std::time::Duration;
+
+use hoopcore::IdentityKind;
+use hoopcore::identity::jwt::{Algorithm, GroupsFrom, IssuerSettings, TokenType};
+
 use super::*;
 
 /// A folder with what good files name: a policy, a certificate and its key, a secret.
@@ -8,6 +13,7 @@ fn folder() -> tempfile::TempDir {
     for (name, text) in [
         ("policy.yaml", "hoop: 1"),
         ("gw.crt", ""),
+        ("keys.json", r#"{"keys":[{"kty":"OKP","crv":"Ed25519","x":"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"}]}"#),
         ("gw.key", ""),
         ("etl.secret", "opensesame\n"),
         ("empty.secret", "\n"),
@@ -31,11 +37,10 @@ identities:
 listeners:
   - { protocol: postgres, address: "127.0.0.1:6432", tls: { certificate: gw.crt, key: gw.key }, resource: orders-db }
   - { protocol: postgres, address: run/pg.sock }
-  - { protocol: postgres, address: "127.0.0.1:6433", plaintext: loopback }
 resources:
   orders-db: { kind: postgres, address: db.internal:5433, databases: [shop], labels: { env: prod }, mode: enforce,
                tls: { verify: ca, ca: gw.crt }, credential: { user: app, password: { env: CARGO_PKG_NAME } } }
-  local: { kind: postgres, address: "[::1]", databases: shop, credential: { user: app, methods: [scram, md5] } }
+  local: { kind: postgres, address: "[::1]", databases: shop, credential: { user: app } }
 approvals: { socket: run/approvals.sock, approvers: { ada: { name: ada@example.com, groups: [dba] }, bob: { groups: dba } } }
 "#;
 
@@ -51,11 +56,6 @@ fn a_good_file_is_read_whole() {
     assert!(etl.groups.as_ref().unwrap().contains("batch-jobs"));
     assert_eq!(config.listeners[0].address.to_string(), "127.0.0.1:6432");
     assert_eq!(config.listeners[1].address, ListenAddr::Unix(folder.path().join("run/pg.sock")));
-    let plaintext: Vec<Plaintext> = config.listeners.iter().map(|listener| listener.plaintext).collect();
-    assert_eq!(plaintext, [Plaintext::Refused, Plaintext::Refused, Plaintext::Loopback]);
-    let methods = |resource| config.resources[&name(resource)].credential.methods.iter().copied().collect::<Vec<_>>();
-    assert_eq!(methods("orders-db"), [Method::Scram]);
-    assert_eq!(methods("local"), [Method::Scram, Method::Md5]);
     assert_eq!(config.resources[&name("orders-db")].address.to_string(), "db.internal:5433");
     assert_eq!(config.resources[&name("orders-db")].tls.verify, Verify::Ca);
     assert_eq!(config.resources[&name("local")].address, ServerAddr::Tcp { host: "::1".to_owned(), port: 5432 });
@@ -63,6 +63,44 @@ fn a_good_file_is_read_whole() {
     let approvals = config.approvals.unwrap();
     assert_eq!(approvals.approvers["ada"].name, "ada@example.com");
     assert_eq!(approvals.approvers["bob"].name, "bob");
+}
+
+#[test]
+fn an_issuer_is_read_whole() {
+    let folder = folder();
+    let words = |words: &[&str]| words.iter().map(|word| (*word).to_owned()).collect::<BTreeSet<_>>();
+    let check = |block: &str, expected: IssuerSettings| {
+        let config = read(folder.path(), &format!("{GOOD}issuers:\n  idp: {block}\n")).unwrap();
+        assert_eq!(config.issuers.settings().collect::<Vec<_>>(), [&expected]);
+    };
+    let usual = IssuerSettings::new("idp", "https://idp.example", "hoop");
+    check("{ url: https://idp.example, audience: hoop, keys: { file: keys.json } }", usual.clone());
+    let whole = "{ url: https://idp.example, audience: [hoop, hoop-staging], shared_audience: false,
+         keys: { url: https://idp.example/jwks, ca: gw.crt }, algorithms: [ES256, EdDSA], token_types: at+jwt,
+         kind: workload, groups_from: realm_access.roles, groups: { platform: dba },
+         require: { azp: deployer, env: [prod, staging], org: 4711 }, leeway: 30s, longest_life: 1h, longest_token: 8192 }";
+    check(
+        whole,
+        IssuerSettings {
+            audiences: words(&["hoop", "hoop-staging"]),
+            shared_audience: false,
+            algorithms: vec![Algorithm::Es256, Algorithm::Ed25519],
+            types: [TokenType::Access].into(),
+            kind: Some(IdentityKind::Workload),
+            groups: Some(GroupsFrom::List("realm_access.roles".into())),
+            group_names: [("platform".to_owned(), "dba".to_owned())].into(),
+            required: [
+                ("azp".to_owned(), words(&["deployer"])),
+                ("env".to_owned(), words(&["prod", "staging"])),
+                ("org".to_owned(), words(&["4711"])),
+            ]
+            .into(),
+            leeway: Duration::from_secs(30),
+            longest_life: Duration::from_secs(3600),
+            longest_token: 8192,
+            ..usual
+        },
+    );
 }
 
 #[test]

@@ -3,7 +3,7 @@
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use hoopcore::identity::jwt::{IssuerRefused, JwtIssuer, KeySet, KeySetRefused};
+use hoopcore::identity::jwt::{IssuerRefused, IssuerSettings, JwtIssuer, KeySet, KeySetRefused};
 use tokio::sync::watch;
 use tokio::time::Instant;
 
@@ -57,6 +57,10 @@ impl Keyring {
 
     pub(super) fn name(&self) -> &str {
         &self.config.settings.name
+    }
+
+    pub(super) fn settings(&self) -> &IssuerSettings {
+        &self.config.settings
     }
 
     /// The issuer with its keys. They are read when there are none, and read anew in the background when it is time.

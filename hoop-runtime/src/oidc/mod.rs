@@ -3,7 +3,6 @@
 //! hoopcore judges the tokens; here is what it cannot do itself: fetch keys, and keep them fresh without letting a
 //! stranger's token make the gateway fetch more often than once a minute.
 
-mod block;
 mod fetch;
 mod keyring;
 mod source;
@@ -14,10 +13,11 @@ use std::sync::Arc;
 
 use hoopcore::identity::jwt::{Admitted, IssuerSettings, TokenRefused, claimed_issuer};
 
+use tokio::task::JoinSet;
+
 use crate::clock;
 use keyring::Keyring;
 
-pub use block::IssuerBlock;
 pub use fetch::FetchError;
 pub use keyring::KeysError;
 pub use source::{KeySource, KeyUrl, SourceError, UrlRefused};
@@ -31,7 +31,21 @@ pub struct IssuerConfig {
     pub keys: KeySource,
 }
 
-/// All issuers whose tokens let callers in. Cheap to clone.
+/// All issuers whose tokens let callers in: the block `issuers:` of the gateway's file.
+///
+/// ```yaml
+/// issuers:
+///   ci:
+///     url: https://token.actions.githubusercontent.com
+///     audience: hoop
+///     keys: { url: https://token.actions.githubusercontent.com/.well-known/jwks }
+///     kind: workload
+///     group_from: repository_owner_id          # the group `ci/4711`
+///     groups: { "4711": platform }             # … which policies call `platform`
+///     require: { repository_owner_id: "4711" } # everybody else's jobs have the same issuer
+/// ```
+///
+/// Cheap to clone.
 #[derive(Clone, Default)]
 pub struct Issuers {
     by_url: Arc<BTreeMap<String, Arc<Keyring>>>,
@@ -70,6 +84,11 @@ impl Issuers {
         if problems.is_empty() { Ok(Self { by_url: Arc::new(by_url) }) } else { Err(problems) }
     }
 
+    /// What is expected of each issuer's tokens.
+    pub fn settings(&self) -> impl Iterator<Item = &IssuerSettings> {
+        self.by_url.values().map(|keyring| keyring.settings())
+    }
+
     /// Whether no token can let anybody in.
     #[must_use]
     pub fn is_empty(&self) -> bool {
@@ -81,12 +100,12 @@ impl Issuers {
     /// # Errors
     /// With the issuers whose keys could not be had, and why.
     pub async fn load(&self) -> Result<(), Vec<(String, KeysError)>> {
-        let mut failed = Vec::new();
+        let mut loading = JoinSet::new();
         for keyring in self.by_url.values() {
-            if let Err(error) = keyring.load().await {
-                failed.push((keyring.name().to_owned(), error));
-            }
+            let keyring = Arc::clone(keyring);
+            loading.spawn(async move { keyring.load().await.map_err(|error| (keyring.name().to_owned(), error)) });
         }
+        let failed: Vec<_> = loading.join_all().await.into_iter().filter_map(Result::err).collect();
         if failed.is_empty() { Ok(()) } else { Err(failed) }
     }
 
@@ -107,6 +126,6 @@ impl Issuers {
 
 impl fmt::Debug for Issuers {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_set().entries(self.by_url.values().map(|keyring| keyring.name())).finish()
+        f.debug_set().entries(self.settings().map(|settings| &settings.name)).finish()
     }
 }

@@ -7,9 +7,5 @@
     reason = "a test fails by panicking"
 )]
 
-mod approvals;
-mod corpora;
 mod effects;
-mod problems;
-mod records;
 mod verdicts;

@@ -1,0 +1,83 @@
+//! A token as the password: who comes in with it, and when the session ends.
+
+use std::fs;
+use std::path::Path;
+use std::time::Duration;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use hoop_runtime::oidc::{IssuerConfig, Issuers, KeySource};
+use hoopcore::Timestamp;
+use hoopcore::identity::jwt::{GroupsFrom, IssuerSettings};
+use ring::signature::{Ed25519KeyPair, KeyPair as _};
+use tokio::io::AsyncWriteExt as _;
+
+use crate::gate::{Gate, password, says, startup, told};
+
+fn pair() -> Ed25519KeyPair {
+    Ed25519KeyPair::from_seed_unchecked(&[5; 32]).unwrap()
+}
+
+/// One issuer, whose group `team` is the policy's `staff`.
+pub(crate) fn issuers(directory: &Path) -> Issuers {
+    let keys = directory.join("keys.json");
+    let x = URL_SAFE_NO_PAD.encode(pair().public_key());
+    fs::write(&keys, format!(r#"{{"keys":[{{"kty":"OKP","crv":"Ed25519","kid":"k","x":"{x}"}}]}}"#)).unwrap();
+    let settings = IssuerSettings {
+        groups: Some(GroupsFrom::List("groups".to_owned())),
+        group_names: [("team".to_owned(), "staff".to_owned())].into(),
+        leeway: Duration::ZERO,
+        ..IssuerSettings::new("ci", "https://ci.example", "hoop")
+    };
+    Issuers::new(vec![IssuerConfig { settings, keys: KeySource::File(keys) }]).unwrap()
+}
+
+fn token(seconds: i64, group: &str) -> String {
+    let end = Timestamp::now().as_second() + seconds;
+    let claims =
+        format!(r#"{{"iss":"https://ci.example","aud":"hoop","sub":"job-1","exp":{end},"groups":["{group}"]}}"#);
+    let message =
+        format!("{}.{}", URL_SAFE_NO_PAD.encode(r#"{"alg":"EdDSA","kid":"k"}"#), URL_SAFE_NO_PAD.encode(claims));
+    let signature = pair().sign(message.as_bytes());
+    format!("{message}.{}", URL_SAFE_NO_PAD.encode(signature))
+}
+
+fn login(user: &str, token: &str) -> Vec<u8> {
+    [startup(&format!("user|{user}|database|postgres")), password(token)].concat()
+}
+
+#[tokio::test]
+async fn a_token_lets_its_caller_in() {
+    let gate = Gate::open().await;
+    let check = async |user: &str, token: &str, expected: &str| {
+        let told = says(&mut gate.tls(0).await, &login(user, token)).await;
+        assert!(told.starts_with(expected), "{user}: {told}");
+        let told = says(&mut gate.unix().await, &login(user, token)).await;
+        assert!(told.starts_with(expected), "{user} on a Unix socket: {told}");
+    };
+    let good = token(300, "team");
+    let wrong = "RE 28P01 password authentication failed for user";
+    let closed = "RE 28000 the name, the password or the resource is not right, or not allowed";
+    check("job-1", &good, "RRS").await;
+    check("whoever", &good, "RRS").await;
+    check("ann", &good, wrong).await;
+    check("whoever", &token(-1, "team"), wrong).await;
+    check("whoever", &good.replace('.', ".."), wrong).await;
+    check("whoever", &token(300, "staff"), closed).await;
+    check("whoever", &token(300, "ci/staff"), closed).await;
+
+    let records = gate.records();
+    assert!(records.contains("EdDSA token of issuer `ci`"), "{records}");
+    assert!(records.contains("the token has expired"), "{records}");
+    assert!(!records.contains("eyJ"), "no part of a token is recorded: {records}");
+}
+
+#[tokio::test]
+async fn a_session_is_closed_when_its_token_ends() {
+    let gate = Gate::open().await;
+    let mut client = gate.tls(0).await;
+    client.write_all(&login("job-1", &token(2, "team"))).await.unwrap();
+    let told = told(&mut client).await;
+    assert!(told.starts_with("RRS"), "{told}");
+    assert!(told.ends_with("ZE 57P01 the token that opened this session has ended"), "{told}");
+}
