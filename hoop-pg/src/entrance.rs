@@ -6,7 +6,7 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use hoop_runtime::config::{Listener, ResourceName};
+use hoop_runtime::config::{Listener, Plaintext, ResourceName};
 use hoop_runtime::{Admission, Attempt, Gateway, Proven, Session};
 use hoopcore::audit::CompletionStatus;
 use hoopcore::{Completion, Passage, Resource, ResourceKind};
@@ -126,7 +126,7 @@ impl Entrance {
     }
 
     async fn identify(&self, caller: &mut Caller) -> io::Result<Result<Proven, Refusal>> {
-        if !caller.stream.is_private() {
+        if !self.may_ask_password(caller) {
             return Ok(Err(self.in_the_clear()));
         }
         let reply = caller.startup.negotiation.as_ref().map_or_else(Reply::new, |wish| Reply::new().negotiate(wish));
@@ -146,6 +146,15 @@ impl Entrance {
                 self.gateway.refuse_login(&self.attempt(caller), &reason).await;
                 let message = format!("password authentication failed for user \"{user}\"");
                 Ok(Err(Refusal::new(code::PASSWORD, message)))
+            }
+        }
+    }
+
+    fn may_ask_password(&self, caller: &Caller) -> bool {
+        match self.listener.plaintext {
+            Plaintext::Refused => caller.stream.is_private(),
+            Plaintext::Loopback => {
+                caller.stream.is_private() || caller.source.is_some_and(|source| source.to_canonical().is_loopback())
             }
         }
     }

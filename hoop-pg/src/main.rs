@@ -1,6 +1,6 @@
 //! The `hoop-pg` gateway: reads its file, listens, and ends when it is told to.
 
-use std::io::{IsTerminal as _, Write as _};
+use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Duration;
@@ -9,9 +9,8 @@ use clap::error::ErrorKind;
 use clap::{CommandFactory as _, Parser, Subcommand};
 use hoop_pg::Server;
 use hoop_runtime::config::Config;
-use hoop_runtime::{Gateway, policy_files};
+use hoop_runtime::{Gateway, logging, policy_files};
 use tokio::signal::unix::{SignalKind, signal};
-use tracing_subscriber::EnvFilter;
 
 /// How long sessions may go on after the gateway was told to end.
 const GRACE: Duration = Duration::from_secs(30);
@@ -73,9 +72,7 @@ fn check(path: &Path) -> Result<(), Failure> {
 }
 
 fn start(path: &Path) -> Result<(), Failure> {
-    let filter = EnvFilter::try_from_env("HOOP_LOG").unwrap_or_else(|_| EnvFilter::new("info"));
-    let colour = std::io::stderr().is_terminal();
-    tracing_subscriber::fmt().with_env_filter(filter).with_ansi(colour).with_writer(std::io::stderr).init();
+    logging::start();
     let gateway = Gateway::open(Config::read(path)?)?;
     tokio::runtime::Builder::new_multi_thread().enable_all().build()?.block_on(run(gateway))
 }

@@ -34,13 +34,11 @@ pub mod code {
     pub const PASSWORD: &str = "28P01";
     /// `insufficient_privilege`
     pub const PRIVILEGE: &str = "42501";
-    /// `admin_shutdown`: drivers take it as a reason to connect anew.
-    pub const TERMINATED: &str = "57P01";
     /// `invalid_name`
     pub const NAME: &str = "42602";
     /// `too_many_connections`
     pub const TOO_MANY: &str = "53300";
-    /// `admin_shutdown`
+    /// `admin_shutdown`: drivers take it as a reason to connect anew.
     pub const SHUTDOWN: &str = "57P01";
     /// `internal_error`
     pub const INTERNAL: &str = "XX000";

@@ -20,6 +20,7 @@ use tokio::time::{Instant, Sleep};
 use crate::cancel::CancelSignal;
 use crate::catalog::{self, Catalog};
 use crate::conversation::{Conversation, Next, Question};
+use crate::drain::Drain;
 use crate::frame::Limits;
 use crate::refusal::{Refusal, code};
 
@@ -62,12 +63,21 @@ pub enum Reason {
 ///
 /// The session is past both logins: the server awaits the first query, and the client was told so. `catalog` is what was
 /// read with the session's [`protected columns`](Session::protected_columns), and the session's facts are told of it.
-pub async fn run<C, S>(client: C, server: S, session: Session, catalog: Catalog, cancel: CancelSignal) -> End
+/// When the gateway is about to stop, the session ends as soon as nothing is under way. However it ends, what ran goes on
+/// record: also where the future is dropped.
+pub async fn run<C, S>(
+    client: C,
+    server: S,
+    session: Session,
+    catalog: Catalog,
+    cancel: CancelSignal,
+    drain: Drain,
+) -> End
 where
     C: AsyncRead + AsyncWrite + Unpin,
     S: AsyncRead + AsyncWrite + Unpin,
 {
-    let mut relay = Relay::new(client, server, session, catalog, cancel);
+    let mut relay = Relay::new(client, server, session, catalog, cancel, drain);
     let reason = loop {
         match poll_fn(|cx| relay.poll(cx)).await {
             Stop::Refresh => {
@@ -122,6 +132,23 @@ struct Relay<C, S> {
     patience: Pin<Box<Sleep>>,
     /// When the token ends that let the client in.
     over: Option<Pin<Box<Sleep>>>,
+    /// The gateway is about to stop; `None` once that was heard.
+    drain: Option<Pin<Box<dyn Future<Output = ()> + Send>>>,
+}
+
+impl<C, S> Relay<C, S> {
+    fn record(&mut self) {
+        for event in self.conversation.closed() {
+            self.session.close(event);
+        }
+    }
+}
+
+impl<C, S> Drop for Relay<C, S> {
+    fn drop(&mut self) {
+        self.conversation.abandon();
+        self.record();
+    }
 }
 
 impl<C, S> Relay<C, S>
@@ -129,7 +156,10 @@ where
     C: AsyncRead + AsyncWrite + Unpin,
     S: AsyncRead + AsyncWrite + Unpin,
 {
-    fn new(client: C, server: S, session: Session, catalog: Catalog, cancel: CancelSignal) -> Self {
+    fn new(client: C, server: S, session: Session, catalog: Catalog, cancel: CancelSignal, mut drain: Drain) -> Self {
+        let drain = async move {
+            drain.begun().await;
+        };
         let conversation = Conversation::new(catalog, Limits::default(), session.facts());
         let mut relay = Self {
             client,
@@ -147,6 +177,7 @@ where
             server_deaf: false,
             server_gone: false,
             patience: Box::pin(tokio::time::sleep(GRACE)),
+            drain: Some(Box::pin(drain)),
         };
         relay.guard();
         relay
@@ -243,12 +274,6 @@ where
         Ok(moved)
     }
 
-    fn record(&mut self) {
-        for event in self.conversation.closed() {
-            self.session.close(event);
-        }
-    }
-
     fn ask(&mut self, question: Question) {
         self.decision = match question {
             Question::Prepare(command) => Decision::Preparing(Box::pin(self.session.prepare(&command))),
@@ -292,7 +317,7 @@ where
     fn decided(&mut self, done: Done) {
         match (std::mem::replace(&mut self.decision, Decision::None), done) {
             (_, Done::Prepared) => self.conversation.prepared(),
-            (_, Done::Decided(Ok(permit))) => self.conversation.permitted(permit),
+            (_, Done::Decided(Ok(permit))) => self.conversation.permitted(permit, self.session.facts()),
             (_, Done::Decided(Err(denial))) => self.conversation.denied(&denial),
             (_, Done::Held(hold)) => self.hold(hold),
             (Decision::Holding { hold, .. }, Done::Cancelled) => {
@@ -381,11 +406,21 @@ where
         if self.farewell && self.patience.as_mut().poll(cx).is_ready() {
             return Err(Stop::End(Reason::ClientLeft));
         }
+        if self.is_stopping(cx) && self.conversation.is_idle() && matches!(self.decision, Decision::None) {
+            return Err(Refusal::new(code::SHUTDOWN, "the gateway is shutting down").into());
+        }
         if self.over.as_mut().is_some_and(|over| over.as_mut().poll(cx).is_ready()) {
-            let why = Refusal::new(code::TERMINATED, "the token that opened this session has ended");
+            let why = Refusal::new(code::SHUTDOWN, "the token that opened this session has ended");
             return Err(Stop::from(why.with_hint("connect again with a new one")));
         }
         Ok(())
+    }
+
+    fn is_stopping(&mut self, cx: &mut Context<'_>) -> bool {
+        if self.drain.as_mut().is_some_and(|drain| drain.as_mut().poll(cx).is_ready()) {
+            self.drain = None;
+        }
+        self.drain.is_none()
     }
 
     /// Reads the catalog anew over the session's own connection, on which nothing is under way.
@@ -408,11 +443,9 @@ where
         Ok(())
     }
 
-    /// Records how everything ended, and tells the client why.
+    /// Tells the client why the session ends.
     async fn finish(mut self, reason: Reason) -> End {
         let busy = self.conversation.is_busy();
-        self.conversation.abandon();
-        self.record();
         match &reason {
             Reason::Broken(why) => self.conversation.fatal(why),
             Reason::ServerLeft if !self.conversation.has_ended() => {
@@ -421,12 +454,13 @@ where
             }
             Reason::ServerLeft | Reason::ClientLeft => {}
         }
+        let Self { conversation, client, .. } = &mut self;
         let farewell = async {
-            poll_fn(|cx| self.conversation.server.poll_write(cx, &mut self.client)).await?;
-            self.client.shutdown().await
+            poll_fn(|cx| conversation.server.poll_write(cx, client)).await?;
+            client.shutdown().await
         };
         // A client that does not take its last words goes without them.
-        let _ = tokio::time::timeout(GRACE, farewell).await;
+        drop(tokio::time::timeout(GRACE, farewell).await);
         End { reason, busy }
     }
 }

@@ -10,7 +10,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use hoop_runtime::Gateway;
-use hoop_runtime::config::{Config, ListenAddr, Listener, Protocol, Verify};
+use hoop_runtime::config::{Config, ListenAddr, Listener, Method, Plaintext, Protocol, Verify};
 use hoopcore::ResourceKind;
 use tokio::net::{TcpListener, UnixListener, UnixStream};
 use tokio::sync::Semaphore;
@@ -119,6 +119,13 @@ fn shared(config: &Config) -> Result<Shared, TlsError> {
             Verify::Ca => tracing::warn!(resource = %name, "the name in the server's certificate is NOT checked"),
             Verify::None => tracing::warn!(resource = %name, "the way to the server is NOT encrypted"),
         }
+        for method in &target.credential.methods {
+            match method {
+                Method::Scram => {}
+                Method::Md5 => tracing::warn!(resource = %name, "the server may ask for an MD5 password"),
+                Method::Cleartext => tracing::warn!(resource = %name, "the server may ask for the password ITSELF"),
+            }
+        }
         shared.upstreams.insert(name.clone(), Arc::new(Upstream::new(target)?));
     }
     Ok(shared)
@@ -141,6 +148,10 @@ impl Door {
         let tls = listener.tls.as_ref().map(tls::acceptor).transpose()?.map(Acceptor);
         let failed = |error| ServeError::Listen { address: listener.address.clone(), error };
         let (socket, address) = bind(&listener.address).await.map_err(failed)?;
+        match listener.plaintext {
+            Plaintext::Refused => {}
+            Plaintext::Loopback => tracing::warn!(%address, "clients on this machine may send passwords in PLAIN TEXT"),
+        }
         let (gateway, listener, shared) = (gateway.clone(), listener.clone(), Arc::clone(shared));
         let entrance = Arc::new(Entrance { gateway, listener, tls, shared });
         Ok(Self { socket, address, entrance })
@@ -193,10 +204,11 @@ async fn attend(entrance: Arc<Entrance>, stream: Transport, drain: Drain) {
 }
 
 /// Runs a session; what its server still runs when it ends is cancelled.
-async fn run(established: Established, _drain: Drain) {
+async fn run(established: Established, drain: Drain) {
     let Established { client, server, session, catalog, registration } = established;
     let id = session.id().to_owned();
-    let End { reason, busy } = relay::run(client, server, session, catalog, registration.signal()).await;
+    let signal = registration.signal();
+    let End { reason, busy } = relay::run(client, server, session, catalog, signal, drain).await;
     tracing::info!(session = %id, %reason, busy, "a session ended");
     if busy && let Err(error) = registration.target().cancel().await {
         tracing::warn!(session = %id, %error, "what the server still runs could not be cancelled");

@@ -4,6 +4,8 @@ use std::io;
 
 use bytes::{Bytes, BytesMut};
 use fallible_iterator::FallibleIterator as _;
+use hoop_runtime::config::{Credential, Method};
+use postgres_protocol::authentication::md5_hash;
 use postgres_protocol::authentication::sasl::{ChannelBinding, SCRAM_SHA_256, SCRAM_SHA_256_PLUS, ScramSha256};
 use postgres_protocol::message::backend::{ErrorResponseBody, Message, ParameterStatusBody};
 use postgres_protocol::message::frontend;
@@ -20,8 +22,7 @@ const MAX_MESSAGES: u32 = 1_000;
 
 /// As whom, where and how to log in.
 pub(crate) struct Login<'a> {
-    pub(crate) user: &'a str,
-    pub(crate) password: Option<&'a SecretString>,
+    pub(crate) credential: &'a Credential,
     pub(crate) database: &'a str,
     pub(crate) settings: &'a [(&'a str, &'a str)],
 }
@@ -58,7 +59,7 @@ pub(crate) struct ServerError {
 impl Login<'_> {
     pub(crate) async fn carry_out(&self, stream: &mut Transport) -> Result<Opened, Failure> {
         let mut talk = Talk { stream, left: MAX_MESSAGES, notices: Vec::new() };
-        let identity = [("user", self.user), ("database", self.database)];
+        let identity = [("user", self.credential.user.as_str()), ("database", self.database)];
         let parameters = identity.into_iter().chain(self.settings.iter().copied());
         talk.send(|buffer| frontend::startup_message(parameters, buffer)).await?;
         self.authenticate(&mut talk).await?;
@@ -69,12 +70,20 @@ impl Login<'_> {
         match talk.receive().await? {
             Message::AuthenticationOk => return Ok(()),
             Message::AuthenticationSasl(offer) => {
+                self.permit(Method::Scram, talk)?;
                 let offered = offer.mechanisms().collect::<Vec<_>>()?;
                 self.scram(talk, &offered).await?;
             }
-            Message::AuthenticationMd5Password(_) => return Err(Failure::Unwilling("it asks for an MD5 password")),
+            Message::AuthenticationMd5Password(challenge) => {
+                self.permit(Method::Md5, talk)?;
+                let password = self.password()?.expose_secret();
+                let proof = md5_hash(self.credential.user.as_bytes(), password.as_bytes(), challenge.salt());
+                talk.send(|buffer| frontend::password_message(proof.as_bytes(), buffer)).await?;
+            }
             Message::AuthenticationCleartextPassword => {
-                return Err(Failure::Unwilling("it asks for the password in clear text"));
+                self.permit(Method::Cleartext, talk)?;
+                let password = self.password()?.expose_secret();
+                talk.send(|buffer| frontend::password_message(password.as_bytes(), buffer)).await?;
             }
             _ => return Err(Failure::Unwilling("it asks for a login that is not known here")),
         }
@@ -84,9 +93,26 @@ impl Login<'_> {
         }
     }
 
+    /// What could give the password away is done over a way that nobody listens to, and only where it is configured.
+    fn permit(&self, asked: Method, talk: &Talk<'_>) -> Result<(), Failure> {
+        if !self.credential.methods.contains(&asked) {
+            return Err(Failure::Unwilling("it asks for a login that `methods` of its credential does not name"));
+        }
+        match asked {
+            Method::Scram => Ok(()),
+            Method::Md5 | Method::Cleartext if talk.stream.is_private() => Ok(()),
+            Method::Md5 | Method::Cleartext => Err(Failure::Unwilling("it asks for a password on an open line")),
+        }
+    }
+
+    fn password(&self) -> Result<&SecretString, Failure> {
+        let missing = Failure::Unwilling("it asks for a password and none is configured");
+        self.credential.password.as_ref().ok_or(missing)
+    }
+
     /// Proves to each other that both know the password (RFC 5802, RFC 7677), which never leaves the gateway.
     async fn scram(&self, talk: &mut Talk<'_>, offered: &[&str]) -> Result<(), Failure> {
-        let password = self.password.ok_or(Failure::Unwilling("it asks for a password and none is configured"))?;
+        let password = self.password()?;
         let (mechanism, binding) = mechanism(offered, talk.stream.server_end_point())?;
         let mut scram = ScramSha256::new(password.expose_secret().as_bytes(), binding);
         talk.send(|buffer| frontend::sasl_initial_response(mechanism, scram.message(), buffer)).await?;
@@ -192,4 +218,180 @@ impl ServerError {
 
 fn is_code(text: &str) -> bool {
     text.len() == 5 && text.bytes().all(|byte| byte.is_ascii_digit() || byte.is_ascii_uppercase())
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::io::AsyncReadExt as _;
+    use tokio::net::UnixStream;
+
+    use super::*;
+
+    fn credential(methods: &[Method]) -> Credential {
+        let methods = methods.iter().copied().collect();
+        Credential { methods, ..Credential::new("app", Some("secret".into())) }
+    }
+
+    fn told(outcome: Result<Opened, Failure>) -> String {
+        match outcome {
+            Ok(opened) => format!("{:?} {} {:?}", opened.parameters, opened.notices.len(), opened.key),
+            Err(Failure::Broken(error)) => format!("broken: {error}"),
+            Err(Failure::Unwilling(why)) => format!("unwilling: {why}"),
+            Err(Failure::Refused(error)) => {
+                let refusal = error.for_client();
+                format!("{}: {} {}", error.code, refusal.code, refusal.message)
+            }
+        }
+    }
+
+    /// What comes of a server that says this, and what the gateway said after its startup packet.
+    async fn outcome(methods: &[Method], says: &[u8]) -> (String, Vec<u8>) {
+        let (near, mut far) = UnixStream::pair().unwrap();
+        let credential = credential(methods);
+        let login = Login { credential: &credential, database: "shop", settings: &[("a", "b")] };
+        far.write_all(says).await.unwrap();
+        let told = {
+            let mut near = Transport::Unix(near);
+            let server = async {
+                let mut length = [0; 4];
+                far.read_exact(&mut length).await.unwrap();
+                let mut packet = vec![0; u32::from_be_bytes(length) as usize - 4];
+                far.read_exact(&mut packet).await.unwrap();
+                assert_eq!(packet, b"\0\x03\0\0user\0app\0database\0shop\0a\0b\0\0");
+                far.shutdown().await.unwrap();
+            };
+            let (outcome, ()) = tokio::join!(login.carry_out(&mut near), server);
+            told(outcome)
+        };
+        let mut said = Vec::new();
+        // A side that leaves something unread resets the connection: an end as well.
+        let _ended = far.read_to_end(&mut said).await;
+        (told, said)
+    }
+
+    fn message(tag: u8, body: &[u8]) -> Vec<u8> {
+        [&[tag][..], &u32::try_from(body.len() + 4).unwrap().to_be_bytes(), body].concat()
+    }
+
+    const OK: &[u8] = b"R\0\0\0\x08\0\0\0\0";
+    const READY: &[u8] = b"Z\0\0\0\x05I";
+
+    #[tokio::test]
+    async fn what_a_server_may_say() {
+        let check = async |says: &[&[u8]], expected: &str| {
+            assert_eq!(outcome(&[Method::Scram], &says.concat()).await.0, expected);
+        };
+        let (setting, notice) = (message(b'S', b"a\0b\0"), message(b'N', b"MHi\0\0"));
+        let key = message(b'K', b"\0\0\0\x01\0\0\0\x02");
+        check(&[OK, READY], "[] 0 None").await;
+        check(&[OK, &setting, &notice, &key, READY], "[(\"a\", \"b\")] 1 Some((1, 2))").await;
+        check(&[&notice, OK, READY], "[] 1 None").await;
+
+        let odd = "broken: a message came that does not belong there";
+        check(&[READY], "unwilling: it asks for a login that is not known here").await;
+        check(&[OK, OK], odd).await;
+        check(&[OK, b"1\0\0\0\x04"], odd).await;
+        check(&[OK, &notice.repeat(1_000), READY], odd).await;
+        check(&[OK, &setting], "broken: early eof").await;
+        check(&[], "broken: early eof").await;
+        check(&[b"R\0\0\0\x03"], "broken: a message has an invalid length").await;
+        check(&[b"R\x7f\xff\xff\xff"], "broken: a message has an invalid length").await;
+        check(&[b"R\0\0\x75\x35"], "broken: a message has an invalid length").await;
+        check(&[b"v\0\0\0\x08\0\0\0\0"], "broken: unknown message tag `118`").await;
+        check(&[b"R\0\0\0\x04"], "broken: failed to fill whole buffer").await;
+        check(&[OK, b"S\0\0\0\x06ab"], "broken: unexpected EOF").await;
+    }
+
+    #[tokio::test]
+    async fn a_server_s_refusal_in_words_for_the_client() {
+        let check = async |fields: &str, expected: &str| {
+            let error = message(b'E', fields.replace('|', "\0").as_bytes());
+            assert_eq!(outcome(&[Method::Scram], &error).await.0, expected, "{fields}");
+            let error = [OK, &error].concat();
+            assert_eq!(outcome(&[Method::Scram], &error).await.0, expected, "{fields}");
+        };
+        let generic = "08004 the server behind the gateway does not let the gateway in";
+        check("SFATAL|C57P03|Mstarting up||", "57P03: 57P03 starting up").await;
+        check("SFATAL|C3D000|Mno such database||", "3D000: 3D000 no such database").await;
+        check("SFATAL|C28P01|Mpassword of app is wrong||", &format!("28P01: {generic}")).await;
+        check("SFATAL|C28000|Mno entry for 10.0.0.7||", &format!("28000: {generic}")).await;
+        check("SFATAL|Mno code||", &format!("XX000: {generic}")).await;
+        check("SFATAL|C5|Mshort code||", &format!("XX000: {generic}")).await;
+        check("|", &format!("XX000: {generic}")).await;
+    }
+
+    #[tokio::test]
+    async fn passwords_are_given_as_configured_only() {
+        let check = async |methods: &[Method], asks: &[u8], expected: &str, answer: &[u8]| {
+            let says = [&message(b'R', asks), OK, READY].concat();
+            let (told, said) = outcome(methods, &says).await;
+            assert_eq!((told.as_str(), said.as_slice()), (expected, answer));
+        };
+        let unnamed = "unwilling: it asks for a login that `methods` of its credential does not name";
+        check(&[Method::Scram], b"\0\0\0\x03", unnamed, b"").await;
+        check(&[Method::Scram, Method::Md5], b"\0\0\0\x03", unnamed, b"").await;
+        check(&[Method::Scram], b"\0\0\0\x05salt", unnamed, b"").await;
+        check(&[Method::Md5], b"\0\0\0\x0aSCRAM-SHA-256\0\0", unnamed, b"").await;
+        check(&[Method::Cleartext], b"\0\0\0\x03", "[] 0 None", &message(b'p', b"secret\0")).await;
+        let proof = format!("{}\0", md5_hash(b"app", b"secret", *b"salt"));
+        check(&[Method::Md5], b"\0\0\0\x05salt", "[] 0 None", &message(b'p', proof.as_bytes())).await;
+        let unknown = "unwilling: it offers no login that is known here";
+        check(&[Method::Scram], b"\0\0\0\x0aOAUTHBEARER\0\0", unknown, b"").await;
+        check(&[Method::Scram], b"\0\0\0\x0aSCRAM-SHA-256-PLUS\0\0", unknown, b"").await;
+    }
+
+    /// A server that knows the name of the mechanism, and then says this with the client's nonce in place of `NONCE`.
+    async fn scram(first: &str, then: &[u8]) -> String {
+        let (near, mut far) = UnixStream::pair().unwrap();
+        let credential = credential(&[Method::Scram]);
+        let login = Login { credential: &credential, database: "shop", settings: &[] };
+        let server = async {
+            far.write_all(&message(b'R', b"\0\0\0\x0aSCRAM-SHA-256\0\0")).await.unwrap();
+            let mut length = [0; 4];
+            far.read_exact(&mut length).await.unwrap();
+            far.read_exact(&mut vec![0; u32::from_be_bytes(length) as usize - 4]).await.unwrap();
+            let said = crate::transport::read_message(&mut far, 1_000).await.unwrap();
+            let said = String::from_utf8_lossy(&said).into_owned();
+            let nonce = said.rsplit("r=").next().unwrap();
+            let challenge = [b"\0\0\0\x0b", first.replace("NONCE", nonce).as_bytes()].concat();
+            far.write_all(&[&message(b'R', &challenge), then].concat()).await.unwrap();
+            far.shutdown().await.unwrap();
+            far
+        };
+        let mut near = Transport::Unix(near);
+        let (outcome, _far) = tokio::join!(login.carry_out(&mut near), server);
+        told(outcome)
+    }
+
+    #[tokio::test]
+    async fn a_server_that_only_pretends_to_know_the_password() {
+        let check = async |first: &str, then: &[u8], expected: &str| {
+            let told = scram(first, then).await;
+            assert!(told.starts_with(expected), "{first}: {told}");
+        };
+        let good = "r=NONCEx,s=c2FsdA==,i=4096";
+        check("r=other,s=c2FsdA==,i=4096", b"", "broken: invalid nonce").await;
+        check("r=NONCEx,s=c2FsdA==,i=2147483647", b"", "broken: SCRAM iteration count").await;
+        check("r=NONCEx,s=c2FsdA==,i=-1", b"", "broken").await;
+        check("r=NONCEx,s=?,i=1", b"", "broken").await;
+        check("", b"", "broken").await;
+        check(good, OK, "broken: a message came that does not belong there").await;
+        let wrong = message(b'R', b"\0\0\0\x0cv=AAAA");
+        check(good, &[&wrong, OK, READY].concat(), "unwilling: it does not know the password itself").await;
+        let error = message(b'E', b"C28P01\0Mwrong\0\0");
+        check(good, &error, "28P01: 08004").await;
+    }
+
+    #[test]
+    fn the_strongest_mechanism_that_both_sides_have() {
+        let check = |offered: &[&str], end_point: Option<Vec<u8>>, expected: Option<&str>| {
+            assert_eq!(mechanism(offered, end_point).ok().map(|(name, _)| name), expected);
+        };
+        check(&[SCRAM_SHA_256, SCRAM_SHA_256_PLUS], Some(vec![1]), Some(SCRAM_SHA_256_PLUS));
+        check(&[SCRAM_SHA_256_PLUS], Some(vec![1]), Some(SCRAM_SHA_256_PLUS));
+        check(&[SCRAM_SHA_256, SCRAM_SHA_256_PLUS], None, Some(SCRAM_SHA_256));
+        check(&[SCRAM_SHA_256], Some(vec![1]), Some(SCRAM_SHA_256));
+        check(&[SCRAM_SHA_256_PLUS], None, None);
+        check(&[], None, None);
+    }
 }

@@ -6,8 +6,8 @@
 
 use std::collections::BTreeSet;
 
-use hoopcore::command::{Change, PathChange};
-use hoopcore::{Command, SessionFacts, command};
+use hoopcore::command::{Change, Object, PathChange, Statement};
+use hoopcore::{Command, SessionFacts};
 
 /// What a session's facts depend on besides themselves.
 #[derive(Debug)]
@@ -106,28 +106,29 @@ fn is_plain(schema: &str) -> bool {
     !schema.starts_with('$') && !schema.starts_with("pg_")
 }
 
-/// What carrying out the statement changes. An EXECUTE changes what the statement that it names does.
-pub(crate) fn change<'a>(statement: &'a command::Statement, facts: &'a SessionFacts) -> &'a Change {
-    let mut names = statement.effects.iter().map(|effect| match &effect.object {
-        command::Object::Prepared(name) => facts.prepared.get(name),
-        _ => None,
+/// What carrying out the statement changes. An EXECUTE or FETCH changes what the statement that it names does.
+pub(crate) fn change(statement: &Statement, facts: &SessionFacts) -> Change {
+    let named = statement.effects.iter().find_map(|effect| match &effect.object {
+        Object::Prepared(name) => Some(facts.prepared.get(name)),
+        Object::Cursor(name) => Some(facts.cursors.get(name)),
+        Object::Relation(_)
+        | Object::Function(_)
+        | Object::Setting(_)
+        | Object::Schema(_)
+        | Object::Named(_)
+        | Object::Any => None,
     });
-    match (&statement.change, names.next(), names.next()) {
-        (Change::Unknown, Some(Some(inner)), None) => only(inner).map_or(&Change::Unknown, |inner| &inner.change),
-        (change, ..) => change,
-    }
-}
-
-fn only(command: &Command) -> Option<&command::Statement> {
-    match command.statements() {
-        [statement] => Some(statement),
-        _ => None,
+    match named.map(|command| command.map(Command::statements)) {
+        None => statement.change.clone(),
+        Some(Some([inner])) if matches!(inner.change, Change::Nothing) => statement.change.clone(),
+        Some(Some([inner])) => inner.change.clone(),
+        Some(_) => Change::Unknown,
     }
 }
 
 /// Whether facts about a session depend on the outcome of a command.
-pub(crate) fn changes(command: &Command) -> bool {
-    command.statements().iter().any(|statement| !matches!(statement.change, Change::Nothing))
+pub(crate) fn changes(command: &Command, facts: &SessionFacts) -> bool {
+    command.statements().iter().any(|statement| !matches!(change(statement, facts), Change::Nothing))
 }
 
 #[cfg(test)]
@@ -208,5 +209,27 @@ mod tests {
         upkeep.carried_out(&declare("b", true), &mut facts);
         upkeep.idle(&mut facts);
         assert_eq!(facts.cursors.keys().collect::<Vec<_>>(), ["b"]);
+    }
+
+    #[test]
+    fn what_runs_under_a_name_changes_what_its_statement_does() {
+        let mut facts = SessionFacts::default();
+        facts.prepared.insert("path".into(), Command::sql("SET search_path TO x"));
+        facts.prepared.insert("read".into(), Command::sql("SELECT 1"));
+        facts.cursors.insert("call".into(), Command::sql("SELECT f()"));
+        facts.cursors.insert("read".into(), Command::sql("SELECT 1"));
+        let check = |sql: &str, expected: bool| assert_eq!(changes(&Command::sql(sql), &facts), expected, "{sql}");
+        check("SELECT 1", false);
+        check("BEGIN", false);
+        check("SET search_path TO x", true);
+        check("CREATE TABLE t (a int)", true);
+        check("EXECUTE read", false);
+        check("EXECUTE path", true);
+        check("EXECUTE other", true);
+        check("FETCH ALL FROM read", false);
+        check("FETCH ALL FROM call", true);
+        check("FETCH ALL FROM other", true);
+        check("CREATE TABLE t AS EXECUTE read", true);
+        check("SELECT f()", true);
     }
 }

@@ -6,11 +6,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
-use hoop_runtime::config::{ServerAddr, Target};
+use hoop_runtime::config::{Credential, ServerAddr, Target};
 use postgres_protocol::message::frontend;
 use rustls::ClientConfig;
 use rustls::pki_types::ServerName;
-use secrecy::SecretString;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpStream, UnixStream};
 use tokio::time::timeout;
@@ -31,8 +30,7 @@ const CANCEL_PATIENCE: Duration = Duration::from_secs(10);
 pub struct Upstream {
     address: ServerAddr,
     tls: Option<(Arc<ClientConfig>, ServerName<'static>)>,
-    user: String,
-    password: Option<SecretString>,
+    credential: Credential,
 }
 
 /// A connection on which the server waits for the first command.
@@ -67,9 +65,7 @@ impl Upstream {
             ServerAddr::Unix(_) => None,
             ServerAddr::Tcp { host, .. } => tls::connector(&target.tls)?.zip(Some(tls::server_name(host)?)),
         };
-        let credential = &target.credential;
-        let (user, password) = (credential.user.clone(), credential.password.clone());
-        Ok(Self { address: target.address.clone(), tls, user, password })
+        Ok(Self { address: target.address.clone(), tls, credential: target.credential.clone() })
     }
 
     /// Opens a connection to a database with these settings, and logs in.
@@ -90,7 +86,7 @@ impl Upstream {
     async fn open(self: &Arc<Self>, database: &str, settings: &[(&str, &str)]) -> Result<Connection, Failure> {
         let mut stream = self.dial(None).await?;
         let peer = stream.peer();
-        let login = Login { user: &self.user, password: self.password.as_ref(), database, settings };
+        let login = Login { credential: &self.credential, database, settings };
         let Opened { parameters, notices, key } = login.carry_out(&mut stream).await?;
         let cancel = CancelTarget { upstream: Arc::clone(self), peer, key };
         Ok(Connection { stream, parameters, notices, cancel })

@@ -28,9 +28,11 @@ pub(crate) struct Work {
     pub(crate) rows: Rows,
     /// How many of the command's statements were carried out.
     pub(crate) statement: usize,
-    armed: bool,
     /// A portal's permit is used up with its statement, a query's with the last of its statements.
-    is_portal: bool,
+    pub(crate) is_portal: bool,
+    /// Facts about the session depend on its outcome.
+    pub(crate) changes: bool,
+    armed: bool,
     passage: Option<Passage>,
     holders: u32,
     status: CompletionStatus,
@@ -41,6 +43,26 @@ pub(crate) struct Work {
 }
 
 impl Work {
+    /// A command with a permit, which is spent on it.
+    pub(crate) fn new(command: Command, parameters: Option<Vec<Option<String>>>, permit: Permit) -> Self {
+        let armed = permit.masks_armed();
+        Self {
+            command,
+            parameters,
+            rows: if armed { Rows::Undescribed } else { Rows::Free },
+            statement: 0,
+            is_portal: false,
+            changes: true,
+            armed,
+            passage: Some(permit.spend()),
+            holders: 0,
+            status: CompletionStatus::Aborted,
+            passed: 0,
+            count: 0,
+            bytes: 0,
+        }
+    }
+
     /// Whether masks are armed for what it returns.
     pub(crate) fn has_masks(&self) -> bool {
         self.armed
@@ -100,34 +122,8 @@ pub(crate) struct Works {
 }
 
 impl Works {
-    /// A work that nothing holds yet.
-    pub(crate) fn begin(
-        &mut self,
-        command: Command,
-        parameters: Option<Vec<Option<String>>>,
-        permit: Permit,
-        is_portal: bool,
-    ) -> WorkId {
-        let armed = permit.masks_armed();
-        let rows = if armed { Rows::Undescribed } else { Rows::Free };
-        let work = Work {
-            command,
-            parameters,
-            rows,
-            statement: 0,
-            armed,
-            is_portal,
-            passage: Some(permit.spend()),
-            holders: 0,
-            status: CompletionStatus::Aborted,
-            passed: 0,
-            count: 0,
-            bytes: 0,
-        };
-        self.place(work)
-    }
-
-    fn place(&mut self, work: Work) -> WorkId {
+    /// Takes in a work that nothing holds yet.
+    pub(crate) fn begin(&mut self, work: Work) -> WorkId {
         if let Some(id) = self.free.pop()
             && let Some(slot) = self.slot(id)
         {

@@ -338,7 +338,7 @@ async fn logs_hold_no_value() {
 static LOG: LazyLock<Log> = LazyLock::new(|| {
     let log = Log::default();
     let writer = log.clone();
-    hoop_runtime::logging::subscriber(move || writer.clone(), "trace".into()).init();
+    hoop_runtime::logging::subscriber(move || writer.clone(), false, "trace".into()).init();
     log
 });
 

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use hoopcore::{Command, Denial, Permit};
+use hoopcore::{Command, Denial, Permit, SessionFacts};
 
 use super::{
     Asked, Conversation, Kind, MOST_OWED, MOST_PREPARED, MOST_UNANSWERED, Next, Prepared, Question, by_client,
@@ -13,6 +13,7 @@ use crate::frame::Head;
 use crate::message::{Bind, Call, Execute, Malformed, Parse, Subject, close_or_describe, copy_fail, nothing, query};
 use crate::poison::refused;
 use crate::refusal::{Refusal, code};
+use crate::upkeep;
 use crate::works::{Work, WorkId};
 
 /// `invalid_sql_statement_name`: drivers prepare a statement again when they see it.
@@ -268,9 +269,13 @@ impl Conversation {
     }
 
     /// The command is permitted once.
-    pub(crate) fn permitted(&mut self, permit: Permit) {
+    pub(crate) fn permitted(&mut self, permit: Permit, facts: &SessionFacts) {
         let Some(Asked { head, kind, command, parameters, .. }) = self.asked.take() else { return };
-        let work = self.works.begin(command, parameters, permit, matches!(kind, Kind::Bind | Kind::Execute));
+        let changes = upkeep::changes(&command, facts);
+        let mut work = Work::new(command, parameters, permit);
+        work.is_portal = matches!(kind, Kind::Bind | Kind::Execute);
+        work.changes = changes;
+        let work = self.works.begin(work);
         if !self.is_still_heard(head) {
             return self.works.release(work);
         }

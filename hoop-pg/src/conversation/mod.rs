@@ -7,6 +7,8 @@
 mod client_side;
 mod parameters;
 mod server_side;
+#[cfg(test)]
+mod tests;
 
 use std::borrow::Cow;
 use std::collections::HashMap;
@@ -22,7 +24,7 @@ use crate::lane::Lane;
 use crate::message::{Malformed, frame};
 use crate::poison::{self, Poison};
 use crate::refusal::{Refusal, code};
-use crate::upkeep::{self, Upkeep};
+use crate::upkeep::Upkeep;
 use crate::works::{WorkId, Works};
 
 /// How many answers may be awaited before the client must wait for some of them.
@@ -161,6 +163,11 @@ impl Conversation {
         self.fifo.is_at_rest() && self.server.buffered() == 0
     }
 
+    /// Whether nothing is under way between transactions, on either side.
+    pub(crate) fn is_idle(&self) -> bool {
+        self.is_at_rest() && self.client.buffered() == 0
+    }
+
     /// Whether the server owes an answer.
     pub(crate) fn is_busy(&self) -> bool {
         !self.fifo.is_empty()
@@ -203,7 +210,7 @@ impl Conversation {
         let work = request.work().and_then(|work| self.works.get_mut(work));
         let changes = work.is_some_and(|work| {
             work.run();
-            upkeep::changes(&work.command)
+            work.changes
         });
         self.owe(request, Origin::Client, changes);
     }

@@ -234,7 +234,7 @@ impl Conversation {
             return self.upkeep.carried_out(&Change::Unknown, facts);
         };
         work.statement += 1;
-        let change = upkeep::change(statement, facts).clone();
+        let change = upkeep::change(statement, facts);
         self.rename(&change);
         self.upkeep.carried_out(&change, facts);
     }

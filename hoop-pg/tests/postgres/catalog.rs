@@ -23,12 +23,12 @@ pub(crate) fn target(cluster: &Cluster) -> Target {
         databases: vec!["postgres".into()],
         labels: BTreeMap::new(),
         tls: UpstreamTls { verify: Verify::Full, ca: Some(cluster.ca()) },
-        credential: Credential { user: "postgres".into(), password: Some(cluster.password.as_str().into()) },
+        credential: Credential::new("postgres", Some(cluster.password.as_str().into())),
     }
 }
 
 /// A fresh database with this schema, and a client on it.
-async fn database(name: &str, schema: &str) -> Client {
+pub(crate) async fn database(name: &str, schema: &str) -> Client {
     let cluster = cluster();
     let connect = async |database: &str| {
         let (client, connection) = tokio_postgres::connect(&cluster.url(database), NoTls).await.unwrap();

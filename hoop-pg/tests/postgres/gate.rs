@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use hoop_pg::Server;
 use hoop_runtime::config::{
-    Audit, Certificate, Config, Identities, Known, ListenAddr, Listener, Protocol, ResourceName,
+    Audit, Certificate, Config, Identities, Known, ListenAddr, Listener, Plaintext, Protocol, ResourceName,
 };
 use hoop_runtime::trail::Mode;
 use hoopcore::Identity;
@@ -91,8 +91,10 @@ fn configuration(directory: PathBuf) -> Config {
         protocol: Protocol::Postgres,
         address,
         tls,
+        plaintext: Plaintext::Refused,
         resource,
     };
+    let local = |listener: Listener| Listener { plaintext: Plaintext::Loopback, ..listener };
     let any = || ListenAddr::Tcp(SocketAddr::from(([127, 0, 0, 1], 0)));
     let certificate = Certificate { certificate: directory.join("server.crt"), key: directory.join("server.key") };
     let mut many = target(cluster());
@@ -111,6 +113,7 @@ fn configuration(directory: PathBuf) -> Config {
             listener(any(), None, Some(name("db"))),
             listener(ListenAddr::Unix(directory.join("gate.sock")), None, Some(name("db"))),
             listener(any(), Some(certificate), None),
+            local(listener(any(), None, Some(name("db")))),
         ],
         resources: BTreeMap::from([
             (name("db"), target(cluster())),
@@ -221,6 +224,8 @@ async fn passwords() {
         let bytes = [startup(&format!("user|{user}|database|postgres")), message.to_vec()].concat();
         assert_eq!(says(&mut gate.tls(0).await, &bytes).await, format!("R{expected}"));
         assert_eq!(says(&mut gate.unix().await, &bytes).await, format!("R{expected}"));
+        let mut local = TcpStream::connect(gate.tcp(4)).await.unwrap();
+        assert_eq!(says(&mut local, &bytes).await, format!("R{expected}"));
     };
     let wrong = |user: &str| format!("E 28P01 password authentication failed for user \"{user}\"");
     check("ann", &password("wrong"), &wrong("ann")).await;

@@ -12,4 +12,5 @@ mod catalog;
 mod cluster;
 mod direct;
 mod gate;
+mod relay;
 mod tokens;

@@ -118,8 +118,20 @@ pub struct Listener {
     pub address: ListenAddr,
     /// The gateway's certificate; without one, the listener speaks plain text.
     pub tls: Option<Certificate>,
+    /// Who may send a password in plain text.
+    pub plaintext: Plaintext,
     /// The one resource that it serves; without, the client's database names it.
     pub resource: Option<ResourceName>,
+}
+
+/// Who may send a password over TCP in plain text. Over a Unix socket everybody may.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Plaintext {
+    /// Nobody: without TLS no password is asked for.
+    #[default]
+    Refused,
+    /// Clients on the same machine.
+    Loopback,
 }
 
 /// A certificate chain and its private key, both PEM.
@@ -176,6 +188,27 @@ pub struct Credential {
     pub user: String,
     /// Its password; without, the server must trust the gateway.
     pub password: Option<SecretString>,
+    /// The ways in which the password may be proved.
+    pub methods: BTreeSet<Method>,
+}
+
+/// A way in which a password is proved to a server.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Method {
+    /// SCRAM-SHA-256: the server does not learn the password, and proves that it knows it too.
+    Scram,
+    /// MD5: who listens or imitates the server can guess the password. Over TLS or a Unix socket only.
+    Md5,
+    /// The password itself. Over TLS or a Unix socket only.
+    Cleartext,
+}
+
+impl Credential {
+    /// A user and a password that is proved by SCRAM alone.
+    #[must_use]
+    pub fn new(user: impl Into<String>, password: Option<SecretString>) -> Self {
+        Self { user: user.into(), password, methods: BTreeSet::from([Method::Scram]) }
+    }
 }
 
 /// Those who may come in with a password.

@@ -11,8 +11,8 @@ use hoopcore::{Identity, IdentityKind, ResourceKind};
 
 use super::secret::{Lookup, Secrets};
 use super::{
-    Approvals, Approver, Audit, Certificate, Config, Credential, Identities, Known, ListenAddr, Listener, Protocol,
-    ResourceName, ServerAddr, Target, UpstreamTls, Verify,
+    Approvals, Approver, Audit, Certificate, Config, Credential, Identities, Known, ListenAddr, Listener, Method,
+    Plaintext, Protocol, ResourceName, ServerAddr, Target, UpstreamTls, Verify,
 };
 use crate::trail::Mode;
 
@@ -122,13 +122,16 @@ impl Reader {
     }
 
     fn listener(&mut self, node: &Node) -> Option<Listener> {
-        let fields = self.fields(node, "a listener", &["protocol", "address", "tls", "resource"])?;
+        let fields = self.fields(node, "a listener", &["protocol", "address", "tls", "plaintext", "resource"])?;
         let protocols = [("postgres", Protocol::Postgres)];
         let protocol = self.required(&fields, "protocol").and_then(|node| self.word(node, "protocol", &protocols));
         let address = self.required(&fields, "address").and_then(|node| self.listen_addr(node));
         let tls = self.optional(&fields, "tls", Self::certificate);
+        let words = [("refused", Plaintext::Refused), ("loopback", Plaintext::Loopback)];
+        let plaintext = self.optional(&fields, "plaintext", |reader, node| reader.word(node, "word", &words));
         let resource = self.optional(&fields, "resource", Self::resource_name);
-        Some(Listener { protocol: protocol?, address: address?, tls: tls?, resource: resource? })
+        let plaintext = plaintext?.unwrap_or_default();
+        Some(Listener { protocol: protocol?, address: address?, tls: tls?, plaintext, resource: resource? })
     }
 
     fn listen_addr(&mut self, node: &Node) -> Option<ListenAddr> {
@@ -262,10 +265,18 @@ impl Reader {
     }
 
     fn credential(&mut self, node: &Node) -> Option<Credential> {
-        let fields = self.fields(node, "`credential`", &["user", "password"])?;
+        let fields = self.fields(node, "`credential`", &["user", "password", "methods"])?;
         let user = self.required(&fields, "user").and_then(|node| self.text(node, "a user"));
         let password = self.optional(&fields, "password", Self::secret);
-        Some(Credential { user: user?.to_owned(), password: password? })
+        let methods = self.optional(&fields, "methods", Self::methods);
+        let credential = Credential::new(user?, password?);
+        Some(Credential { methods: methods?.unwrap_or(credential.methods), ..credential })
+    }
+
+    fn methods(&mut self, node: &Node) -> Option<BTreeSet<Method>> {
+        let words = [("scram", Method::Scram), ("md5", Method::Md5), ("cleartext", Method::Cleartext)];
+        let methods: Vec<_> = node.items().iter().map(|item| self.word(item, "method", &words)).collect();
+        methods.into_iter().collect()
     }
 
     fn approvals(&mut self, node: &Node) -> Option<Approvals> {

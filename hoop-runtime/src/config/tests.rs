@@ -37,10 +37,11 @@ identities:
 listeners:
   - { protocol: postgres, address: "127.0.0.1:6432", tls: { certificate: gw.crt, key: gw.key }, resource: orders-db }
   - { protocol: postgres, address: run/pg.sock }
+  - { protocol: postgres, address: "127.0.0.1:6433", plaintext: loopback }
 resources:
   orders-db: { kind: postgres, address: db.internal:5433, databases: [shop], labels: { env: prod }, mode: enforce,
                tls: { verify: ca, ca: gw.crt }, credential: { user: app, password: { env: CARGO_PKG_NAME } } }
-  local: { kind: postgres, address: "[::1]", databases: shop, credential: { user: app } }
+  local: { kind: postgres, address: "[::1]", databases: shop, credential: { user: app, methods: [scram, md5] } }
 approvals: { socket: run/approvals.sock, approvers: { ada: { name: ada@example.com, groups: [dba] }, bob: { groups: dba } } }
 "#;
 
@@ -56,6 +57,11 @@ fn a_good_file_is_read_whole() {
     assert!(etl.groups.as_ref().unwrap().contains("batch-jobs"));
     assert_eq!(config.listeners[0].address.to_string(), "127.0.0.1:6432");
     assert_eq!(config.listeners[1].address, ListenAddr::Unix(folder.path().join("run/pg.sock")));
+    let plaintext: Vec<Plaintext> = config.listeners.iter().map(|listener| listener.plaintext).collect();
+    assert_eq!(plaintext, [Plaintext::Refused, Plaintext::Refused, Plaintext::Loopback]);
+    let methods = |resource| config.resources[&name(resource)].credential.methods.iter().copied().collect::<Vec<_>>();
+    assert_eq!(methods("orders-db"), [Method::Scram]);
+    assert_eq!(methods("local"), [Method::Scram, Method::Md5]);
     assert_eq!(config.resources[&name("orders-db")].address.to_string(), "db.internal:5433");
     assert_eq!(config.resources[&name("orders-db")].tls.verify, Verify::Ca);
     assert_eq!(config.resources[&name("local")].address, ServerAddr::Tcp { host: "::1".to_owned(), port: 5432 });

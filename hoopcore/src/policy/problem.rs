@@ -64,9 +64,18 @@ impl Problems {
         self.list.iter().any(|(_, problem)| problem.severity == Severity::Error)
     }
 
-    /// The problem that was reported last.
-    pub(super) fn last(&mut self) -> Option<&mut Problem> {
-        self.list.last_mut().map(|(_, problem)| problem)
+    /// Puts another text under the mark of the problem that was reported last.
+    pub(super) fn label_with(&mut self, label: impl Into<String>) {
+        if let Some((_, problem)) = self.list.last_mut() {
+            problem.label = Some(label.into());
+        }
+    }
+
+    /// Gives the problem that was reported last another help.
+    pub(super) fn help_with(&mut self, help: impl Into<String>) {
+        if let Some((_, problem)) = self.list.last_mut() {
+            problem.help = Some(help.into());
+        }
     }
 
     /// What is reported from now on is in this file.

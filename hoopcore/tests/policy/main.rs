@@ -7,5 +7,9 @@
     reason = "a test fails by panicking"
 )]
 
+mod approvals;
+mod corpora;
 mod effects;
+mod problems;
+mod records;
 mod verdicts;

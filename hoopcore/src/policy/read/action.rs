@@ -24,17 +24,16 @@ const KEEP: u8 = 4;
 impl Reader {
     /// The one action of a rule.
     pub(super) fn action(&mut self, fields: &Fields<'_>, rule: &RuleRef) -> Option<Action> {
-        let actions = ACTIONS.into_iter().filter_map(|name| fields.entry(name).map(|entry| (name, entry)));
-        let actions: Vec<_> = actions.collect();
-        let (name, (key, node)) = match actions.as_slice() {
-            [action] => *action,
+        let actions: Vec<_> = fields.entries.iter().filter(|(name, ..)| ACTIONS.contains(name)).collect();
+        let (name, key, node) = match actions.as_slice() {
+            [(name, key, node)] => (*name, *key, *node),
             [] if ACTIONS.iter().any(|action| fields.seems_to_have(action)) => return None,
             [] => {
                 let problem = self.problems.error(Place { width: 1, ..fields.at }, "the rule does nothing");
                 problem.help = Some("give it one of allow, block, approve, mask".to_string());
                 return None;
             }
-            [_, (second, (key, _)), ..] => {
+            [_, (second, key, _), ..] => {
                 let problem =
                     self.problems.error(key.at, format!("the rule already does something: `{second}` is one too many"));
                 problem.help = Some("a rule has exactly one of allow, block, approve, mask".to_string());
@@ -69,10 +68,11 @@ impl Reader {
             let problem = self.problems.error(key.at, "`by` is missing: nobody could answer");
             problem.help = Some("say who may: `by: { group: dba }`".to_string());
         }
-        let (group, people) = self.by(by?)?;
+        let by = by.and_then(|by| self.by(by));
         if let Some(grant) = fields.get("grant").filter(|grant| grant.text() != Some("once")) {
             self.unsupported(grant.at, "a grant for more than once");
         }
+        let (group, people) = by?;
         Some(Action::Approve(Approval { what: what?, group, people, within: within? }))
     }
 
@@ -152,11 +152,11 @@ impl Reader {
         }
         let mut masks = Vec::new();
         for (name, key, style) in &fields.entries {
+            let texts = self.key_texts(name, key.at);
+            let patterns: Vec<_> = texts.iter().filter_map(|text| self.column(text, key.at)).collect();
             let Some(style) = self.style(style) else { continue };
-            for text in self.key_texts(name, key.at) {
-                let pattern = self.column(&text, key.at);
-                masks.extend(pattern.map(|pattern| ColumnMask { pattern, style: style.clone(), rule: rule.clone() }));
-            }
+            let mask = |pattern| ColumnMask { pattern, style: style.clone(), rule: rule.clone() };
+            masks.extend(patterns.into_iter().map(mask));
         }
         masks
     }
@@ -172,6 +172,7 @@ impl Reader {
             let found = Detector::ALL.into_iter().find(|detector| detector.word() == *name);
             if found.is_none() {
                 self.problems.unknown(key.at, "detector", name, &words);
+                self.problems.help_with("`hoop detectors` lists them with examples");
             }
             detectors.extend(found.zip(self.style(style)));
         }

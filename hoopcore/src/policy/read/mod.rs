@@ -134,7 +134,7 @@ impl Reader {
 
     fn document(&mut self, tree: &Node) {
         if matches!(tree.value, Value::Empty) {
-            let problem = self.problems.error(tree.at, "the file is empty");
+            let problem = self.problems.error(Place::START, "the file is empty");
             problem.help = Some("a policy begins with `hoop: 1`".to_string());
             return;
         }

@@ -113,8 +113,8 @@ impl Reader {
     fn unknown_verb(&mut self, word: &str, at: Place, known: &[&str]) {
         self.problems.unknown(at, "verb of `sql`", word, known);
         let meant = SYNONYMS.iter().find(|(other, _)| other.eq_ignore_ascii_case(word));
-        if let (Some((_, verb)), Some(problem)) = (meant, self.problems.last()) {
-            problem.label = Some(format!("did you mean `{verb}`?"));
+        if let Some((_, verb)) = meant {
+            self.problems.label_with(format!("did you mean `{verb}`?"));
         }
     }
 

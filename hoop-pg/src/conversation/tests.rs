@@ -1,0 +1,806 @@
+//! Conversations as text: what each side says, and what the other hears.
+//!
+//! A line `c MESSAGE` is said by the client, `s MESSAGE` by the server. `> MESSAGE` is what the server then hears, and
+//! `< MESSAGE` what the client does. A policy decides at once; `POISON` stands for the name in the last poison.
+
+use std::fmt::Write as _;
+use std::str::FromStr as _;
+
+use hoopcore::decision::Outcome;
+use hoopcore::request::{Exposure, Exposures};
+use hoopcore::{Call, ColumnName, Identity, Policy, PolicySession, QualifiedName, Resource, Timestamp, Verified};
+use proptest::prelude::*;
+
+use super::*;
+use crate::frame::Splitter;
+use crate::message::{Frame, Report, Row};
+
+const POLICY: &str = "
+hoop: 1
+rules:
+  - rule: work
+    who: anyone
+    on: db
+    allow: { sql: { read: '*', insert: '*', update: '*', set: '*', create: '*', fastpath: '*' } }
+  - rule: no-secrets
+    who: anyone
+    on: db
+    block: { sql: { read: secret } }
+    reason: it is secret
+";
+
+const MASKED: &str = "
+  - rule: hide
+    who: anyone
+    on: db
+    mask: { columns: { public.people.ssn: 'null' }, detect: { email: redact } }
+";
+
+/// A session with its policy, and the peers' views of it.
+struct Table {
+    conversation: Conversation,
+    rules: PolicySession,
+    facts: SessionFacts,
+    to_server: Vec<u8>,
+    to_client: Vec<u8>,
+    fatal: Option<String>,
+    records: usize,
+    poison: String,
+}
+
+impl Table {
+    fn set(masked: bool) -> Self {
+        let policy = Policy::from_yaml(&format!("{POLICY}{}", if masked { MASKED } else { "" })).unwrap();
+        let who = Verified::vouched(Identity::named("u"), "test");
+        let exposures = Exposures::Known(if masked { exposures() } else { Arc::new([]) });
+        let facts = SessionFacts { exposures, ..SessionFacts::default() };
+        let mut conversation = Conversation::new(Catalog::default(), Limits::default(), &facts);
+        conversation.guard(masked);
+        Self {
+            rules: policy.session(&who, &Resource::postgres("db")),
+            conversation,
+            facts,
+            to_server: Vec::new(),
+            to_client: Vec::new(),
+            fatal: None,
+            records: 0,
+            poison: String::new(),
+        }
+    }
+
+    fn client_says(&mut self, bytes: &[u8]) {
+        self.conversation.client.room().extend_from_slice(bytes);
+        self.go_on();
+    }
+
+    fn server_says(&mut self, bytes: &[u8]) {
+        self.conversation.server.room().extend_from_slice(bytes);
+        self.go_on();
+    }
+
+    /// What a relay does without any wait.
+    fn go_on(&mut self) {
+        if self.fatal.is_some() {
+            return;
+        }
+        if let Err(why) = self.hear_all() {
+            self.fatal = Some(why.message.into_owned());
+        }
+        self.records += self.conversation.closed().count();
+        self.to_server.extend(drained(&mut self.conversation.client));
+        self.to_client.extend(drained(&mut self.conversation.server));
+        if let Some(at) = memchr::memmem::rfind(&self.to_server, b"hoop_deny_") {
+            self.poison = String::from_utf8_lossy(&self.to_server[at..at + 42]).into_owned();
+        }
+    }
+
+    fn hear_all(&mut self) -> Result<(), Refusal> {
+        while let Next::Onward = self.conversation.hear_server(&mut self.facts)? {}
+        loop {
+            match self.conversation.hear_client()? {
+                Next::Onward => {}
+                Next::Ask(question) => self.decide(question),
+                Next::Refresh => {
+                    self.conversation.refreshed(Catalog::default());
+                    self.facts.search_path = vec!["public".into()];
+                }
+                Next::Starved | Next::Wait | Next::Farewell => return Ok(()),
+            }
+        }
+    }
+
+    fn decide(&mut self, question: Question) {
+        let now = Timestamp::from_str("2026-01-01T00:00:00Z").unwrap();
+        let (command, parameters, only_prepare) = match question {
+            Question::Prepare(command) => (command, None, true),
+            Question::Admit(command, parameters) => (command, parameters, false),
+        };
+        let call = Call { parameters: parameters.as_deref(), ..Call::new(&command, &self.facts, now) };
+        let decision = if only_prepare { self.rules.prepare(&call) } else { Some(self.rules.decide(&call)) };
+        match decision.map(|decision| decision.record(|_| Ok::<_, String>(()))) {
+            None => self.conversation.prepared(),
+            Some(Outcome::Allow(permit)) => self.conversation.permitted(permit, &self.facts),
+            Some(Outcome::Block(denial)) => self.conversation.denied(&denial),
+            Some(Outcome::Approve(_)) => panic!("no rule asks a person"),
+        }
+    }
+}
+
+fn exposures() -> Arc<[Exposure]> {
+    let exposes = ColumnName::new("public", "people", "ssn");
+    let relation = QualifiedName::qualified("public", "people");
+    Arc::new([Exposure { relation, column: Some("ssn".into()), exposes }])
+}
+
+/// What a lane has to write.
+fn drained(lane: &mut Lane) -> Vec<u8> {
+    let mut out = std::io::Cursor::new(Vec::new());
+    let polled = lane.poll_write(&mut std::task::Context::from_waker(std::task::Waker::noop()), &mut out);
+    assert!(polled.is_ready());
+    out.into_inner()
+}
+
+/// A message as bytes: its type, then its parts with a `|` between them.
+fn encode(message: &str, way: Way) -> Vec<u8> {
+    let (tag, rest) = message.split_once(' ').unwrap_or((message, ""));
+    let parts: Vec<&str> = rest.split('|').collect();
+    let part = |index: usize| parts.get(index).copied().unwrap_or("");
+    let mut out = BytesMut::new();
+    frame(&mut out, tag.as_bytes()[0], |body| match (way, tag) {
+        (Way::FromClient, "Q" | "f") => body.text(rest.as_bytes()),
+        (Way::FromClient, "P") => {
+            body.text(part(0).as_bytes());
+            body.text(part(1).as_bytes());
+            body.i16(0);
+        }
+        (Way::FromClient, "B") => {
+            body.text(part(0).as_bytes());
+            body.text(part(1).as_bytes());
+            (0..3).for_each(|_| body.i16(0));
+        }
+        (Way::FromClient, "D" | "C") => {
+            body.bytes(part(0).as_bytes());
+            body.text(part(1).as_bytes());
+        }
+        (Way::FromClient, "E") => {
+            body.text(rest.as_bytes());
+            body.i32(0);
+        }
+        (Way::FromClient, "F") => {
+            body.i32(rest.parse().unwrap());
+            (0..3).for_each(|_| body.i16(0));
+        }
+        (Way::FromServer, "T") => columns(body, &parts),
+        (Way::FromServer, "D") => {
+            body.i16(i16::try_from(parts.len()).unwrap());
+            parts.iter().for_each(|cell| body.value((*cell != "NULL").then_some(cell.as_bytes())));
+        }
+        (Way::FromServer, "E" | "N") => {
+            for field in &parts {
+                body.bytes(&field.as_bytes()[..1]);
+                body.text(&field.as_bytes()[1..]);
+            }
+            body.bytes(&[0]);
+        }
+        (Way::FromServer, "S") => {
+            body.text(part(0).as_bytes());
+            body.text(part(1).as_bytes());
+        }
+        (Way::FromServer, "A") => {
+            body.i32(7);
+            body.text(part(0).as_bytes());
+            body.text(part(1).as_bytes());
+        }
+        (Way::FromServer, "C") => body.text(rest.as_bytes()),
+        (Way::FromServer, "t") => body.bytes(b"\0\x01\0\0\0\x17"),
+        (Way::FromServer, "G" | "H") => body.bytes(b"\0\0\0"),
+        (Way::FromServer, "V") => body.value(Some(rest.as_bytes())),
+        _ => body.bytes(rest.as_bytes()),
+    });
+    out.to_vec()
+}
+
+/// Columns of text without an origin.
+fn columns(body: &mut Frame<'_>, names: &[&str]) {
+    body.i16(i16::try_from(names.len()).unwrap());
+    for name in names {
+        body.text(name.as_bytes());
+        body.bytes(&[0, 0, 0, 0, 0, 0, 0, 0, 0, 25, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0, 0]);
+    }
+}
+
+/// Messages as text again.
+fn decode(bytes: &[u8], way: Way) -> Vec<String> {
+    let mut splitter = Splitter::new(way, Limits::default());
+    splitter.room().extend_from_slice(bytes);
+    let mut messages = Vec::new();
+    while let Some(head) = splitter.head().unwrap() {
+        messages.push(shown(head.tag, splitter.body(head).unwrap().unwrap(), way));
+        splitter.pass(head);
+    }
+    assert_eq!(splitter.passed().unwrap_or_default().len(), bytes.len(), "half a message: {bytes:?}");
+    messages
+}
+
+fn shown(tag: u8, body: &[u8], way: Way) -> String {
+    let mut out = String::from(char::from(tag));
+    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+    match (way, tag) {
+        (Way::FromServer, b'E' | b'N') => {
+            let fields: Vec<String> = Report::read(body)
+                .unwrap()
+                .fields()
+                .map(|(kind, value)| format!("{}{}", char::from(kind), text(value)))
+                .collect();
+            write!(out, " {}", fields.join("|")).unwrap();
+        }
+        (Way::FromServer, b'D') => {
+            let cells: Vec<String> =
+                Row::read(body).unwrap().cells().map(|cell| cell.map_or("NULL".into(), text)).collect();
+            write!(out, " {}", cells.join("|")).unwrap();
+        }
+        (Way::FromServer, b'T' | b't' | b'G' | b'H') => {}
+        _ => {
+            let words: Vec<String> =
+                body.split(|byte| *byte == 0 || *byte == 0xff).filter(|word| !word.is_empty()).map(text).collect();
+            if !words.is_empty() {
+                write!(out, " {}", words.join("|")).unwrap();
+            }
+        }
+    }
+    out
+}
+
+/// Plays a script with each message cut into pieces, and gives the two ends' views.
+fn play(script: &str, masked: bool, mut cut: impl FnMut(usize) -> Vec<usize>) -> (Vec<String>, Table) {
+    let mut table = Table::set(masked);
+    let mut told = Vec::new();
+    let lines = script.lines().map(str::trim).filter(|line| line.starts_with("c ") || line.starts_with("s "));
+    for line in lines {
+        let (way, message) = match line.split_at(2) {
+            ("c ", message) => (Way::FromClient, message),
+            (_, message) => (Way::FromServer, message),
+        };
+        let bytes = encode(&message.replace("POISON", &table.poison), way);
+        told.push(line.to_owned());
+        let mut at = 0;
+        for next in cut(bytes.len()).into_iter().chain([bytes.len()]) {
+            match way {
+                Way::FromClient => table.client_says(&bytes[at..next]),
+                Way::FromServer => table.server_says(&bytes[at..next]),
+            }
+            at = next;
+        }
+        let (to_server, to_client) = (std::mem::take(&mut table.to_server), std::mem::take(&mut table.to_client));
+        let poison = table.poison.clone();
+        let hide = |message: String| if poison.is_empty() { message } else { message.replace(&poison, "POISON") };
+        told.extend(decode(&to_server, Way::FromClient).into_iter().map(|message| format!("> {}", hide(message))));
+        told.extend(decode(&to_client, Way::FromServer).into_iter().map(|message| format!("< {}", hide(message))));
+        if let Some(why) = &table.fatal {
+            told.push(format!("fatal {why}"));
+            break;
+        }
+    }
+    (told, table)
+}
+
+#[track_caller]
+fn check(masked: bool, script: &str) -> Table {
+    let expected: Vec<&str> = script.lines().map(str::trim).filter(|line| !line.is_empty()).collect();
+    let (told, table) = play(script, masked, |_| Vec::new());
+    assert_eq!(told.join("\n"), expected.join("\n"));
+    table
+}
+
+#[test]
+fn what_is_permitted_passes_as_it_is() {
+    let table = check(false, SIMPLE);
+    assert_eq!(table.records, 1);
+    let table = check(false, EXTENDED);
+    assert_eq!(table.records, 1);
+}
+
+const SIMPLE: &str = "
+    c Q SELECT 1
+    > Q SELECT 1
+    s T a
+    < T
+    s D 1
+    < D 1
+    s C SELECT 1
+    < C SELECT 1
+    s Z I
+    < Z I
+";
+
+const EXTENDED: &str = "
+    c P s|SELECT 1
+    > P s|SELECT 1
+    c D S|s
+    > D Ss
+    c B p|s
+    > B p|s
+    c E p
+    > E p
+    c S
+    > S
+    s 1
+    < 1
+    s t
+    < t
+    s T a
+    < T
+    s 2
+    < 2
+    s D 1
+    < D 1
+    s C SELECT 1
+    < C SELECT 1
+    s Z I
+    < Z I
+    c C S|s
+    > C Ss
+    c S
+    > S
+    s 3
+    < 3
+    s Z I
+    < Z I
+";
+
+#[test]
+fn what_is_refused_becomes_an_error_of_its_own() {
+    check(false, REFUSED_QUERY);
+    check(false, REFUSED_BIND);
+    check(
+        false,
+        "
+        c P s|SELECT * FROM secret
+        > P s|\"POISON\"
+        c B |s
+        c S
+        > S
+        s E SERROR|C42601|Msyntax error at or near \"POISON\"
+        < E SERROR|VERROR|C42501|Mrefused by rule `no-secrets`: it is secret|Hthe rule stands in line 8 of the policy
+        s Z T
+        < Z T
+        ",
+    );
+}
+
+const REFUSED_QUERY: &str = "
+    c Q SELECT * FROM secret
+    > Q \"POISON\"
+    s E SERROR|C42601|Msyntax error at or near \"POISON\"|P1
+    < E SERROR|VERROR|C42501|Mrefused by rule `no-secrets`: it is secret|Hthe rule stands in line 8 of the policy
+    s Z I
+    < Z I
+";
+
+const REFUSED_BIND: &str = "
+    c B |never
+    > B POISON
+    c E
+    c S
+    > S
+    s E SERROR|C26000|Mprepared statement \"POISON\" does not exist
+    < E SERROR|VERROR|C26000|Mrefused by rule `default`: no rule allows `unknown`
+    s Z I
+    < Z I
+";
+
+#[test]
+fn another_error_than_the_poisons_is_told_as_it_is() {
+    check(
+        false,
+        "
+        c Q SELECT * FROM secret
+        > Q \"POISON\"
+        s E SERROR|C57014|Mcanceling statement
+        < E SERROR|C57014|Mcanceling statement
+        s Z I
+        < Z I
+        ",
+    );
+}
+
+#[test]
+fn text_that_is_not_utf8_reaches_no_parser() {
+    let mut table = Table::set(false);
+    table.client_says(b"Q\0\0\0\x0bSEL'\xff'\0");
+    let to_server = String::from_utf8_lossy(&table.to_server).into_owned();
+    assert!(to_server.contains(&format!("\"{}\"", table.poison)) && !to_server.contains("SEL"), "{to_server}");
+    table.server_says(&encode(&format!("E SERROR|C42601|M{}", table.poison), Way::FromServer));
+    let told = decode(&table.to_client, Way::FromServer).concat();
+    assert!(told.contains("C22021"), "{told}");
+}
+
+#[test]
+fn rows_are_masked_by_the_layout_of_the_portal() {
+    check(true, MASKED_PORTAL);
+    check(
+        true,
+        "
+        c Q SELECT 'a@x.org'; SELECT 1
+        > Q SELECT 'a@x.org'; SELECT 1
+        s T a
+        < T
+        s D a@x.org
+        < D [redacted]
+        s C SELECT 1
+        < C SELECT 1
+        s D a@x.org
+        fatal the server broke the protocol: a row that was never described
+        ",
+    );
+    check(
+        true,
+        "
+        c P |SELECT 1
+        > P SELECT 1
+        c B |
+        > B
+        > D P
+        c E
+        > E
+        s 1
+        < 1
+        s 2
+        < 2
+        s n
+        s D 1
+        fatal the server broke the protocol: a row that was never described
+        ",
+    );
+}
+
+const MASKED_PORTAL: &str = "
+    c P |SELECT name FROM people
+    > P SELECT name FROM people
+    c B |
+    > B
+    > D P
+    c E
+    > E
+    c S
+    > S
+    s 1
+    < 1
+    s 2
+    < 2
+    s T a
+    s D see a@x.org
+    < D see [redacted]
+    s D plain
+    < D plain
+    s C SELECT 2
+    < C SELECT 2
+    s Z I
+    < Z I
+";
+
+#[test]
+fn what_is_derived_from_a_protected_column_is_hidden() {
+    check(
+        true,
+        "
+        c Q SELECT ssn FROM people
+        > Q SELECT ssn FROM people
+        s T a
+        < T
+        s D 123-45-6789
+        < D NULL
+        s D NULL
+        < D NULL
+        ",
+    );
+}
+
+#[test]
+fn values_leave_neither_in_errors_nor_beside_them() {
+    check(
+        true,
+        "
+        c Q SELECT name FROM people
+        > Q SELECT name FROM people
+        s N SNOTICE|VNOTICE|C00000|Mssn is 1-2|Fpl_exec.c
+        < N SNOTICE|VNOTICE|C00000|Mthe text is hidden, because it may hold protected values|Fpl_exec.c
+        s A chan|1-2
+        < A \u{7}chan
+        s S application_name|1-2
+        s S TimeZone|UTC
+        < S TimeZone|UTC
+        s E SERROR|VERROR|C22P02|Minvalid input: \"1-2\"|DKey (1-2)
+        < E SERROR|VERROR|C22P02|Minvalid input: \"…\"
+        s Z I
+        < Z I
+        ",
+    );
+}
+
+#[test]
+fn a_copy_passes_where_nothing_protected_can_be_in_it() {
+    check(
+        true,
+        "
+        c Q COPY other TO STDOUT
+        > Q COPY other TO STDOUT
+        s H
+        < H
+        s d a
+        < d a
+        s c
+        < c
+        s C COPY 1
+        < C COPY 1
+        s Z I
+        < Z I
+        ",
+    );
+    check(
+        false,
+        "
+        c Q COPY t FROM STDIN
+        > Q COPY t FROM STDIN
+        c d a
+        > d a
+        s G
+        < G
+        c S
+        c d b
+        > d b
+        c c
+        > c
+        s C COPY 2
+        < C COPY 2
+        s Z I
+        < Z I
+        c c
+        ",
+    );
+    check(
+        false,
+        "
+        c Q COPY t FROM STDIN
+        > Q COPY t FROM STDIN
+        s G
+        < G
+        c Q SELECT 1
+        fatal a copy must be ended before anything else is asked
+        ",
+    );
+}
+
+#[test]
+fn settings_that_statements_are_read_by_must_stay() {
+    for (setting, why) in [
+        ("client_encoding|UTF8", None),
+        ("client_encoding|SJIS", Some("a setting was changed that statements must be read by")),
+        ("standard_conforming_strings|on", None),
+        ("standard_conforming_strings|off", Some("a setting was changed that statements must be read by")),
+    ] {
+        let (_, table) = play(&format!("s S {setting}"), false, |_| Vec::new());
+        assert_eq!(table.fatal.as_deref(), why, "{setting}");
+    }
+}
+
+#[test]
+fn what_depends_on_an_answer_waits_for_it() {
+    check(
+        false,
+        "
+        c Q SET search_path TO other
+        > Q SET search_path TO other
+        c Q SELECT * FROM t
+        > H
+        s C SET
+        < C SET
+        s Z I
+        > Q SELECT * FROM t
+        < Z I
+        ",
+    );
+    check(
+        false,
+        "
+        c P s|SELECT 1
+        > P s|SELECT 1
+        c S
+        > S
+        c B |s
+        s E SERROR|C42P05|Mexists
+        > B POISON
+        < E SERROR|C42P05|Mexists
+        s Z I
+        < Z I
+        ",
+    );
+}
+
+#[test]
+fn what_the_server_skips_is_not_sent() {
+    check(
+        false,
+        "
+        c B |never
+        > B POISON
+        c P |SELECT * FROM secret
+        c Q SELECT * FROM secret
+        c d x
+        c S
+        > S
+        c Q SELECT 1
+        > Q SELECT 1
+        ",
+    );
+}
+
+#[test]
+fn a_portal_that_ended_is_decided_about_again() {
+    let table = check(
+        false,
+        "
+        c P |SELECT 1
+        > P SELECT 1
+        c B p|
+        > B p
+        c E p
+        > E p
+        c H
+        > H
+        s 1
+        < 1
+        s 2
+        < 2
+        s D 1
+        < D 1
+        s C SELECT 1
+        < C SELECT 1
+        c E p
+        > E p
+        s C SELECT 0
+        < C SELECT 0
+        ",
+    );
+    assert_eq!(table.records, 2);
+}
+
+#[test]
+fn a_call_outside_sql_is_refused_where_its_result_could_not_be_masked() {
+    check(
+        false,
+        "
+        c F 1598
+        > F \u{6}>
+        s V 1
+        < V \u{1}1
+        s Z I
+        < Z I
+        ",
+    );
+}
+
+#[test]
+fn bytes_that_are_no_message_end_the_session() {
+    for (client, bytes) in [
+        (true, &b"q\0\0\0\x04"[..]),
+        (true, b"Q\0\0\0\x0cSELECT 1"),
+        (true, b"Q\0\0\0\x0eSELECT 1\0Q"),
+        (true, b"S\0\0\0\x05x"),
+        (true, b"B\0\0\0\x11\0\0\0\0\0\x01\0\0\x03\xe8x\0\0"),
+        (true, b"p\0\0\0\x05\0"),
+        (false, b"R\0\0\0\x08\0\0\0\0"),
+        (false, b"Z\0\0\0\x05I"),
+        (false, b"Z\0\0\0\x05X"),
+        (false, b"D\0\0\0\x06\0\0"),
+        (false, b"E\0\0\0\x05\0"),
+        (false, b"W\0\0\0\x07\0\0\0"),
+    ] {
+        let mut table = Table::set(false);
+        if client {
+            table.client_says(bytes)
+        } else {
+            table.server_says(bytes)
+        }
+        assert!(table.fatal.is_some(), "{bytes:?}");
+        assert!(table.to_server.is_empty() && table.to_client.is_empty(), "{bytes:?}");
+    }
+}
+
+const SCRIPTS: [(bool, &str); 5] =
+    [(false, SIMPLE), (false, EXTENDED), (false, REFUSED_QUERY), (false, REFUSED_BIND), (true, MASKED_PORTAL)];
+
+proptest! {
+    #[test]
+    fn any_segmentation_gives_the_same(
+        which in 0..SCRIPTS.len(),
+        cuts in prop::collection::vec(any::<prop::sample::Index>(), 1..60),
+    ) {
+        let (masked, script) = SCRIPTS[which];
+        let whole: Vec<u8> = ends(&play(script, masked, |_| Vec::new()).0);
+        let mut cuts = cuts.iter().cycle();
+        let (told, _) = play(script, masked, |length| {
+            let mut places: Vec<usize> = cuts.by_ref().take(3).map(|cut| cut.index(length)).collect();
+            places.sort_unstable();
+            places
+        });
+        prop_assert_eq!(ends(&told), whole);
+    }
+
+    #[test]
+    fn no_bytes_panic(
+        said in prop::collection::vec((any::<bool>(), noise()), 1..20),
+        masked in any::<bool>(),
+    ) {
+        let mut table = Table::set(masked);
+        for (client, bytes) in said {
+            if client { table.client_says(&bytes) } else { table.server_says(&bytes) }
+        }
+        table.conversation.abandon();
+        prop_assert!(table.conversation.fifo.is_empty());
+    }
+}
+
+fn ends(told: &[String]) -> Vec<u8> {
+    told.join("\n").into_bytes()
+}
+
+/// Messages of either side, whole or not quite.
+fn noise() -> impl Strategy<Value = Vec<u8>> {
+    let client = prop::sample::select(vec![
+        "Q SELECT 1",
+        "Q SELECT * FROM secret",
+        "P |SELECT ssn FROM people",
+        "P s|SELECT 1",
+        "B |",
+        "B p|s",
+        "B |s",
+        "D P|",
+        "D S|s",
+        "E",
+        "E p",
+        "C P|p",
+        "C S|s",
+        "S",
+        "H",
+        "F 5",
+        "d x",
+        "c",
+        "f x",
+        "X",
+        "Q COPY t FROM STDIN",
+        "Q CREATE TABLE t (a int)",
+    ]);
+    let server = prop::sample::select(vec![
+        "1",
+        "2",
+        "3",
+        "t",
+        "T a",
+        "n",
+        "D 1",
+        "D 1|2",
+        "C SELECT 1",
+        "I",
+        "s",
+        "G",
+        "H",
+        "d x",
+        "c",
+        "V 1",
+        "E SERROR|C42601|Mx",
+        "E SFATAL|VFATAL|C57P01|Mx",
+        "N SNOTICE|Mx",
+        "A a|b",
+        "S a|b",
+        "Z I",
+        "Z T",
+        "Z E",
+        "C ROLLBACK",
+    ]);
+    prop_oneof![
+        8 => client.prop_map(|message| encode(message, Way::FromClient)),
+        8 => server.prop_map(|message| encode(message, Way::FromServer)),
+        1 => prop::collection::vec(any::<u8>(), 0..40),
+    ]
+}

@@ -1,0 +1,93 @@
+//! What is said about broken policies, by the cases of `problems.txt`.
+
+use hoopcore::Policy;
+use hoopcore::policy::{Problem, Severity};
+
+/// A block is a title, a text, `---`, and one line for each problem: `line:column+width error: message | label | help`.
+/// A help that does not stand in the case is not compared.
+#[test]
+fn problems() {
+    let mut wrong = Vec::new();
+    for block in include_str!("problems.txt").split("\n## ").skip(1) {
+        let (title, rest) = block.split_once('\n').unwrap();
+        let (text, expected) = rest.split_once("\n---\n").unwrap_or_else(|| panic!("{title}"));
+        let text = text.replace("→", "\t");
+        let problems = match Policy::from_yaml(&text) {
+            Ok(policy) => policy.warnings().to_vec(),
+            Err(errors) => errors.problems,
+        };
+        let expected: Vec<&str> = expected.lines().filter(|line| !line.is_empty()).collect();
+        let found: Vec<String> = problems.iter().map(line).collect();
+        let matches =
+            |found: &String, expected: &&str| found == expected || found.starts_with(&format!("{expected} | "));
+        if found.len() != expected.len() || !found.iter().zip(&expected).all(|(f, e)| matches(f, e)) {
+            wrong.push(format!("{title}:\n  {}", found.join("\n  ")));
+        }
+    }
+    assert!(wrong.is_empty(), "\n{}", wrong.join("\n"));
+}
+
+fn line(problem: &Problem) -> String {
+    let Problem { severity, message, line, column, width, label, help, .. } = problem;
+    let severity = if *severity == Severity::Error { "error" } else { "warning" };
+    let (label, help) = (label.as_deref().unwrap_or_default(), help.as_deref().unwrap_or_default());
+    let all = format!("{line}:{column}+{width} {severity}: {message} | {label} | {help}");
+    all.trim_end_matches(" | ").trim_end_matches(" |").to_string()
+}
+
+#[test]
+fn several_files_are_one_policy() {
+    let head = "hoop: 1\nrules:\n";
+    let rule = |name: &str, set: &str| {
+        format!("  - {{ rule: {name}, who: anyone, on: db, allow: {{ sql: {{ read: {set} }} }} }}\n")
+    };
+    let sets = "hoop: 1\nsets: { shop: [public.orders] }\n";
+    let policy = Policy::from_files(&[("a.yaml", &format!("{head}{}", rule("a", "$shop"))), ("sets.yaml", sets)]);
+    assert!(policy.is_ok(), "{policy:#?}");
+
+    let twice = [("a.yaml", format!("{head}{}", rule("a", "x"))), ("b.yaml", format!("\n{head}{}", rule("a", "$y")))];
+    let files: Vec<(&str, &str)> = twice.iter().map(|(name, text)| (*name, text.as_str())).collect();
+    let problems = Policy::from_files(&files).unwrap_err().problems;
+    let shown: Vec<String> = problems
+        .iter()
+        .map(|problem| {
+            format!("{}:{} {} ({:?})", problem.file.as_deref().unwrap(), problem.line, problem.message, problem.help)
+        })
+        .collect();
+    assert_eq!(
+        shown,
+        [
+            "b.yaml:4 two rules are called `a` (Some(\"the other one is (a.yaml:3)\"))",
+            "b.yaml:4 unknown set `y` (Some(\"known: std.catalog\"))",
+        ]
+    );
+}
+
+/// Texts that nobody writes: the answer is a problem, soon, and never a crash.
+#[test]
+fn hostile_texts_are_refused() {
+    let deep_flow = format!("hoop: 1\nrules: {}", "[".repeat(100_000));
+    let deep_block: String = (0..3000).map(|depth| format!("{}a:\n", " ".repeat(depth))).collect();
+    let anchors = "a: &a [x, x]\nb: &b [*a, *a, *a, *a, *a, *a, *a, *a]\nc: &c [*b, *b, *b, *b, *b, *b, *b, *b]\n\
+        d: &d [*c, *c, *c, *c, *c, *c, *c, *c]\ne: &e [*d, *d, *d, *d, *d, *d, *d, *d]\nf: [*e, *e, *e, *e, *e, *e, *e]\n";
+    let deep_not = format!("hoop: 1\nrules:\n- rule: a\n  who: {}anyone{}\n", "{not: ".repeat(2000), "}".repeat(2000));
+    let huge = " ".repeat(9 << 20);
+    let texts = [
+        &deep_flow,
+        &deep_block,
+        anchors,
+        &deep_not,
+        &huge,
+        "\u{0}",
+        "\u{feff}",
+        "!!binary x",
+        "? ? ?",
+        "*",
+        "&",
+        "- - -",
+    ];
+    for text in texts {
+        let errors = Policy::from_yaml(text).expect_err(&text.chars().take(40).collect::<String>());
+        assert!(errors.problems.iter().any(|problem| problem.severity == Severity::Error));
+    }
+}
