@@ -27,6 +27,8 @@ pub(super) struct Findings {
     pub(super) generated: BTreeMap<Column, Option<BTreeSet<i16>>>,
     /// Columns that show values of all tables, or what other sessions run.
     pub(super) telltales: BTreeSet<Column>,
+    /// Functions of others that take a row, of an affected relation or of any.
+    pub(super) attributes: Vec<String>,
 }
 
 /// A relation and its columns.

@@ -114,7 +114,7 @@ impl Loaded {
         let protected = protected_columns(protected, patterns)?;
         let (findings, relations) = findings(protected, about)?;
         let exposed = findings.exposures();
-        let exposures = named(&exposed, &findings.relations);
+        let exposures = named(&exposed, &findings);
         Ok(Self { catalog: Catalog { relations, exposed }, asides, search_path, shadows, exposures })
     }
 }
@@ -163,8 +163,8 @@ fn findings(
     protected: BTreeMap<Column, ColumnName>,
     about: Vec<Vec<Row>>,
 ) -> Result<(Findings, HashMap<u32, i16>), CatalogError> {
-    let about = <[Vec<Row>; 8]>::try_from(about).map_err(|_| strange())?;
-    let [columns, children, views, dependencies, generated, telltales, known, _commit] = about;
+    let about = <[Vec<Row>; 9]>::try_from(about).map_err(|_| strange())?;
+    let [columns, children, views, dependencies, generated, telltales, attributes, known, _commit] = about;
     let mut found = Findings { protected, ..Findings::default() };
     for row in columns {
         found.column(row)?;
@@ -190,6 +190,7 @@ fn findings(
         let [relation, attribute] = cells(row)?;
         found.telltales.insert((number(relation)?, number(attribute)?));
     }
+    found.attributes = first_column(attributes)?;
     Ok((found, known_relations(&value(&known).unwrap_or_default())?))
 }
 
@@ -213,12 +214,15 @@ fn known_relations(text: &str) -> Result<HashMap<u32, i16>, CatalogError> {
     text.split(' ').map(|text| entry(text).ok_or_else(strange)).collect()
 }
 
-/// The exposures by the names that statements use.
-fn named(exposed: &Exposed, relations: &BTreeMap<u32, Relation>) -> Arc<[Exposure]> {
+/// The exposures by the names that statements use. A function that takes a row can be written like a column of it.
+fn named(exposed: &Exposed, findings: &Findings) -> Arc<[Exposure]> {
+    let relations = &findings.relations;
     let mut named = Vec::new();
     for ((oid, attribute), carried) in exposed {
         let column = relations.get(oid).and_then(|relation| relation.columns.get(attribute)).cloned();
-        for relation in names(*oid, relations) {
+        let columns = [column].into_iter().chain(findings.attributes.iter().cloned().map(Some));
+        for (relation, column) in names(*oid, relations).iter().flat_map(|name| columns.clone().map(move |c| (name, c)))
+        {
             let exposure = |exposes: &ColumnName| Exposure {
                 relation: relation.clone(),
                 column: column.clone(),

@@ -99,7 +99,7 @@ SELECT pg_catalog.array_agg(oid) FROM affected",
 }
 
 /// What is asked about the affected relations, in the order in which the answers are read.
-pub(super) fn about(affected: &str) -> [String; 7] {
+pub(super) fn about(affected: &str) -> [String; 8] {
     let these = format!("= ANY ('{affected}'::pg_catalog.oid[])");
     [
         format!(
@@ -129,6 +129,14 @@ JOIN pg_catalog.pg_attribute a ON a.attrelid = d.adrelid AND a.attnum = d.adnum 
 WHERE d.adrelid {these}"
         ),
         TELLTALES.to_owned(),
+        // Functions of others that can be written like a column of a row: `c.f` for `f(c)`.
+        format!(
+            "SELECT DISTINCT p.proname FROM pg_catalog.pg_proc p
+JOIN pg_catalog.pg_type t ON t.oid = p.proargtypes[0]
+LEFT JOIN pg_catalog.pg_class c ON c.oid = t.typrelid
+WHERE p.pronamespace <> 'pg_catalog'::pg_catalog.regnamespace AND (c.oid {these} OR t.typtype = 'p' AND t.typname IN
+    ('record', 'any', 'anyelement', 'anynonarray', 'anycompatible', 'anycompatiblenonarray'))"
+        ),
         RELATIONS.to_owned(),
     ]
 }

@@ -7,10 +7,18 @@
     reason = "a test fails by panicking"
 )]
 
+mod approvals;
+mod big;
 mod catalog;
 #[path = "../support/cluster.rs"]
 mod cluster;
+mod denials;
 mod direct;
 mod gate;
+mod masking;
 mod relay;
+mod same;
+mod script;
+mod setting;
 mod tokens;
+mod wire;

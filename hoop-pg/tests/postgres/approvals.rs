@@ -1,0 +1,129 @@
+//! Statements that wait for a person: approved, denied, too late, withdrawn, in both protocols.
+
+use std::thread;
+
+use hoop_runtime::approvals::{Ask, Reply, ask};
+
+use crate::setting::{Gateway, shop};
+use crate::wire::{Message, Wire, cancel, frame};
+
+const POLICY: &str = r#"
+hoop: 1
+rules:
+  - rule: developers-read
+    who: { group: developers }
+    on: target
+    allow: { sql: { read: "*" } }
+  - rule: fixes-need-a-person
+    who: { group: developers }
+    on: target
+    approve: { sql: { update: public.orders } }
+    by: { group: dba }
+    within: 1m
+"#;
+
+const UPDATE: &str = "update orders set status = 'fixed' where id = 10";
+
+/// The id of the only statement that waits.
+fn waiting(gateway: &Gateway) -> String {
+    loop {
+        match ask(&gateway.file("approvals.sock"), &Ask::List) {
+            Ok(Reply::List(held)) if !held.is_empty() => return held[0].id.clone(),
+            Ok(Reply::List(_)) => thread::yield_now(),
+            other => panic!("{other:?}\n{}", gateway.log()),
+        }
+    }
+}
+
+fn answer(gateway: &Gateway, question: fn(String) -> Ask) {
+    let id = waiting(gateway);
+    let reply = ask(&gateway.file("approvals.sock"), &question(id)).unwrap();
+    assert!(matches!(reply, Reply::Answered(_)), "{reply:?}");
+}
+
+/// What a client gets that sends these bytes, while `meanwhile` happens elsewhere.
+fn held(gateway: &Gateway, bytes: &[u8], meanwhile: impl FnOnce(&Gateway, &Wire) + Send) -> (Wire, Vec<Message>) {
+    let mut client = gateway.connect("ann");
+    client.send(bytes);
+    meanwhile(gateway, &client);
+    let messages = client.until(b"Z");
+    (client, messages)
+}
+
+fn simple(sql: &str) -> Vec<u8> {
+    frame(b'Q', &[sql.as_bytes(), b"\0"].concat())
+}
+
+fn extended(sql: &str) -> Vec<u8> {
+    let parse = frame(b'P', &[b"\0", sql.as_bytes(), b"\0\0\0"].concat());
+    let bind = frame(b'B', &[0; 8]);
+    let execute = frame(b'E', &[0; 5]);
+    [parse, bind, execute, frame(b'S', b"")].concat()
+}
+
+fn said(messages: &[Message], tag: u8, words: &str) -> bool {
+    messages.iter().any(|message| message.tag == tag && message.show().contains(words))
+}
+
+#[test]
+fn approved_in_both_protocols() {
+    let gateway = Gateway::start(&shop(), POLICY);
+    for bytes in [simple(UPDATE), extended(UPDATE)] {
+        let (mut client, messages) = held(&gateway, &bytes, |gateway, _| answer(gateway, Ask::Approve));
+        assert!(said(&messages, b'N', ""), "a notice tells of the wait: {messages:?}");
+        assert!(said(&messages, b'C', "UPDATE 1"), "{messages:?}");
+        assert_eq!(client.rows("select status from orders where id = 10"), ["D fixed"]);
+    }
+}
+
+#[test]
+fn denied_in_both_protocols() {
+    let gateway = Gateway::start(&shop(), POLICY);
+    for bytes in [simple(UPDATE), extended(UPDATE)] {
+        let (mut client, messages) = held(&gateway, &bytes, |gateway, _| answer(gateway, Ask::Deny));
+        assert!(said(&messages, b'E', "42501"), "{messages:?}");
+        assert_eq!(client.rows("select status from orders where id = 10"), ["D paid"]);
+    }
+}
+
+#[test]
+fn nobody_answers_in_time() {
+    let gateway = Gateway::start(&shop(), &POLICY.replace("within: 1m", "within: 1s"));
+    let (mut client, messages) = held(&gateway, &simple(UPDATE), |_, _| {});
+    assert!(said(&messages, b'E', "42501"), "{messages:?}");
+    assert_eq!(client.rows("select status from orders where id = 10"), ["D paid"]);
+}
+
+#[test]
+fn cancelled_while_it_waits() {
+    let gateway = Gateway::start(&shop(), POLICY);
+    let (mut client, messages) = held(&gateway, &simple(UPDATE), |gateway, client| {
+        waiting(gateway);
+        cancel(&gateway.address("ann"), &client.key);
+    });
+    assert!(said(&messages, b'E', "57014"), "{messages:?}");
+    assert_eq!(client.rows("select status from orders where id = 10"), ["D paid"]);
+}
+
+#[test]
+fn withdrawn_when_the_client_leaves() {
+    let gateway = Gateway::start(&shop(), POLICY);
+    let mut client = gateway.connect("ann");
+    client.send(&simple(UPDATE));
+    waiting(&gateway);
+    drop(client);
+    let socket = gateway.file("approvals.sock");
+    while matches!(ask(&socket, &Ask::List), Ok(Reply::List(held)) if !held.is_empty()) {
+        thread::yield_now();
+    }
+    assert_eq!(gateway.connect("ann").rows("select status from orders where id = 10"), ["D paid"]);
+}
+
+#[test]
+fn a_grant_is_for_one_execution() {
+    let gateway = Gateway::start(&shop(), POLICY);
+    for _ in 0..2 {
+        let (_, messages) = held(&gateway, &simple(UPDATE), |gateway, _| answer(gateway, Ask::Approve));
+        assert!(said(&messages, b'C', "UPDATE 1"), "{messages:?}");
+    }
+}

@@ -1,0 +1,57 @@
+//! Large results pass without being gathered.
+
+use std::fs;
+
+use crate::setting::{Gateway, run, shop};
+use crate::wire::frame;
+
+const POLICY: &str = r#"
+hoop: 1
+rules:
+  - rule: everything
+    who: anyone
+    on: target
+    allow: { sql: ["*", unknown] }
+  - rule: masks
+    who: anyone
+    on: target
+    mask: { columns: { public.customers.ssn: redact } }
+"#;
+
+/// The most memory that a process has held, in KiB.
+fn peak(process: u32) -> u64 {
+    let status = fs::read_to_string(format!("/proc/{process}/status")).unwrap();
+    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap();
+    line.trim().trim_end_matches(" kB").parse().unwrap()
+}
+
+/// Bytes of the rows that a statement gives.
+fn drain(gateway: &Gateway, sql: &str) -> usize {
+    let mut client = gateway.connect("ann");
+    client.send(&frame(b'Q', &[sql.as_bytes(), b"\0"].concat()));
+    let mut bytes = 0;
+    while let Some(message) = client.next() {
+        client.received.clear();
+        match message.tag {
+            b'D' | b'd' => bytes += message.body.len(),
+            b'Z' => break,
+            b'E' => panic!("{message:?}"),
+            _ => {}
+        }
+    }
+    bytes
+}
+
+#[test]
+#[cfg(target_os = "linux")]
+fn a_hundred_megabytes_under_sixty_four() {
+    let database = shop();
+    run(&database, "create table long as select g as id, repeat('y', 1000) as body from generate_series(1, 100000) g");
+    let gateway = Gateway::start(&database, POLICY);
+    let hundred = 100_000_000;
+    assert!(drain(&gateway, "select g, repeat('x', 1000) from generate_series(1, 100000) g") > hundred);
+    assert!(drain(&gateway, "select l.id, l.body, c.ssn from long l join customers c on c.id = 1") > hundred);
+    assert!(drain(&gateway, "copy long to stdout") > hundred);
+    let peak = peak(gateway.process());
+    assert!(peak < 64 * 1024, "the gateway held {peak} KiB");
+}
