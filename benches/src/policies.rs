@@ -2,8 +2,9 @@
 
 use std::fmt::Write;
 
+use hoopcore::command::sql::{Effect, Object, Verb};
 use hoopcore::command::{Change, Statement};
-use hoopcore::{Command, Coverage, Effect, Identity, Object, QualifiedName, Resource, Verb, Verified};
+use hoopcore::{Command, Coverage, Identity, QualifiedName, Resource, Verified};
 
 use crate::random::Random;
 

@@ -4,10 +4,11 @@
 use hoop_pg::frame::{FrameError, Limits, Splitter, Way};
 use hoop_pg::message;
 use hoop_pg::startup::{Negotiated, packet_length};
+use hoopcore::command::sql::Verb;
 use hoopcore::mask::{Cell, CellFormat, CellType, Column, Origin};
 use hoopcore::{
     Call, ColumnName, Command, Coverage, Identity, Layout, Outcome, Policy, Request, Resource, RowMasker, SessionFacts,
-    Timestamp, Verb, Verified,
+    Timestamp, Verified,
 };
 
 /// Statements: what is not understood in full has an effect that says so, and the text without its literals is read as well.

@@ -6,7 +6,8 @@
 
 use std::collections::BTreeSet;
 
-use hoopcore::command::{Change, Object, PathChange, Statement};
+use hoopcore::command::sql::Object;
+use hoopcore::command::{Change, PathChange, Statement};
 use hoopcore::{Command, SessionFacts};
 
 /// What a session's facts depend on besides themselves.

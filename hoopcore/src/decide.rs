@@ -17,7 +17,6 @@ use alloc::vec::Vec;
 
 pub(crate) use resume::resume;
 
-use crate::command::Verb;
 use crate::decision::{Decision, EffectNote, Verdict};
 use crate::policy::PolicySession;
 use crate::policy::rule::{Action, Approval, Asked};
@@ -149,8 +148,9 @@ impl<'a> Scene<'a> {
                 let finding = self.effect(&item, clerk);
                 clerk.effect(self, &item, &finding);
                 findings.add(&finding);
-                if guarded {
-                    self.flow(&mut flow, &item);
+                match &item {
+                    Item::Sql(item) if guarded => self.flow(&mut flow, item),
+                    Item::Sql(_) | Item::Http(_) | Item::Kubernetes(_) | Item::Ssh(_) => {}
                 }
             }
             Step::End => {
@@ -167,7 +167,7 @@ impl<'a> Scene<'a> {
     fn effect(&self, item: &Item<'a>, clerk: &mut impl Clerk) -> Finding {
         let asked = match self.moment {
             Moment::Now => item.is_asked(),
-            Moment::Someday => item.harmless == Truth::No,
+            Moment::Someday => item.harmless() == Truth::No,
         };
         let mut finding = Finding { asked, block: self.block(item), ..Finding::default() };
         if !asked {
@@ -177,7 +177,7 @@ impl<'a> Scene<'a> {
         for standing in &self.session.approves {
             let truth = self.approval(standing.rule).map_or(Truth::No, |approval| match approval.what {
                 Asked::Effects(_) => self.reaches(*standing, item),
-                Asked::Otherwise if finding.allow.is_some() || item.effect.verb == Verb::Unknown => Truth::No,
+                Asked::Otherwise if finding.allow.is_some() || item.effect().is_unknown() => Truth::No,
                 Asked::Otherwise => self.reaches(*standing, item),
             });
             if truth.is_possible() {

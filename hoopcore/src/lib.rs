@@ -39,7 +39,7 @@ pub mod sql;
 pub mod truth;
 
 pub use audit::{AuditFailure, Completion, Event, Receipt};
-pub use command::{Command, Coverage, Effect, Object, Verb};
+pub use command::{Command, Coverage, Effect};
 pub use decision::{Answer, Decision, Denial, Explanation, Outcome, Passage, Pending, Permit, Sealed, Verdict};
 pub use identity::{Identity, IdentityKind, Verified};
 pub use jiff::Timestamp;

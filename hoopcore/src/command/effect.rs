@@ -1,236 +1,74 @@
-//! The vocabulary of effects: verbs, objects, and the facts that rules may ask for.
+//! One effect of a command, whatever its protocol.
 
 use alloc::borrow::Cow;
-use alloc::collections::BTreeSet;
-use alloc::string::String;
+use alloc::boxed::Box;
 use core::fmt;
 
-use crate::name::QualifiedName;
-use crate::truth::Truth;
+use super::verb::Verbs;
+use super::{Statement, http, kubernetes, sql, ssh};
 
-/// One thing that a statement does to one object.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Effect {
-    /// What is done.
-    pub verb: Verb,
-    /// To what.
-    pub object: Object,
-    /// What rules may ask about it.
-    pub facts: Facts,
-    /// Whether an allow is asked for it.
-    pub duty: Duty,
+/// What a command does, by its protocol.
+#[derive(Clone, Debug)]
+pub enum Effects {
+    /// Statements, in order.
+    Sql(Box<[Statement]>),
+    /// A request to an HTTP API.
+    Http(Box<[http::Effect]>),
+    /// A request to a Kubernetes API server.
+    Kubernetes(Box<[kubernetes::Effect]>),
+    /// A command line, a file operation or a channel of SSH.
+    Ssh(Box<[ssh::Effect]>),
 }
 
-/// What is done to an object: the words of `sql:` in a policy.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize)]
-#[serde(rename_all = "lowercase")]
-#[expect(missing_docs, reason = "the words of the policy language, explained in its reference")]
-pub enum Verb {
-    Read,
-    Insert,
-    Update,
-    Delete,
-    Truncate,
-    Create,
-    Alter,
-    Drop,
-    Grant,
-    Role,
-    Set,
-    Call,
-    File,
-    Program,
-    Maintain,
-    Admin,
-    Lock,
-    Sequence,
-    Notify,
-    Listen,
-    Replicate,
-    Fastpath,
-    Session,
-    Unknown,
+/// One thing that a command does to one object.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Effect<'a> {
+    /// Of a statement.
+    Sql(&'a sql::Effect),
+    /// Of a request to an HTTP API.
+    Http(&'a http::Effect),
+    /// Of a request to a Kubernetes API server.
+    Kubernetes(&'a kubernetes::Effect),
+    /// Of a command line, a file operation or a channel of SSH.
+    Ssh(&'a ssh::Effect),
 }
 
-impl Verb {
-    /// Every verb, in the order of the policy language's reference.
-    pub const ALL: [Self; 24] = [
-        Self::Read,
-        Self::Insert,
-        Self::Update,
-        Self::Delete,
-        Self::Truncate,
-        Self::Create,
-        Self::Alter,
-        Self::Drop,
-        Self::Grant,
-        Self::Role,
-        Self::Set,
-        Self::Call,
-        Self::File,
-        Self::Program,
-        Self::Maintain,
-        Self::Admin,
-        Self::Lock,
-        Self::Sequence,
-        Self::Notify,
-        Self::Listen,
-        Self::Replicate,
-        Self::Fastpath,
-        Self::Session,
-        Self::Unknown,
-    ];
-
-    /// The word of the policy language.
+impl Effect<'_> {
+    /// The verb in the policy's words.
     #[must_use]
-    pub fn word(self) -> &'static str {
+    pub fn verb(&self) -> &'static str {
         match self {
-            Self::Read => "read",
-            Self::Insert => "insert",
-            Self::Update => "update",
-            Self::Delete => "delete",
-            Self::Truncate => "truncate",
-            Self::Create => "create",
-            Self::Alter => "alter",
-            Self::Drop => "drop",
-            Self::Grant => "grant",
-            Self::Role => "role",
-            Self::Set => "set",
-            Self::Call => "call",
-            Self::File => "file",
-            Self::Program => "program",
-            Self::Maintain => "maintain",
-            Self::Admin => "admin",
-            Self::Lock => "lock",
-            Self::Sequence => "sequence",
-            Self::Notify => "notify",
-            Self::Listen => "listen",
-            Self::Replicate => "replicate",
-            Self::Fastpath => "fastpath",
-            Self::Session => "session",
-            Self::Unknown => "unknown",
+            Self::Sql(effect) => effect.verb.word(),
+            Self::Http(effect) => effect.verb.word(),
+            Self::Kubernetes(effect) => effect.verb.word(),
+            Self::Ssh(effect) => effect.verb.word(),
+        }
+    }
+
+    /// Whether it stands for what an analysis could not read.
+    #[must_use]
+    pub fn is_unknown(&self) -> bool {
+        fn is<V: Verbs>(verb: V) -> bool {
+            verb == V::UNKNOWN
+        }
+        match self {
+            Self::Sql(effect) => is(effect.verb),
+            Self::Http(effect) => is(effect.verb),
+            Self::Kubernetes(effect) => is(effect.verb),
+            Self::Ssh(effect) => is(effect.verb),
         }
     }
 }
 
-/// What is acted on.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Object {
-    /// A table, view, sequence, index, type or anything else that lives in a schema and is not a function.
-    Relation(QualifiedName),
-    /// A function, procedure, aggregate or operator.
-    Function(QualifiedName),
-    /// A configuration setting.
-    Setting(String),
-    /// A whole schema: it stands for everything in it.
-    Schema(String),
-    /// Something with a plain name of its own: a role, a channel, an extension, a file.
-    Named(String),
-    /// What the statement prepared under this name does (`EXECUTE`).
-    Prepared(String),
-    /// What the cursor declared under this name returns (`FETCH`); `MOVE` and `CLOSE` bear none.
-    Cursor(String),
-    /// Nothing that has a name, or everything: only a `*` covers it.
-    Any,
-}
-
-impl fmt::Display for Object {
+impl fmt::Display for Effect<'_> {
+    /// The object as it stands in the command.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Relation(name) | Self::Function(name) => name.fmt(f),
-            Self::Schema(name) => write!(f, "{name}.*"),
-            Self::Setting(name) | Self::Named(name) | Self::Prepared(name) | Self::Cursor(name) => f.write_str(name),
-            Self::Any => f.write_str("*"),
+            Self::Sql(effect) => effect.object.fmt(f),
+            Self::Http(effect) => effect.fmt(f),
+            Self::Kubernetes(effect) => effect.fmt(f),
+            Self::Ssh(effect) => effect.fmt(f),
         }
-    }
-}
-
-/// Whether an allow is asked for an effect.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Duty {
-    /// It must be covered by an allow or approve.
-    Covered,
-    /// Harmless: it bears the verb `session` beside its own, and only a block may name it.
-    Harmless,
-    /// Harmless unless the session's path holds a function or operator of that name before the shipped one.
-    HarmlessUnlessShadowed,
-}
-
-/// What rules may ask about an effect.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Facts {
-    /// An UPDATE or DELETE without a WHERE that limits it.
-    pub unbounded: Truth,
-    /// Moved by COPY.
-    pub copy: bool,
-    /// Defines code that runs later: a function, trigger or rule.
-    pub code: bool,
-    /// Columns of the object that the statement may read, on whatever way.
-    pub columns: Columns,
-    /// Those of them whose values may reach what it returns or stores, bare or in an expression; not those that only
-    /// a condition, an order, `count(c)`, `c IS NULL` or `pg_typeof(c)` reads.
-    pub returned: Columns,
-    /// Those of the returned whose values may reach what it stores: all that is not returned by the RETURNING of the
-    /// statement itself. A statement that stores nothing stores none of them.
-    pub stored: Columns,
-    /// Those of them whose values the statement may reveal by what it does: which rows it picks, groups, joins or
-    /// numbers, whether it fails. Comparing the bare column for equality with a constant or parameter does not count,
-    /// nor does an order without a limit, nor an expression that cannot fail, whose cell is hidden where the column is.
-    pub inferred: Columns,
-}
-
-impl Facts {
-    /// Every column may be read, returned, stored and inferred.
-    #[must_use]
-    pub fn of_all_columns() -> Self {
-        let all = || Columns::All;
-        Self { columns: all(), returned: all(), stored: all(), inferred: all(), ..Self::default() }
-    }
-}
-
-impl Default for Facts {
-    fn default() -> Self {
-        Self {
-            unbounded: Truth::No,
-            copy: false,
-            code: false,
-            columns: Columns::none(),
-            returned: Columns::none(),
-            stored: Columns::none(),
-            inferred: Columns::none(),
-        }
-    }
-}
-
-/// Columns of one relation, by an over-estimate: what is not named here is surely not touched.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Columns {
-    /// Perhaps all: a star, a whole row, or something not understood.
-    All,
-    /// At most these.
-    Named(BTreeSet<String>),
-}
-
-impl Columns {
-    /// No column.
-    #[must_use]
-    pub const fn none() -> Self {
-        Self::Named(BTreeSet::new())
-    }
-
-    /// Whether the column may be among them.
-    #[must_use]
-    pub fn may_hold(&self, column: &str) -> bool {
-        match self {
-            Self::All => true,
-            Self::Named(names) => names.contains(column),
-        }
-    }
-
-    /// Whether there may be any.
-    #[must_use]
-    pub fn is_empty(&self) -> bool {
-        matches!(self, Self::Named(names) if names.is_empty())
     }
 }
 
@@ -241,19 +79,4 @@ pub enum Coverage {
     Full,
     /// Something was not; in words for the reader of a record.
     Partial(Cow<'static, str>),
-}
-
-impl Effect {
-    /// An effect without particular facts, for which an allow is asked.
-    #[must_use]
-    pub fn new(verb: Verb, object: Object) -> Self {
-        Self { verb, object, facts: Facts::default(), duty: Duty::Covered }
-    }
-
-    /// The effect of what could not be read.
-    #[must_use]
-    pub fn unknown() -> Self {
-        let facts = Facts { unbounded: Truth::May, ..Facts::of_all_columns() };
-        Self { facts, ..Self::new(Verb::Unknown, Object::Any) }
-    }
 }

@@ -2,13 +2,20 @@
 
 mod change;
 mod effect;
+pub mod http;
+pub mod kubernetes;
+pub mod sql;
+pub mod ssh;
+mod verb;
 
 use alloc::boxed::Box;
 use alloc::sync::Arc;
+use alloc::vec::Vec;
 
 pub use change::{Change, PathChange};
-pub use effect::{Columns, Coverage, Duty, Effect, Facts, Object, Verb};
+pub use effect::{Coverage, Effect, Effects};
 use sha2::{Digest as _, Sha256};
+pub use verb::Verbs;
 
 #[cfg(feature = "sql")]
 use crate::name::QualifiedName;
@@ -25,14 +32,15 @@ struct Analysed {
     text: Box<str>,
     canonical: Box<str>,
     digest: Digest,
-    statements: Box<[Statement]>,
+    effects: Effects,
+    coverage: Coverage,
 }
 
-/// One statement of a command: what it does, and whether all of it was understood.
+/// One statement of SQL: what it does, and whether all of it was understood.
 #[derive(Clone, Debug)]
 pub struct Statement {
     /// What it does; a statement that was not understood has at least the effect `unknown`.
-    pub effects: Box<[Effect]>,
+    pub effects: Box<[sql::Effect]>,
     /// Whether these are all its effects.
     pub coverage: Coverage,
     /// What it changes in its session.
@@ -40,14 +48,25 @@ pub struct Statement {
 }
 
 impl Command {
-    /// A command from an analysis: `canonical` is the text with its literals stripped.
+    /// Statements of SQL from an analysis: `canonical` is the text with its literals stripped.
     ///
     /// Whoever calls it vouches that the statements list every effect: what is not listed is not judged. For SQL
     /// there is `Command::sql`, which vouches itself.
     #[must_use]
     pub fn analysed(text: &str, canonical: Box<str>, statements: Box<[Statement]>) -> Self {
+        let partial =
+            statements.iter().map(|statement| &statement.coverage).find(|coverage| **coverage != Coverage::Full);
+        let coverage = partial.cloned().unwrap_or(Coverage::Full);
+        Self::of(text, canonical, Effects::Sql(statements), coverage)
+    }
+
+    /// A command of any protocol from an analysis: `canonical` is the text with its literals stripped.
+    ///
+    /// Whoever calls it vouches that every effect is listed, and that what was not understood is listed as `unknown`.
+    #[must_use]
+    pub fn of(text: &str, canonical: Box<str>, effects: Effects, coverage: Coverage) -> Self {
         let digest = Sha256::digest(text.as_bytes()).into();
-        Self(Arc::new(Analysed { text: text.into(), canonical, digest, statements }))
+        Self(Arc::new(Analysed { text: text.into(), canonical, digest, effects, coverage }))
     }
 
     /// A batch of PostgreSQL statements, as one simple query or one Parse message carries it.
@@ -62,9 +81,9 @@ impl Command {
     #[must_use]
     pub fn fastpath(function: u32) -> Self {
         let text = alloc::format!("fastpath {function}");
-        let object = Object::Function(QualifiedName::bare(alloc::format!("{function}")));
-        let facts = Facts::of_all_columns();
-        let effect = Effect { facts, ..Effect::new(Verb::Fastpath, object) };
+        let object = sql::Object::Function(QualifiedName::bare(alloc::format!("{function}")));
+        let facts = sql::Facts::of_all_columns();
+        let effect = sql::Effect { facts, ..sql::Effect::new(sql::Verb::Fastpath, object) };
         let statement = Statement { effects: Box::new([effect]), coverage: Coverage::Full, change: Change::Unknown };
         Self::analysed(&text, text.as_str().into(), Box::new([statement]))
     }
@@ -87,25 +106,36 @@ impl Command {
         &self.0.digest
     }
 
-    /// Its statements, in order; none where the text is empty or holds only comments and semicolons.
+    /// Its statements of SQL, in order; none where the text is empty or holds only comments and semicolons, and in a
+    /// command of another protocol.
     #[must_use]
     pub fn statements(&self) -> &[Statement] {
-        &self.0.statements
+        match &self.0.effects {
+            Effects::Sql(statements) => statements,
+            Effects::Http(_) | Effects::Kubernetes(_) | Effects::Ssh(_) => &[],
+        }
     }
 
-    /// The effects of all its statements, in order.
-    pub fn effects(&self) -> impl Iterator<Item = &Effect> {
-        self.0.statements.iter().flat_map(|statement| statement.effects.iter())
+    /// What it does, by its protocol.
+    #[must_use]
+    pub fn what(&self) -> &Effects {
+        &self.0.effects
     }
 
-    /// `Full` where every statement was understood, else the first reason why one was not.
+    /// Its effects, in order.
+    #[must_use]
+    pub fn effects(&self) -> Vec<Effect<'_>> {
+        match &self.0.effects {
+            Effects::Sql(statements) => statements.iter().flat_map(|one| &one.effects).map(Effect::Sql).collect(),
+            Effects::Http(effects) => effects.iter().map(Effect::Http).collect(),
+            Effects::Kubernetes(effects) => effects.iter().map(Effect::Kubernetes).collect(),
+            Effects::Ssh(effects) => effects.iter().map(Effect::Ssh).collect(),
+        }
+    }
+
+    /// `Full` where all of it was understood, else the first reason why something was not.
     #[must_use]
     pub fn coverage(&self) -> Coverage {
-        self.0
-            .statements
-            .iter()
-            .map(|statement| statement.coverage.clone())
-            .find(|coverage| *coverage != Coverage::Full)
-            .unwrap_or(Coverage::Full)
+        self.0.coverage.clone()
     }
 }

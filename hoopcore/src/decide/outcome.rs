@@ -12,10 +12,11 @@ use jiff::{SignedDuration, Timestamp};
 use sha2::{Digest as _, Sha256};
 
 use super::protect::{Refusal, is_opaque, reads_through};
-use super::scene::{Item, Scene, Step};
+use super::scene::{Item, Scene, SqlItem, Step};
 use super::{Finding, Findings, Minutes};
 use crate::audit::{Caller, Completion, CompletionStatus, Event, EventKind};
-use crate::command::{Columns, Command, Coverage, Digest, Object, Verb};
+use crate::command::sql::{Columns, Object, Verb};
+use crate::command::{Command, Coverage, Digest};
 use crate::decision::{
     ApprovalRequest, Decision, DecisionId, Demand, Denial, EffectNote, Explanation, Held, Outcome, Pending, Permit,
     RuleRef, Verdict,
@@ -98,7 +99,7 @@ impl<'a> Scene<'a> {
     fn not_allowed(&self, minutes: &Minutes) -> Cow<'static, str> {
         let effect = minutes.uncovered.and_then(|at| minutes.recorded.get(at));
         match (effect, self.uncertain()) {
-            (Some(effect), Some(why)) if effect.starts_with(Verb::Unknown.word()) => {
+            (Some(effect), Some(why)) if effect.starts_with("unknown ") => {
                 format!("hoop could not read the statement: {why}").into()
             }
             (Some(effect), _) => format!("no rule allows {}", quoted(effect)).into(),
@@ -115,17 +116,30 @@ impl<'a> Scene<'a> {
 
     pub(super) fn note(&self, item: &Item<'_>, finding: &Finding) -> EffectNote {
         let rule = finding.rule().and_then(|rule| self.session.rule(rule)).map(|rule| rule.at.clone());
-        EffectNote { verb: item.effect.verb.word(), object: self.object(item), rule }
+        EffectNote { verb: item.effect().verb(), object: self.object(item), rule }
     }
 
     /// An effect as records name it: without anything that is a literal of the command.
     pub(super) fn recorded(&self, item: &Item<'_>) -> String {
-        let object = if is_identifier(item) { Cow::Owned(self.object(item)) } else { Cow::Borrowed("?") };
-        format!("{} {object}", item.effect.verb.word())
+        let object = match item {
+            Item::Sql(item) if is_identifier(item) => Cow::Owned(self.sql_object(item)),
+            Item::Sql(_) => Cow::Borrowed("?"),
+            Item::Http(_) | Item::Kubernetes(_) => Cow::Owned(item.effect().to_string()),
+            Item::Ssh(effect) => effect.recorded(),
+        };
+        format!("{} {object}", item.effect().verb())
+    }
+
+    /// The object in full.
+    fn object(&self, item: &Item<'_>) -> String {
+        match item {
+            Item::Sql(item) => self.sql_object(item),
+            Item::Http(_) | Item::Kubernetes(_) | Item::Ssh(_) => item.effect().to_string(),
+        }
     }
 
     /// The object with the schema that it is surely in.
-    fn object(&self, item: &Item<'_>) -> String {
+    fn sql_object(&self, item: &SqlItem<'_>) -> String {
         match &item.effect.object {
             Object::Relation(name) | Object::Function(name) if name.schema.is_none() => {
                 self.home(name, item).map_or_else(|| name.to_string(), |home| format!("{home}.{name}"))
@@ -205,12 +219,12 @@ impl<'a> Scene<'a> {
         }
         let mut applied: Vec<AppliedMask> = Vec::new();
         self.walk(&mut |step| {
-            let Step::Effect(item) = step else { return };
+            let Step::Effect(Item::Sql(item)) = step else { return };
             for standing in &self.session.masks {
                 let Some(Action::Mask(masks)) = self.session.rule(standing.rule).map(|rule| &rule.action) else {
                     continue;
                 };
-                if !self.reaches(*standing, &item).is_possible() {
+                if !self.reaches(*standing, &Item::Sql(item)).is_possible() {
                     continue;
                 }
                 for mask in &masks.columns {
@@ -228,7 +242,7 @@ impl<'a> Scene<'a> {
     }
 
     /// The columns of a mask that an effect may return, by their full names where those are known.
-    fn masked_columns(&self, mask: &ColumnMask, item: &Item<'_>) -> BTreeSet<String> {
+    fn masked_columns(&self, mask: &ColumnMask, item: &SqlItem<'_>) -> BTreeSet<String> {
         let columns = &item.effect.facts.returned;
         if item.is_asked() && is_opaque(item.effect.verb) {
             return BTreeSet::from([mask.pattern.to_string()]);
@@ -242,7 +256,7 @@ impl<'a> Scene<'a> {
         }
         let words = |column: &str| match &item.effect.object {
             Object::Relation(name) if name.schema.is_some() || self.home(name, item).is_some() => {
-                format!("{}.{column}", self.object(item))
+                format!("{}.{column}", self.sql_object(item))
             }
             Object::Relation(_)
             | Object::Function(_)
@@ -327,7 +341,7 @@ fn quoted(effect: &str) -> String {
 }
 
 /// Whether an object's name may stand in a record: a name, and no literal of the command.
-fn is_identifier(item: &Item<'_>) -> bool {
+fn is_identifier(item: &SqlItem<'_>) -> bool {
     match &item.effect.object {
         Object::Relation(_) | Object::Function(_) | Object::Schema(_) | Object::Any => true,
         Object::Named(_) if matches!(item.effect.verb, Verb::File | Verb::Program | Verb::Notify) => false,

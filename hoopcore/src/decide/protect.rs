@@ -3,8 +3,8 @@
 //! A mask works on what returns. So a statement is refused that could carry a protected value elsewhere: into
 //! another relation, a definition, a file; into a COPY; or, bit by bit, into which rows return and in which order.
 
-use super::scene::{Item, Scene};
-use crate::command::{Columns, Effect, Object, Verb};
+use super::scene::{Item, Scene, SqlItem};
+use crate::command::sql::{Columns, Effect, Object, Verb};
 use crate::mask::ColumnMask;
 use crate::name::QualifiedName;
 use crate::policy::ColumnPattern;
@@ -80,7 +80,7 @@ impl<'a> Scene<'a> {
     }
 
     /// Takes one more effect of a statement into account.
-    pub(super) fn flow(&self, flow: &mut Flow, item: &Item<'a>) {
+    pub(super) fn flow(&self, flow: &mut Flow, item: &SqlItem<'a>) {
         let opaque = item.is_asked() && is_opaque(item.effect.verb);
         flow.opaque |= opaque;
         for standing in &self.session.masks {
@@ -92,15 +92,15 @@ impl<'a> Scene<'a> {
     }
 
     /// The masks of a rule, where it may reach the effect and has columns.
-    fn masks(&self, standing: Standing, item: &Item<'_>) -> Option<&'a Masks> {
+    fn masks(&self, standing: Standing, item: &SqlItem<'_>) -> Option<&'a Masks> {
         match &self.session.rule(standing.rule)?.action {
             Action::Mask(masks) if masks.columns.is_empty() => None,
-            Action::Mask(masks) => self.reaches(standing, item).is_possible().then_some(masks),
+            Action::Mask(masks) => self.reaches(standing, &Item::Sql(*item)).is_possible().then_some(masks),
             Action::Allow(_) | Action::Block(_) | Action::Approve(_) => None,
         }
     }
 
-    fn flow_of(&self, flow: &mut Flow, rule: usize, masks: &Masks, item: &Item<'a>, opaque: bool) {
+    fn flow_of(&self, flow: &mut Flow, rule: usize, masks: &Masks, item: &SqlItem<'a>, opaque: bool) {
         let facts = &item.effect.facts;
         if opaque {
             first(&mut flow.unseen, rule);

@@ -1,13 +1,14 @@
 //! Whether a rule reaches an effect: surely, surely not, or perhaps.
 
-use alloc::string::String;
+mod sql;
 
-use super::scene::{Ground, Item, Moment, Scene};
-use crate::command::{Duty, Object, Verb};
-use crate::name::QualifiedName;
-use crate::policy::rule::{Action, Asked, NamePattern, Names, Reach, Rule, WhenFact};
+use super::scene::{Item, Moment, Scene};
+use crate::command::Effect;
+use crate::command::sql::Facts;
+use crate::policy::Glob;
+use crate::policy::reach::Reaches;
+use crate::policy::rule::{Action, Asked, Rule, WhenFact};
 use crate::policy::session::{Standing, claim_holds};
-use crate::policy::{Glob, shipped};
 use crate::truth::Truth;
 
 impl Scene<'_> {
@@ -34,13 +35,12 @@ impl Scene<'_> {
     }
 
     fn fact(&self, fact: &WhenFact, item: &Item<'_>) -> Truth {
-        let facts = &item.effect.facts;
-        let known = |truth: bool| if item.effect.verb == Verb::Unknown { Truth::May } else { truth.into() };
         match fact {
-            WhenFact::Unbounded(true) => facts.unbounded,
-            WhenFact::Unbounded(false) => facts.unbounded.negate(),
-            WhenFact::Copy(wanted) => known(facts.copy == *wanted),
-            WhenFact::Code(wanted) => known(facts.code == *wanted),
+            WhenFact::Unbounded(wanted) => {
+                of_sql(item, |facts| if *wanted { facts.unbounded } else { facts.unbounded.negate() })
+            }
+            WhenFact::Copy(wanted) => of_sql(item, |facts| (facts.copy == *wanted).into()),
+            WhenFact::Code(wanted) => of_sql(item, |facts| (facts.code == *wanted).into()),
             WhenFact::Time(window) => match self.moment {
                 Moment::Now => window.holds(self.call.now).into(),
                 Moment::Someday => Truth::May,
@@ -62,160 +62,24 @@ impl Scene<'_> {
         }
     }
 
-    fn matches(&self, reaches: &[Reach], item: &Item<'_>) -> Truth {
-        let one = |reach: &Reach| {
-            let own = Truth::from(reach.verbs.has(item.effect.verb));
-            let session = Truth::from(reach.verbs.has(Verb::Session)).and(item.harmless);
-            match own.or(session) {
-                Truth::No => Truth::No,
-                verb @ (Truth::May | Truth::Yes) => verb.and(self.names(&reach.names, item)),
-            }
-        };
-        reaches.iter().fold(Truth::No, |truth, reach| truth.or(one(reach)))
-    }
-
-    fn names(&self, names: &Names, item: &Item<'_>) -> Truth {
-        let patterns = match names {
-            Names::Every => return Truth::Yes,
-            Names::OneOf(patterns) => patterns,
-        };
-        let truth = patterns.iter().fold(Truth::No, |truth, pattern| truth.or(matches_name(pattern, item)));
-        match truth {
-            Truth::May if self.all_homes_match(patterns, item) => Truth::Yes,
-            Truth::No | Truth::May | Truth::Yes => truth,
+    fn matches(&self, reaches: &Reaches, item: &Item<'_>) -> Truth {
+        match item {
+            Item::Sql(item) => any(&reaches.sql, |reach| self.matches_sql(reach, item)),
+            Item::Http(effect) => any(&reaches.http, |reach| reach.matches(effect)),
+            Item::Kubernetes(effect) => any(&reaches.kubernetes, |reach| reach.matches(effect)),
+            Item::Ssh(effect) => any(&reaches.ssh, |reach| reach.matches(effect)),
         }
-    }
-
-    /// Whether a name without schema is matched by one pattern or another in each schema that it may be in.
-    fn all_homes_match(&self, patterns: &[NamePattern], item: &Item<'_>) -> bool {
-        let name = match &item.effect.object {
-            Object::Relation(name) | Object::Function(name) if name.schema.is_none() => name,
-            Object::Relation(_)
-            | Object::Function(_)
-            | Object::Setting(_)
-            | Object::Schema(_)
-            | Object::Named(_)
-            | Object::Prepared(_)
-            | Object::Cursor(_)
-            | Object::Any => return false,
-        };
-        let matches = |home: &str, (schema, last): &(Option<Glob>, Glob)| {
-            last.matches(&name.name) && schema.as_ref().is_none_or(|schema| schema.matches(home))
-        };
-        let is_matched = |home| patterns.iter().filter_map(|p| p.qualified.as_ref()).any(|p| matches(home, p));
-        let mut homes = self.homes(name, item).into_iter().flatten().peekable();
-        homes.peek().is_some() && homes.all(is_matched)
-    }
-
-    /// The one schema that a name without schema is surely in.
-    pub(super) fn home<'i>(&self, name: &QualifiedName, item: &Item<'i>) -> Option<&'i str> {
-        let mut homes = self.homes(name, item)?;
-        homes.next().filter(|_| homes.next().is_none())
-    }
-
-    /// The schemas that a name without schema may be in; `None` where they are not known.
-    fn homes<'i>(&self, name: &QualifiedName, item: &Item<'i>) -> Option<impl Iterator<Item = &'i str> + use<'i>> {
-        let (catalog, path) = match &item.effect.object {
-            Object::Function(_) => self.function_homes(&name.name, item),
-            Object::Relation(_)
-            | Object::Setting(_)
-            | Object::Schema(_)
-            | Object::Named(_)
-            | Object::Prepared(_)
-            | Object::Cursor(_)
-            | Object::Any => self.relation_homes(&name.name, item.ground),
-        };
-        // What is not shipped is not in `pg_catalog`, wherever the path names that.
-        let path = path?.iter().map(String::as_str).filter(|home| *home != "pg_catalog");
-        Some(catalog.then_some("pg_catalog").into_iter().chain(path))
-    }
-
-    /// Where a relation without schema may live: whether in `pg_catalog`, and in which schemas of the path (`None`
-    /// where the path is not known).
-    fn relation_homes<'g>(&self, name: &str, ground: Ground<'g>) -> (bool, Option<&'g [String]>) {
-        let shipped = shipped::has_relation(name);
-        let Some(path) = ground.path else { return (shipped, None) };
-        match (shipped, path.iter().position(|schema| schema == "pg_catalog")) {
-            (false, _) => (false, Some(path)),
-            // The path does not name it, so it comes first.
-            (true, None) => (true, Some(&[])),
-            (true, Some(at)) => (true, path.get(..at)),
-        }
-    }
-
-    /// Where a function or operator without schema may live. The analysis knows the shipped operators.
-    fn function_homes<'i>(&self, name: &str, item: &Item<'i>) -> (bool, Option<&'i [String]>) {
-        let ground = item.ground;
-        let is_shipped = shipped::has_function(name) || item.effect.duty == Duty::HarmlessUnlessShadowed;
-        if is_shipped && !self.is_shadowed(name, ground) {
-            return (true, Some(&[]));
-        }
-        (shipped::may_have_function(name), ground.path)
     }
 }
 
-/// Whether a pattern matches the object of an effect, as far as its name tells.
-fn matches_name(pattern: &NamePattern, item: &Item<'_>) -> Truth {
-    let qualified = pattern.qualified.as_ref();
-    match &item.effect.object {
-        Object::Relation(name) | Object::Function(name) => {
-            pattern.qualified.as_ref().map_or(Truth::No, |(schema, last)| in_schema(schema.as_ref(), last, name))
-        }
-        Object::Schema(name) => qualified.map_or(Truth::No, |(schema, last)| whole_schema(schema.as_ref(), last, name)),
-        Object::Setting(name) => matches_folded(&pattern.folded, name),
-        Object::Named(name) => match item.effect.verb {
-            Verb::File | Verb::Program => pattern.written.matches(name).into(),
-            Verb::Read
-            | Verb::Insert
-            | Verb::Update
-            | Verb::Delete
-            | Verb::Truncate
-            | Verb::Create
-            | Verb::Alter
-            | Verb::Drop
-            | Verb::Grant
-            | Verb::Role
-            | Verb::Set
-            | Verb::Call
-            | Verb::Maintain
-            | Verb::Admin
-            | Verb::Lock
-            | Verb::Sequence
-            | Verb::Notify
-            | Verb::Listen
-            | Verb::Replicate
-            | Verb::Fastpath
-            | Verb::Session
-            | Verb::Unknown => pattern.folded.matches(name).into(),
-        },
-        Object::Prepared(_) | Object::Cursor(_) | Object::Any => Truth::May,
-    }
+fn any<T>(alternatives: &[T], truth: impl Fn(&T) -> Truth) -> Truth {
+    alternatives.iter().fold(Truth::No, |known, one| known.or(truth(one)))
 }
 
-/// Whether a pattern matches a name. A name without schema may be in any: a block or mask matches it by its last part.
-fn in_schema(schema: Option<&Glob>, last: &Glob, name: &QualifiedName) -> Truth {
-    if !last.matches(&name.name) {
-        return Truth::No;
+/// A fact that only SQL has: of an effect of another protocol it is not known, nor of what was not understood.
+fn of_sql(item: &Item<'_>, fact: impl Fn(&Facts) -> Truth) -> Truth {
+    match item.effect() {
+        Effect::Sql(effect) if !item.effect().is_unknown() => fact(&effect.facts),
+        Effect::Sql(_) | Effect::Http(_) | Effect::Kubernetes(_) | Effect::Ssh(_) => Truth::May,
     }
-    match (schema.filter(|schema| !schema.is_every()), &name.schema) {
-        (None, _) => Truth::Yes,
-        (Some(schema), Some(known)) => schema.matches(known).into(),
-        (Some(_), None) => Truth::May,
-    }
-}
-
-/// A whole schema is surely matched where everything in it is, and perhaps where something in it may be.
-fn whole_schema(schema: Option<&Glob>, last: &Glob, name: &str) -> Truth {
-    if schema.is_some_and(|schema| !schema.matches(name)) {
-        return Truth::No;
-    }
-    if schema.is_some() && last.is_every() { Truth::Yes } else { Truth::May }
-}
-
-/// Settings are named in any case.
-fn matches_folded(pattern: &Glob, name: &str) -> Truth {
-    if name.bytes().any(|byte| byte.is_ascii_uppercase()) {
-        return pattern.matches(&name.to_ascii_lowercase()).into();
-    }
-    pattern.matches(name).into()
 }

@@ -1,6 +1,7 @@
 //! The effects of a call, one by one, each with what is known where its statement begins.
 
-use crate::command::{Change, Columns, Command, Duty, Effect, Facts, Object, PathChange, Statement, Verb};
+use crate::command::sql::{Columns, Duty, Effect, Facts, Object, Verb};
+use crate::command::{self, Change, Command, Effects, PathChange, Statement, http, kubernetes, ssh};
 use crate::policy::PolicySession;
 use crate::request::Call;
 use crate::truth::Truth;
@@ -69,14 +70,49 @@ pub(super) struct Ground<'a> {
 
 /// An effect as it is judged.
 #[derive(Clone, Copy)]
-pub(super) struct Item<'a> {
+pub(super) enum Item<'a> {
+    Sql(SqlItem<'a>),
+    /// The effects of other protocols stand for themselves, whatever the session.
+    Http(&'a http::Effect),
+    Kubernetes(&'a kubernetes::Effect),
+    Ssh(&'a ssh::Effect),
+}
+
+/// An effect of SQL as it is judged.
+#[derive(Clone, Copy)]
+pub(super) struct SqlItem<'a> {
     pub(super) effect: &'a Effect,
     /// Whether it is harmless: then no allow is asked, and it bears `session` beside its own verb.
     pub(super) harmless: Truth,
     pub(super) ground: Ground<'a>,
 }
 
-impl Item<'_> {
+impl<'a> Item<'a> {
+    /// The effect itself.
+    pub(super) fn effect(&self) -> command::Effect<'a> {
+        match self {
+            Self::Sql(item) => command::Effect::Sql(item.effect),
+            Self::Http(effect) => command::Effect::Http(effect),
+            Self::Kubernetes(effect) => command::Effect::Kubernetes(effect),
+            Self::Ssh(effect) => command::Effect::Ssh(effect),
+        }
+    }
+
+    /// Whether it is harmless.
+    pub(super) fn harmless(&self) -> Truth {
+        match self {
+            Self::Sql(item) => item.harmless,
+            Self::Http(_) | Self::Kubernetes(_) | Self::Ssh(_) => Truth::No,
+        }
+    }
+
+    /// Whether an allow or approve is asked for it now.
+    pub(super) fn is_asked(&self) -> bool {
+        !self.harmless().is_sure()
+    }
+}
+
+impl SqlItem<'_> {
     /// Whether an allow or approve is asked for it now.
     pub(super) fn is_asked(&self) -> bool {
         !self.harmless.is_sure()
@@ -84,9 +120,17 @@ impl Item<'_> {
 }
 
 impl<'a> Scene<'a> {
-    /// Hands over each effect of each statement, and says when a statement is over.
+    /// Hands over each effect, and says when a statement is over.
     pub(super) fn walk(&self, visit: &mut dyn FnMut(Step<'a>)) {
-        let statements = self.call.command.statements();
+        match self.call.command.what() {
+            Effects::Sql(statements) => self.statements(statements, visit),
+            Effects::Http(effects) => effects.iter().for_each(|one| visit(Step::Effect(Item::Http(one)))),
+            Effects::Kubernetes(effects) => effects.iter().for_each(|one| visit(Step::Effect(Item::Kubernetes(one)))),
+            Effects::Ssh(effects) => effects.iter().for_each(|one| visit(Step::Effect(Item::Ssh(one)))),
+        }
+    }
+
+    fn statements(&self, statements: &'a [Statement], visit: &mut dyn FnMut(Step<'a>)) {
         let path = self.call.session.search_path.as_slice();
         let mut ground = Ground { path: Some(path).filter(|path| !path.is_empty()), shadowed: false };
         for (at, statement) in statements.iter().enumerate() {
@@ -110,7 +154,7 @@ impl<'a> Scene<'a> {
                 | Object::Named(_)
                 | Object::Any => {
                     let harmless = if at.fetched { Truth::Yes } else { self.harmless(effect, ground) };
-                    visit(Step::Effect(Item { effect, harmless, ground }));
+                    visit(Step::Effect(Item::Sql(SqlItem { effect, harmless, ground })));
                     continue;
                 }
             };
@@ -118,9 +162,11 @@ impl<'a> Scene<'a> {
                 // What the name stands for may change until it is executed.
                 (Moment::Someday, _) => {}
                 (Moment::Now, None) if fetched => {
-                    visit(Step::Effect(Item { effect: &FETCHED, harmless: Truth::Yes, ground }));
+                    visit(Step::Effect(Item::Sql(SqlItem { effect: &FETCHED, harmless: Truth::Yes, ground })));
                 }
-                (Moment::Now, None) => visit(Step::Effect(Item { effect: &UNKNOWN, harmless: Truth::No, ground })),
+                (Moment::Now, None) => {
+                    visit(Step::Effect(Item::Sql(SqlItem { effect: &UNKNOWN, harmless: Truth::No, ground })));
+                }
                 (Moment::Now, Some(command)) => {
                     let inside = Place { earlier: &[], depth: depth - 1, fetched, ..at };
                     command.statements().iter().for_each(|inner| self.statement(inner, inside, visit));

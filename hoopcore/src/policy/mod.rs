@@ -11,6 +11,7 @@ mod expectation;
 mod node;
 mod pattern;
 mod problem;
+pub(crate) mod reach;
 #[cfg(feature = "yaml")]
 mod read;
 pub(crate) mod rule;

@@ -8,8 +8,8 @@ use core::net::IpAddr;
 use core::time::Duration;
 
 use super::pattern::Glob;
+use super::reach::Reaches;
 use super::time::Window;
-use crate::command::Verb;
 use crate::decision::RuleRef;
 use crate::identity::IdentityKind;
 use crate::mask::{ColumnMask, Detector, Style};
@@ -31,35 +31,10 @@ pub(crate) struct Rule {
 /// What a rule does.
 #[derive(Debug)]
 pub(crate) enum Action {
-    Allow(Box<[Reach]>),
-    Block(Box<[Reach]>),
+    Allow(Reaches),
+    Block(Reaches),
     Approve(Approval),
     Mask(Masks),
-}
-
-/// Effects that a rule matches, by verb and name.
-#[derive(Clone, Debug)]
-pub(crate) struct Reach {
-    pub(crate) verbs: VerbSet,
-    pub(crate) names: Names,
-}
-
-/// Names that a rule matches.
-#[derive(Clone, Debug)]
-pub(crate) enum Names {
-    Every,
-    OneOf(Box<[NamePattern]>),
-}
-
-/// A pattern on the object of an effect.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct NamePattern {
-    /// What lives in a schema: the schema's pattern (any, where it was not written) and the last part's.
-    pub(crate) qualified: Option<(Option<Glob>, Glob)>,
-    /// What has one plain name: the whole pattern, folded.
-    pub(crate) folded: Glob,
-    /// Files and programs: the whole pattern as it was written.
-    pub(crate) written: Glob,
 }
 
 /// What an approve demands.
@@ -74,7 +49,7 @@ pub(crate) struct Approval {
 /// What an approve covers.
 #[derive(Debug)]
 pub(crate) enum Asked {
-    Effects(Box<[Reach]>),
+    Effects(Reaches),
     /// Whatever no allow surely covers.
     Otherwise,
 }
@@ -200,35 +175,5 @@ impl Network {
             }
             (IpAddr::V4(_), IpAddr::V6(_)) | (IpAddr::V6(_), IpAddr::V4(_)) => false,
         }
-    }
-}
-
-/// A set of verbs.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) struct VerbSet(u32);
-
-impl VerbSet {
-    /// Every verb, `unknown` and `session` too.
-    pub(crate) fn every() -> Self {
-        Verb::ALL.into_iter().fold(Self::default(), Self::with)
-    }
-
-    /// The set with one more verb.
-    pub(crate) fn with(self, verb: Verb) -> Self {
-        Self(self.0 | Self::bit(verb))
-    }
-
-    /// The set without one verb.
-    pub(crate) fn without(self, verb: Verb) -> Self {
-        Self(self.0 & !Self::bit(verb))
-    }
-
-    /// Whether a verb is in it.
-    pub(crate) fn has(self, verb: Verb) -> bool {
-        self.0 & Self::bit(verb) != 0
-    }
-
-    fn bit(verb: Verb) -> u32 {
-        1 << (verb as u32)
     }
 }

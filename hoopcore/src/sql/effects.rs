@@ -6,7 +6,8 @@ use alloc::string::String;
 use alloc::vec::Vec;
 
 use super::catalogue::{self, FunctionKind, SettingKind};
-use crate::command::{Change, Columns, Coverage, Duty, Effect, Facts, Object, PathChange, Statement, Verb};
+use crate::command::sql::{Columns, Duty, Effect, Facts, Object, Verb};
+use crate::command::{Change, Coverage, PathChange, Statement};
 use crate::name::QualifiedName;
 
 /// More different effects of one statement are conceded.

@@ -4,11 +4,12 @@ use std::borrow::Cow;
 use std::convert::Infallible;
 
 use hoopcore::audit::{Completion, CompletionStatus, EventKind};
-use hoopcore::command::{Change, Columns, Statement};
+use hoopcore::command::sql::{Columns, Effect, Object, Verb};
+use hoopcore::command::{Change, Statement};
 use hoopcore::mask::{CellCounts, CellFormat, CellType, Column, Origin};
 use hoopcore::{
-    Call, ColumnName, Command, Coverage, Effect, Identity, Layout, Object, Outcome, Policy, QualifiedName, Request,
-    Resource, RowVerdict, SessionFacts, Timestamp, Verb, Verdict, Verified,
+    Call, ColumnName, Command, Coverage, Identity, Layout, Outcome, Policy, QualifiedName, Request, Resource,
+    RowVerdict, SessionFacts, Timestamp, Verdict, Verified,
 };
 
 const POLICY: &str = "

@@ -2,8 +2,9 @@
 
 use std::collections::BTreeSet;
 
-use hoopcore::command::{Change, Columns, Duty, PathChange, Statement};
-use hoopcore::{Command, Coverage, Effect, Object, QualifiedName, Truth, Verb};
+use hoopcore::command::sql::{Columns, Duty, Effect, Object, Verb};
+use hoopcore::command::{Change, PathChange, Statement};
+use hoopcore::{Command, Coverage, QualifiedName, Truth};
 
 /// The command that a line like `read public.orders(id, email); update orders unbounded` describes: effects are
 /// parted by `;`, statements by `;;`.

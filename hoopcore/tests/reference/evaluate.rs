@@ -4,9 +4,9 @@
 
 use std::collections::BTreeSet;
 
-use hoopcore::command::{Columns, Duty, Facts};
+use hoopcore::command::sql::{Columns, Duty, Effect, Facts, Object, Verb};
 use hoopcore::identity::IdentityKind;
-use hoopcore::{Effect, Object, QualifiedName, Truth, Verb, Verdict};
+use hoopcore::{QualifiedName, Truth, Verdict};
 
 use crate::model::{ActionModel, OnModel, PolicyModel, ReachModel, RequestModel, RuleModel, WhenModel, WhoModel};
 

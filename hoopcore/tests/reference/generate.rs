@@ -2,9 +2,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use hoopcore::command::{Columns, Duty};
+use hoopcore::command::sql::{Columns, Duty, Effect, Object, Verb};
 use hoopcore::identity::IdentityKind;
-use hoopcore::{Effect, Identity, Object, QualifiedName, Resource, Truth, Verb};
+use hoopcore::{Identity, QualifiedName, Resource, Truth};
 use proptest::collection::{btree_set, vec};
 use proptest::option;
 use proptest::prelude::*;

@@ -4,9 +4,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 use std::sync::Arc;
 
+use hoopcore::command::sql::Effect;
 use hoopcore::command::{Change, PathChange, Statement};
 use hoopcore::request::{Exposures, SessionFacts};
-use hoopcore::{Call, Command, Coverage, Effect, Identity, Request, Resource, Timestamp, Verified};
+use hoopcore::{Call, Command, Coverage, Identity, Request, Resource, Timestamp, Verified};
 
 #[derive(Clone, Debug)]
 pub(crate) struct PolicyModel {

@@ -1,7 +1,8 @@
 //! Effects as text, one a line. What is stored is shown where it is not all that is returned.
 
 use hoopcore::Command;
-use hoopcore::command::{Change, Columns, Coverage, Duty, Effect, Facts, Object, Statement, Verb};
+use hoopcore::command::sql::{Columns, Duty, Effect, Facts, Object, Verb};
+use hoopcore::command::{Change, Coverage, Statement};
 use hoopcore::truth::Truth;
 
 /// The effects of a text: a line for each, `;` between statements, `?` before what was conceded.
@@ -23,7 +24,8 @@ fn statement(statement: &Statement) -> String {
 /// The calls that are harmless unless shadowed.
 pub(crate) fn calls(command: &Command) -> String {
     let shadowable = |effect: &&Effect| effect.duty == Duty::HarmlessUnlessShadowed;
-    command.effects().filter(shadowable).map(|effect| effect.object.to_string()).collect::<Vec<_>>().join(" ")
+    let effects = command.statements().iter().flat_map(|statement| &statement.effects);
+    effects.filter(shadowable).map(|effect| effect.object.to_string()).collect::<Vec<_>>().join(" ")
 }
 
 fn effect(effect: &Effect) -> String {

@@ -7,11 +7,12 @@ use alloc::vec;
 use alloc::vec::Vec;
 
 use super::Reader;
-use crate::command::Verb;
+use crate::command::Verbs;
+use crate::command::sql::Verb;
 use crate::policy::node::{Node, Place, Value};
 use crate::policy::pattern::{ColumnPattern, Glob, fold, parts};
 use crate::policy::problem::shorten;
-use crate::policy::rule::{NamePattern, Names, Reach, VerbSet};
+use crate::policy::reach::{NamePattern, Names, Reaches, SqlReach, VerbSet};
 
 /// What an action covers, which decides what `*` stands for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -23,9 +24,9 @@ pub(super) enum Sense {
 }
 
 impl Sense {
-    fn every(self) -> VerbSet {
+    fn every<V: Verbs>(self) -> VerbSet<V> {
         match self {
-            Self::Covers => VerbSet::every().without(Verb::Unknown),
+            Self::Covers => VerbSet::every().without(V::UNKNOWN),
             Self::Refuses => VerbSet::every(),
         }
     }
@@ -42,7 +43,7 @@ enum Named {
 
 impl Reader {
     /// A map of protocols to what is matched in each.
-    pub(super) fn reaches(&mut self, node: &Node, sense: Sense) -> Option<Box<[Reach]>> {
+    pub(super) fn reaches(&mut self, node: &Node, sense: Sense) -> Option<Reaches> {
         let known = ["sql", "http", "kubernetes", "ssh"];
         if let Some(text) = node.text() {
             return self.reach_text(node, text, sense);
@@ -54,12 +55,12 @@ impl Reader {
         for (name, key, _) in fields.entries.iter().filter(|(name, ..)| *name != "sql") {
             self.unsupported(key.at, &format!("`{name}`"));
         }
-        fields.get("sql").map(|sql| self.sql(sql, sense))
+        fields.get("sql").map(|sql| Reaches { sql: self.sql(sql, sense), ..Reaches::default() })
     }
 
-    fn reach_text(&mut self, node: &Node, text: &str, sense: Sense) -> Option<Box<[Reach]>> {
+    fn reach_text(&mut self, node: &Node, text: &str, sense: Sense) -> Option<Reaches> {
         match (text, sense) {
-            ("all", Sense::Refuses) => Some(Box::new([Reach { verbs: VerbSet::every(), names: Names::Every }])),
+            ("all", Sense::Refuses) => Some(Reaches::everything()),
             ("all", Sense::Covers) => {
                 let problem = self.problems.error(node.at, "only a block knows `all`");
                 problem.label = Some("write `{ sql: \"*\" }`".to_string());
@@ -75,7 +76,7 @@ impl Reader {
         }
     }
 
-    fn sql(&mut self, node: &Node, sense: Sense) -> Box<[Reach]> {
+    fn sql(&mut self, node: &Node, sense: Sense) -> Box<[SqlReach]> {
         let mut reaches = Vec::new();
         if let Value::Map(_) = &node.value {
             let Some(fields) = self.map(node, "`sql`") else { return Box::default() };
@@ -86,19 +87,19 @@ impl Reader {
                 let Some(verbs) = self.verbs(word, key.at, sense) else { continue };
                 let names = self.names(value, named(word));
                 self.warn_of_wildcard(verbs, &names, key.at, sense);
-                reaches.push(Reach { verbs, names });
+                reaches.push(SqlReach { verbs, names });
             }
             return reaches.into();
         }
         for (word, at) in self.texts(node, "`sql`") {
             let Some(verbs) = self.verbs(&word, at, sense) else { continue };
             self.warn_of_wildcard(verbs, &Names::Every, at, sense);
-            reaches.push(Reach { verbs, names: Names::Every });
+            reaches.push(SqlReach { verbs, names: Names::Every });
         }
         reaches.into()
     }
 
-    fn verbs(&mut self, word: &str, at: Place, sense: Sense) -> Option<VerbSet> {
+    fn verbs(&mut self, word: &str, at: Place, sense: Sense) -> Option<VerbSet<Verb>> {
         if word == "*" {
             return Some(sense.every());
         }
@@ -107,7 +108,7 @@ impl Reader {
             let known: Vec<&str> = Verb::ALL.iter().map(|verb| verb.word()).collect();
             self.unknown_verb(word, at, &known);
         }
-        verb.map(|verb| VerbSet::default().with(verb))
+        verb.map(|verb| VerbSet::none().with(verb))
     }
 
     fn unknown_verb(&mut self, word: &str, at: Place, known: &[&str]) {
@@ -118,7 +119,7 @@ impl Reader {
         }
     }
 
-    fn warn_of_wildcard(&mut self, verbs: VerbSet, names: &Names, at: Place, sense: Sense) {
+    fn warn_of_wildcard(&mut self, verbs: VerbSet<Verb>, names: &Names, at: Place, sense: Sense) {
         if sense == Sense::Refuses {
             return;
         }

@@ -10,7 +10,7 @@ use sqlparser::ast::{
 use super::flow::Use;
 use super::limits::Limits;
 use super::{Parts, Walk};
-use crate::command::{Effect, Facts, Object, Verb};
+use crate::command::sql::{Effect, Facts, Object, Verb};
 use crate::truth::Truth;
 
 impl<'a> Walk<'a> {

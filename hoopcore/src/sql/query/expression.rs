@@ -10,7 +10,7 @@ use sqlparser::ast::{
 
 use super::flow::Use;
 use super::{Walk, parts};
-use crate::command::{Effect, Object, Verb};
+use crate::command::sql::{Effect, Object, Verb};
 use crate::name::QualifiedName;
 use crate::sql::catalogue;
 

@@ -11,7 +11,7 @@ use core::ops::Range;
 
 use super::Effects;
 use super::expression::ANY_NAME;
-use crate::command::{Columns, Effect, Facts, Object, Verb};
+use crate::command::sql::{Columns, Effect, Facts, Object, Verb};
 use crate::name::QualifiedName;
 
 /// Relations times mentions that are looked at; more is conceded.

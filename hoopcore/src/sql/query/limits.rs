@@ -16,7 +16,7 @@ use sqlparser::ast::{
 
 use super::expression::{is_constant, literal};
 use super::{Parts, parts};
-use crate::command::Verb;
+use crate::command::sql::Verb;
 use crate::truth::Truth;
 
 const SMALLEST_LOWER: f64 = 1.0;

@@ -13,7 +13,8 @@ use sqlparser::ast::{
 use super::expression::name_of;
 use super::flow::{Span, Use};
 use super::{Walk, parts};
-use crate::command::{Change, Verb};
+use crate::command::Change;
+use crate::command::sql::Verb;
 use crate::name::QualifiedName;
 
 /// The columns that a query gives: what each mentions, `None` where their number is not known.

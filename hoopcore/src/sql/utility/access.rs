@@ -1,7 +1,7 @@
 //! GRANT, REVOKE, ALTER DEFAULT PRIVILEGES, REASSIGN OWNED.
 
 use super::object::routine;
-use crate::command::{Object, Verb};
+use crate::command::sql::{Object, Verb};
 use crate::sql::effects::Effects;
 use crate::sql::lex::Cursor;
 use crate::sql::scanner::TokenKind;

@@ -3,7 +3,7 @@
 use super::maintain::relation;
 use super::object::{Kind, add, kind, object};
 use super::{end, expressions};
-use crate::command::{Object, Verb};
+use crate::command::sql::{Object, Verb};
 use crate::name::QualifiedName;
 use crate::sql::effects::Effects;
 use crate::sql::lex::Cursor;

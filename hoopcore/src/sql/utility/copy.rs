@@ -4,7 +4,7 @@ use alloc::collections::BTreeSet;
 use alloc::string::String;
 
 use super::{end, expressions, is_query};
-use crate::command::{Columns, Effect, Facts, Object, Verb};
+use crate::command::sql::{Columns, Effect, Facts, Object, Verb};
 use crate::name::QualifiedName;
 use crate::sql::effects::Effects;
 use crate::sql::effects_of;

@@ -5,7 +5,7 @@ use alloc::collections::BTreeSet;
 use super::maintain::relation;
 use super::object::{Kind, add, kind, object};
 use super::{end, expressions, session};
-use crate::command::{Columns, Effect, Facts, Object, Verb};
+use crate::command::sql::{Columns, Effect, Facts, Object, Verb};
 use crate::name::QualifiedName;
 use crate::sql::effects::Effects;
 use crate::sql::effects_of;

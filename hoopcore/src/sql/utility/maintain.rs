@@ -1,7 +1,7 @@
 //! VACUUM, ANALYZE, REINDEX, CLUSTER, REFRESH, TRUNCATE, LOCK, CHECKPOINT, LOAD.
 
 use super::end;
-use crate::command::{Object, Verb};
+use crate::command::sql::{Object, Verb};
 use crate::name::QualifiedName;
 use crate::sql::effects::Effects;
 use crate::sql::lex::Cursor;

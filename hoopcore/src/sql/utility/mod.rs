@@ -15,7 +15,8 @@ mod transaction;
 use super::effects::Effects;
 use super::lex::Cursor;
 use super::scanner::TokenKind;
-use crate::command::{Change, Effect, Facts, Object, Verb};
+use crate::command::Change;
+use crate::command::sql::{Effect, Facts, Object, Verb};
 use crate::truth::Truth;
 
 const NOT_UNDERSTOOD: &str = "a form of this statement that is not understood";

@@ -1,7 +1,7 @@
 //! DROP, COMMENT, SECURITY LABEL, and the kinds of objects that statements name.
 
 use super::end;
-use crate::command::{Object, Verb};
+use crate::command::sql::{Object, Verb};
 use crate::name::QualifiedName;
 use crate::sql::effects::Effects;
 use crate::sql::lex::Cursor;

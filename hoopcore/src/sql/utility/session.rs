@@ -5,7 +5,8 @@ use alloc::string::String;
 use alloc::vec::Vec;
 
 use super::{end, expressions, transaction};
-use crate::command::{Change, Command, Duty, Effect, Object, PathChange, Verb};
+use crate::command::sql::{Duty, Effect, Object, Verb};
+use crate::command::{Change, Command, PathChange};
 use crate::sql::effects::Effects;
 use crate::sql::lex::Cursor;
 use crate::sql::scanner::TokenKind;

@@ -1,7 +1,7 @@
 //! BEGIN, COMMIT, ROLLBACK, savepoints: harmless, except for two-phase commit and leaving read-only mode.
 
 use super::end;
-use crate::command::Verb;
+use crate::command::sql::Verb;
 use crate::sql::effects::Effects;
 use crate::sql::lex::Cursor;
 use crate::sql::scanner::TokenKind;
