@@ -11,11 +11,10 @@ use hoop_runtime::{Admission, Attempt, Gateway, Proven, Session};
 use hoopcore::audit::CompletionStatus;
 use hoopcore::{Completion, Passage, Resource, ResourceKind};
 use tokio::io::AsyncWriteExt as _;
-use tokio::sync::Semaphore;
 use tokio::time::timeout;
 use tokio_rustls::TlsAcceptor;
 
-use crate::cancel::{Cancellations, Cancelled, Registration};
+use crate::cancel::{CancelDesk, Registration};
 use crate::catalog::{self, Catalog, Loaded};
 use crate::greeting::{Leave, greet};
 use crate::refusal::{Refusal, code};
@@ -47,9 +46,7 @@ pub(crate) struct Entrance {
 #[derive(Debug)]
 pub(crate) struct Shared {
     pub(crate) upstreams: BTreeMap<ResourceName, Arc<Upstream>>,
-    pub(crate) cancellations: Cancellations<CancelTarget>,
-    /// How many cancel requests may be on their way to servers at once.
-    pub(crate) cancelling: Semaphore,
+    pub(crate) cancels: CancelDesk,
 }
 
 /// Takes TLS connections.
@@ -112,7 +109,8 @@ impl Entrance {
         let startup = match packet {
             Packet::Begin(startup) => startup,
             Packet::Cancel { process, secret } => {
-                self.shared.cancel(process, &secret).await;
+                let Shared { upstreams, cancels } = &*self.shared;
+                cancels.request(process, &secret, source, upstreams).await;
                 return Ok(None);
             }
             // Settled before anything else.
@@ -216,7 +214,7 @@ impl Entrance {
         if let Some(passage) = settled {
             session.close(passage.close(completion(connected.as_ref().err())));
         }
-        Standing::look(self, session, connected?).await
+        Standing::look(self, session, connected?, caller.startup.takes_long_keys()).await
     }
 }
 
@@ -263,20 +261,6 @@ async fn refuse(stream: &mut Transport, refusal: &Refusal) {
     let _heard = timeout(LAST_WORDS, words).await;
 }
 
-impl Shared {
-    /// Carries out a cancel request. The client is told nothing, whatever becomes of it.
-    async fn cancel(&self, process: i32, secret: &[u8]) {
-        let target = match self.cancellations.request(process, secret) {
-            Cancelled::AtServer(target) => target,
-            Cancelled::Nobody | Cancelled::Withdrawn => return,
-        };
-        let Ok(_turn) = self.cancelling.acquire().await else { return };
-        if let Err(error) = target.cancel().await {
-            tracing::warn!(%error, "a cancel request did not reach its server");
-        }
-    }
-}
-
 /// A session whose server waits for the first command.
 struct Standing {
     session: Session,
@@ -287,13 +271,19 @@ struct Standing {
 
 impl Standing {
     /// Looks into the catalog before the client can change anything in it.
-    async fn look(entrance: &Entrance, mut session: Session, mut server: Connection) -> Result<Self, Refusal> {
+    async fn look(
+        entrance: &Entrance,
+        mut session: Session,
+        mut server: Connection,
+        long_key: bool,
+    ) -> Result<Self, Refusal> {
         check_pins(&server.parameters)?;
         let patterns = session.protected_columns();
         let loaded = timeout(CATALOG_PATIENCE, catalog::load(&mut server.stream, &patterns)).await;
         let loaded = loaded.map_err(|_| unreadable(&"it took too long"))?.map_err(|error| unreadable(&error))?;
         loaded.tell(session.facts_mut());
-        let registration = entrance.shared.cancellations.register(server.cancel.clone());
+        let target = server.cancel.clone();
+        let registration = entrance.shared.cancels.register(&session.on().name, target, long_key);
         Ok(Self { session, server, loaded, registration })
     }
 

@@ -3,11 +3,12 @@
 use bytes::{Bytes, BytesMut};
 use pgwire::messages::PgWireBackendMessage as Message;
 use pgwire::messages::response::{ErrorResponse, ReadyForQuery, TransactionStatus};
-use pgwire::messages::startup::{Authentication, BackendKeyData, NegotiateProtocolVersion, ParameterStatus, SecretKey};
+use pgwire::messages::startup::{Authentication, NegotiateProtocolVersion, ParameterStatus};
 
 use crate::cancel::CancelKey;
+use crate::message::frame;
 use crate::refusal::Refusal;
-use crate::startup::{Negotiation, PROTOCOL};
+use crate::startup::Negotiation;
 
 /// Messages to a client, one after the other.
 #[derive(Debug, Default)]
@@ -29,8 +30,9 @@ impl Reply {
     /// Tells which version is spoken, and which options of the protocol are not known.
     #[must_use]
     pub fn negotiate(self, negotiation: &Negotiation) -> Self {
-        let unknown = negotiation.unknown.clone();
-        self.say(Message::NegotiateProtocolVersion(NegotiateProtocolVersion::new(PROTOCOL, unknown)))
+        let Negotiation { minor, unknown } = negotiation.clone();
+        let version = 3 << 16 | i32::from(minor);
+        self.say(Message::NegotiateProtocolVersion(NegotiateProtocolVersion::new(version, unknown)))
     }
 
     /// Asks for the password, in clear text.
@@ -53,9 +55,12 @@ impl Reply {
 
     /// What the client must show to cancel.
     #[must_use]
-    pub fn cancel_key(self, key: CancelKey) -> Self {
-        let secret = SecretKey::I32(i32::from_be_bytes(key.secret));
-        self.say(Message::BackendKeyData(BackendKeyData::new(key.process, secret)))
+    pub fn cancel_key(mut self, key: &CancelKey) -> Self {
+        frame(&mut self.0, b'K', |body| {
+            body.i32(key.process);
+            body.bytes(&key.secret);
+        });
+        self
     }
 
     /// A message of the server, as it came.
@@ -100,10 +105,11 @@ mod tests {
         check(Reply::new().ask_password(), b"R\0\0\0\x08\0\0\0\x03");
         check(Reply::new().authenticated().ready(), b"R\0\0\0\x08\0\0\0\0Z\0\0\0\x05I");
         check(Reply::new().parameter("a", "b"), b"S\0\0\0\x08a\0b\0");
-        let key = CancelKey { process: 7, secret: [0xff, 1, 2, 3] };
-        check(Reply::new().cancel_key(key), b"K\0\0\0\x0c\0\0\0\x07\xff\x01\x02\x03");
-        let negotiation = Negotiation { unknown: vec![String::from("_pq_.x")] };
-        check(Reply::new().negotiate(&negotiation), b"v\0\0\0\x13\0\x03\0\0\0\0\0\x01_pq_.x\0");
+        let key = |secret: &'static [u8]| CancelKey { process: 7, secret: Bytes::from_static(secret) };
+        check(Reply::new().cancel_key(&key(b"\xff\x01\x02\x03")), b"K\0\0\0\x0c\0\0\0\x07\xff\x01\x02\x03");
+        check(Reply::new().cancel_key(&key(b"longer")), b"K\0\0\0\x0e\0\0\0\x07longer");
+        let negotiation = Negotiation { minor: 2, unknown: vec![String::from("_pq_.x")] };
+        check(Reply::new().negotiate(&negotiation), b"v\0\0\0\x13\0\x03\0\x02\0\0\0\x01_pq_.x\0");
         let refusal = Refusal::new(code::PROTOCOL, "no\0pe").with_hint("go");
         check(Reply::new().refuse(&refusal), b"E\0\0\0\x25SFATAL\0VFATAL\0C08P01\0Mno pe\0Hgo\0\0");
     }

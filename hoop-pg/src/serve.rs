@@ -13,11 +13,10 @@ use hoop_runtime::Gateway;
 use hoop_runtime::config::{Config, ListenAddr, Listener, Method, Plaintext, Protocol, Verify};
 use hoopcore::ResourceKind;
 use tokio::net::{TcpListener, UnixListener, UnixStream};
-use tokio::sync::Semaphore;
 use tokio::task::{JoinError, JoinSet};
 use tokio::time::{Instant, sleep, timeout_at};
 
-use crate::cancel::Cancellations;
+use crate::cancel::CancelDesk;
 use crate::drain::{Drain, Drainer};
 use crate::entrance::{Acceptor, Entrance, Established, Shared};
 use crate::relay::{self, End};
@@ -27,8 +26,6 @@ use crate::upstream::Upstream;
 
 /// How many clients may be connected to one listener.
 const MAX_CLIENTS: usize = 10_000;
-/// How many cancel requests may be on their way to servers at once.
-const MAX_CANCELLING: usize = 32;
 /// How long nobody is let in after the system could not give another connection.
 const PAUSE: Duration = Duration::from_millis(100);
 
@@ -108,11 +105,7 @@ impl Server {
 
 fn shared(config: &Config) -> Result<Shared, TlsError> {
     let resources = config.resources.iter();
-    let mut shared = Shared {
-        upstreams: BTreeMap::new(),
-        cancellations: Cancellations::default(),
-        cancelling: Semaphore::new(MAX_CANCELLING),
-    };
+    let mut shared = Shared { upstreams: BTreeMap::new(), cancels: CancelDesk::new(config.cancel.as_ref()) };
     for (name, target) in resources.filter(|(_, target)| target.kind == ResourceKind::Postgres) {
         match target.tls.verify {
             Verify::Full => {}

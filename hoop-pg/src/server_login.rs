@@ -12,7 +12,10 @@ use postgres_protocol::message::frontend;
 use secrecy::{ExposeSecret as _, SecretString};
 use tokio::io::AsyncWriteExt as _;
 
+use crate::frame::HEADER;
+use crate::message::{Malformed, Reader};
 use crate::refusal::{Refusal, code};
+use crate::startup::KEY_LENGTHS;
 use crate::transport::{Transport, read_message};
 
 /// The longest message that a server may send meanwhile: PostgreSQL's own clients have the same limit.
@@ -25,6 +28,8 @@ pub(crate) struct Login<'a> {
     pub(crate) credential: &'a Credential,
     pub(crate) database: &'a str,
     pub(crate) settings: &'a [(&'a str, &'a str)],
+    /// The minor version of the protocol to ask for. A server that knows an older one only says so.
+    pub(crate) minor: u16,
 }
 
 /// What the server told while it let the gateway in.
@@ -32,7 +37,16 @@ pub(crate) struct Login<'a> {
 pub(crate) struct Opened {
     pub(crate) parameters: Vec<(String, String)>,
     pub(crate) notices: Vec<Bytes>,
-    pub(crate) key: Option<(i32, i32)>,
+    pub(crate) key: Option<ServerKey>,
+}
+
+/// What a server wants to be shown before it cancels what a connection runs.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct ServerKey {
+    /// The server's process for the connection.
+    pub(crate) process: i32,
+    /// Four bytes, and up to 256 since protocol 3.2.
+    pub(crate) secret: Bytes,
 }
 
 /// Why there is no session with the server.
@@ -47,6 +61,9 @@ pub(crate) enum Failure {
     /// It refused.
     #[error("{}", .0.code)]
     Refused(ServerError),
+    /// It does not let anybody in who speaks so new a protocol.
+    #[error("it does not know how to speak an older protocol than it is asked for")]
+    TooNew,
 }
 
 /// A server's error, as far as it is looked at.
@@ -58,10 +75,10 @@ pub(crate) struct ServerError {
 
 impl Login<'_> {
     pub(crate) async fn carry_out(&self, stream: &mut Transport) -> Result<Opened, Failure> {
-        let mut talk = Talk { stream, left: MAX_MESSAGES, notices: Vec::new() };
+        let mut talk = Talk { stream, left: MAX_MESSAGES, heard: false, minor: self.minor, opened: Opened::default() };
         let identity = [("user", self.credential.user.as_str()), ("database", self.database)];
         let parameters = identity.into_iter().chain(self.settings.iter().copied());
-        talk.send(|buffer| frontend::startup_message(parameters, buffer)).await?;
+        talk.send(|buffer| startup(self.minor, parameters, buffer)).await?;
         self.authenticate(&mut talk).await?;
         talk.until_ready().await
     }
@@ -127,6 +144,20 @@ impl Login<'_> {
     }
 }
 
+/// A startup packet that asks for a minor version of protocol 3.
+fn startup<'a>(
+    minor: u16,
+    parameters: impl Iterator<Item = (&'a str, &'a str)>,
+    buffer: &mut BytesMut,
+) -> io::Result<()> {
+    frontend::startup_message(parameters, buffer)?;
+    // Behind the length and the major version.
+    if let Some(written) = buffer.get_mut(6..8) {
+        written.copy_from_slice(&minor.to_be_bytes());
+    }
+    Ok(())
+}
+
 /// The best mechanism of those offered, bound to the server's certificate where both sides can.
 fn mechanism(offered: &[&str], end_point: Option<Vec<u8>>) -> Result<(&'static str, ChannelBinding), Failure> {
     let bound = offered.contains(&SCRAM_SHA_256_PLUS);
@@ -147,7 +178,11 @@ fn unexpected() -> Failure {
 struct Talk<'a> {
     stream: &'a mut Transport,
     left: u32,
-    notices: Vec<Bytes>,
+    /// Something was heard that belongs to no negotiation of the version.
+    heard: bool,
+    /// The minor version of the protocol that is spoken.
+    minor: u16,
+    opened: Opened,
 }
 
 impl Talk<'_> {
@@ -161,26 +196,76 @@ impl Talk<'_> {
     async fn receive(&mut self) -> Result<Message, Failure> {
         loop {
             self.left = self.left.checked_sub(1).ok_or_else(unexpected)?;
-            let mut bytes = read_message(self.stream, MAX_MESSAGE).await?;
-            let whole = bytes.clone().freeze();
-            match Message::parse(&mut bytes)?.ok_or_else(unexpected)? {
-                Message::NoticeResponse(_) => self.notices.push(whole),
-                Message::ErrorResponse(error) => return Err(Failure::Refused(ServerError::read(&error)?)),
+            let bytes = read_message(self.stream, MAX_MESSAGE).await.map_err(|error| self.broken(error))?;
+            let whole = bytes.freeze();
+            if whole.first() == Some(&b'v') {
+                self.negotiated(&whole)?;
+                continue;
+            }
+            let first = !std::mem::replace(&mut self.heard, true);
+            if whole.first() == Some(&b'K') {
+                self.opened.key = Some(ServerKey::read(&whole)?);
+                continue;
+            }
+            match Message::parse(&mut whole.as_ref().into())?.ok_or_else(unexpected)? {
+                Message::NoticeResponse(_) => self.opened.notices.push(whole),
+                Message::ErrorResponse(error) => return Err(self.refused(ServerError::read(&error)?, first)),
                 other => return Ok(other),
             }
         }
     }
 
+    /// A server says once, before anything else, that it speaks an older protocol. No options were asked for.
+    fn negotiated(&mut self, message: &Bytes) -> Result<(), Failure> {
+        let spoken = spoken(message).map_err(|Malformed| unexpected())?;
+        if self.heard || spoken >= self.minor {
+            return Err(unexpected());
+        }
+        self.minor = spoken;
+        Ok(())
+    }
+
+    /// A server from before the negotiation refuses or hangs up at once.
+    fn refused(&self, error: ServerError, first: bool) -> Failure {
+        let unknown = error.code.starts_with("0A") || error.code == code::PROTOCOL;
+        if first && self.minor > 0 && unknown { Failure::TooNew } else { Failure::Refused(error) }
+    }
+
+    fn broken(&self, error: io::Error) -> Failure {
+        let hung_up = matches!(error.kind(), io::ErrorKind::UnexpectedEof | io::ErrorKind::ConnectionReset);
+        if hung_up && !self.heard && self.minor > 0 { Failure::TooNew } else { Failure::Broken(error) }
+    }
+
     async fn until_ready(mut self) -> Result<Opened, Failure> {
-        let mut opened = Opened::default();
         loop {
             match self.receive().await? {
-                Message::ParameterStatus(status) => opened.parameters.push(parameter(&status)?),
-                Message::BackendKeyData(key) => opened.key = Some((key.process_id(), key.secret_key())),
-                Message::ReadyForQuery(_) => return Ok(Opened { notices: self.notices, ..opened }),
+                Message::ParameterStatus(status) => self.opened.parameters.push(parameter(&status)?),
+                Message::ReadyForQuery(_) => return Ok(self.opened),
                 _ => return Err(unexpected()),
             }
         }
+    }
+}
+
+/// The minor version in a NegotiateProtocolVersion (`v`) that names no option.
+fn spoken(message: &[u8]) -> Result<u16, Malformed> {
+    let mut body = Reader::new(message.get(HEADER..).ok_or(Malformed)?);
+    let (version, options) = (body.u32()?, body.i32()?);
+    body.end()?;
+    // Servers before 18 may write the minor version alone.
+    match (u16::try_from(version & 0xffff), version >> 16, options) {
+        (Ok(minor), 0 | 3, 0) => Ok(minor),
+        _ => Err(Malformed),
+    }
+}
+
+impl ServerKey {
+    /// A BackendKeyData (`K`).
+    fn read(message: &Bytes) -> Result<Self, Failure> {
+        let mut body = Reader::new(message.get(HEADER..).unwrap_or_default());
+        let process = body.i32().map_err(|Malformed| unexpected())?;
+        let secret = message.slice_ref(body.rest());
+        if KEY_LENGTHS.contains(&secret.len()) { Ok(Self { process, secret }) } else { Err(unexpected()) }
     }
 }
 
@@ -234,9 +319,13 @@ mod tests {
 
     fn told(outcome: Result<Opened, Failure>) -> String {
         match outcome {
-            Ok(opened) => format!("{:?} {} {:?}", opened.parameters, opened.notices.len(), opened.key),
+            Ok(Opened { parameters, notices, key }) => {
+                let key = key.map(|key| (key.process, key.secret.len()));
+                format!("{parameters:?} {} {key:?}", notices.len())
+            }
             Err(Failure::Broken(error)) => format!("broken: {error}"),
             Err(Failure::Unwilling(why)) => format!("unwilling: {why}"),
+            Err(Failure::TooNew) => "too new".into(),
             Err(Failure::Refused(error)) => {
                 let refusal = error.for_client();
                 format!("{}: {} {}", error.code, refusal.code, refusal.message)
@@ -248,7 +337,7 @@ mod tests {
     async fn outcome(methods: &[Method], says: &[u8]) -> (String, Vec<u8>) {
         let (near, mut far) = UnixStream::pair().unwrap();
         let credential = credential(methods);
-        let login = Login { credential: &credential, database: "shop", settings: &[("a", "b")] };
+        let login = Login { credential: &credential, database: "shop", settings: &[("a", "b")], minor: 2 };
         far.write_all(says).await.unwrap();
         let told = {
             let mut near = Transport::Unix(near);
@@ -257,7 +346,7 @@ mod tests {
                 far.read_exact(&mut length).await.unwrap();
                 let mut packet = vec![0; u32::from_be_bytes(length) as usize - 4];
                 far.read_exact(&mut packet).await.unwrap();
-                assert_eq!(packet, b"\0\x03\0\0user\0app\0database\0shop\0a\0b\0\0");
+                assert_eq!(packet, b"\0\x03\0\x02user\0app\0database\0shop\0a\0b\0\0");
                 far.shutdown().await.unwrap();
             };
             let (outcome, ()) = tokio::join!(login.carry_out(&mut near), server);
@@ -284,20 +373,44 @@ mod tests {
         let (setting, notice) = (message(b'S', b"a\0b\0"), message(b'N', b"MHi\0\0"));
         let key = message(b'K', b"\0\0\0\x01\0\0\0\x02");
         check(&[OK, READY], "[] 0 None").await;
-        check(&[OK, &setting, &notice, &key, READY], "[(\"a\", \"b\")] 1 Some((1, 2))").await;
+        check(&[OK, &setting, &notice, &key, READY], "[(\"a\", \"b\")] 1 Some((1, 4))").await;
         check(&[&notice, OK, READY], "[] 1 None").await;
+        let long = |length: usize| message(b'K', &[&[0, 0, 0, 1][..], &vec![7; length]].concat());
+        check(&[OK, &long(32), READY], "[] 0 Some((1, 32))").await;
+        check(&[OK, &long(256), READY], "[] 0 Some((1, 256))").await;
+        let older = message(b'v', b"\0\x03\0\0\0\0\0\0");
+        check(&[&older, OK, READY], "[] 0 None").await;
+        check(&[&message(b'v', b"\0\0\0\x01\0\0\0\0"), OK, READY], "[] 0 None").await;
 
         let odd = "broken: a message came that does not belong there";
         check(&[READY], "unwilling: it asks for a login that is not known here").await;
         check(&[OK, OK], odd).await;
+        check(&[OK, &long(3), READY], odd).await;
+        check(&[OK, &long(257), READY], odd).await;
+        check(&[OK, &message(b'K', b""), READY], odd).await;
+        // The version is settled once, downwards, before anything else, and there were no options to decline.
+        check(&[&older, &older, OK, READY], odd).await;
+        check(&[OK, &older, READY], odd).await;
+        check(&[&notice, &older, OK, READY], odd).await;
+        check(&[&message(b'v', b"\0\x03\0\x02\0\0\0\0"), OK, READY], odd).await;
+        check(&[&message(b'v', b"\0\x02\0\0\0\0\0\0"), OK, READY], odd).await;
+        check(&[&message(b'v', b"\0\x03\0\0\0\0\0\x01_pq_.x\0"), OK, READY], odd).await;
+        check(&[&message(b'v', b"\0\x03"), OK, READY], odd).await;
         check(&[OK, b"1\0\0\0\x04"], odd).await;
         check(&[OK, &notice.repeat(1_000), READY], odd).await;
         check(&[OK, &setting], "broken: early eof").await;
-        check(&[], "broken: early eof").await;
+        check(&[], "too new").await;
+        check(&[&notice], "broken: early eof").await;
+        let refuses = |code: &str| message(b'E', format!("SFATAL\0C{code}\0Mno\0\0").as_bytes());
+        check(&[&refuses("0A000")], "too new").await;
+        check(&[&refuses("08P01")], "too new").await;
+        check(&[&refuses("3D000")], "3D000: 3D000 no").await;
+        check(&[OK, &refuses("0A000")], "0A000: 0A000 no").await;
+        check(&[&older, &refuses("0A000")], "0A000: 0A000 no").await;
         check(&[b"R\0\0\0\x03"], "broken: a message has an invalid length").await;
         check(&[b"R\x7f\xff\xff\xff"], "broken: a message has an invalid length").await;
         check(&[b"R\0\0\x75\x35"], "broken: a message has an invalid length").await;
-        check(&[b"v\0\0\0\x08\0\0\0\0"], "broken: unknown message tag `118`").await;
+        check(&[b"w\0\0\0\x08\0\0\0\0"], "broken: unknown message tag `119`").await;
         check(&[b"R\0\0\0\x04"], "broken: failed to fill whole buffer").await;
         check(&[OK, b"S\0\0\0\x06ab"], "broken: unexpected EOF").await;
     }
@@ -344,7 +457,7 @@ mod tests {
     async fn scram(first: &str, then: &[u8]) -> String {
         let (near, mut far) = UnixStream::pair().unwrap();
         let credential = credential(&[Method::Scram]);
-        let login = Login { credential: &credential, database: "shop", settings: &[] };
+        let login = Login { credential: &credential, database: "shop", settings: &[], minor: 0 };
         let server = async {
             far.write_all(&message(b'R', b"\0\0\0\x0aSCRAM-SHA-256\0\0")).await.unwrap();
             let mut length = [0; 4];

@@ -12,14 +12,14 @@ use crate::settings::{self, Setting};
 pub const MAX_PACKET: usize = 10_000;
 /// The longest name of a database: PostgreSQL would cut a longer one, and find another database.
 const MAX_DATABASE: usize = 63;
-/// The protocol version that is spoken with clients, as the wire writes it.
-pub const PROTOCOL: i32 = 3 << 16;
+/// The newest minor version of the protocol 3 that is spoken.
+pub const NEWEST_MINOR: u16 = 2;
 
 const CANCEL: u32 = 1234 << 16 | 5678;
 const TLS: u32 = 1234 << 16 | 5679;
 const GSS: u32 = 1234 << 16 | 5680;
 /// Lengths that the key of a cancel request may have: 4 in protocol 3.0, up to 256 since 3.2.
-const KEY_LENGTHS: std::ops::RangeInclusive<usize> = 4..=256;
+pub(crate) const KEY_LENGTHS: std::ops::RangeInclusive<usize> = 4..=256;
 
 /// What one packet asks for.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -55,13 +55,25 @@ pub struct Startup {
     pub database: String,
     /// Settings in the order in which they take effect: those inside `options` first.
     pub settings: Vec<Setting>,
+    /// The minor version of the protocol that is spoken with it: the one it asks for, or the newest.
+    pub minor: u16,
     /// What has to be negotiated away, if anything.
     pub negotiation: Option<Negotiation>,
+}
+
+impl Startup {
+    /// Whether the key to cancel with may be longer than four bytes.
+    #[must_use]
+    pub fn takes_long_keys(&self) -> bool {
+        self.minor >= 2
+    }
 }
 
 /// What the client asked for and does not get: it is told, and may go on or leave.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Negotiation {
+    /// The minor version that is spoken.
+    pub minor: u16,
     /// Options of the protocol that are not known here.
     pub unknown: Vec<String>,
 }
@@ -133,6 +145,14 @@ pub fn packet_length(word: [u8; 4]) -> Result<usize, Rejection> {
     }
 }
 
+/// The packet that asks to cancel, length word included.
+pub(crate) fn cancel_request(process: i32, secret: &[u8]) -> Vec<u8> {
+    let rest = [&CANCEL.to_be_bytes()[..], &process.to_be_bytes(), secret].concat();
+    // At most 256 bytes of secret: no length beyond 32 bits.
+    let length = u32::try_from(rest.len() + 4).unwrap_or(u32::MAX);
+    [&length.to_be_bytes()[..], &rest].concat()
+}
+
 fn cancel(rest: &[u8]) -> Result<Packet, Rejection> {
     match rest.split_first_chunk::<4>() {
         Some((&process, secret)) if KEY_LENGTHS.contains(&secret.len()) => {
@@ -143,10 +163,11 @@ fn cancel(rest: &[u8]) -> Result<Packet, Rejection> {
 }
 
 fn begin(version: u32, rest: &[u8]) -> Result<Startup, Refusal> {
-    let (major, minor) = (version >> 16, version & 0xffff);
+    let [major_high, major_low, minor @ ..] = version.to_be_bytes();
+    let (major, minor) = (u16::from_be_bytes([major_high, major_low]), u16::from_be_bytes(minor));
     if major != 3 {
         let message = format!("protocol {major}.{minor} is not supported");
-        return Err(Refusal::new(code::UNSUPPORTED, message).with_hint("use protocol 3.0"));
+        return Err(Refusal::new(code::UNSUPPORTED, message).with_hint("use protocol 3.0 or 3.2"));
     }
     let mut startup = Parameters::default();
     for (name, value) in pairs(rest)? {
@@ -202,7 +223,7 @@ impl Parameters {
         Ok(())
     }
 
-    fn finish(self, minor: u32) -> Result<Startup, Refusal> {
+    fn finish(self, asked: u16) -> Result<Startup, Refusal> {
         let user = self.user.filter(|user| !user.is_empty()).ok_or_else(nobody)?;
         let database = self.database.filter(|database| !database.is_empty()).unwrap_or_else(|| user.clone());
         if database.len() > MAX_DATABASE {
@@ -210,8 +231,10 @@ impl Parameters {
             return Err(Refusal::new(code::NAME, message));
         }
         let settings = self.options.into_iter().chain(self.settings).collect();
-        let negotiation = (minor > 0 || !self.unknown.is_empty()).then_some(Negotiation { unknown: self.unknown });
-        Ok(Startup { user, database, settings, negotiation })
+        let minor = asked.min(NEWEST_MINOR);
+        let negotiation = Negotiation { minor, unknown: self.unknown };
+        let negotiation = (minor < asked || !negotiation.unknown.is_empty()).then_some(negotiation);
+        Ok(Startup { user, database, settings, minor, negotiation })
     }
 }
 
@@ -251,7 +274,7 @@ mod tests {
             told += &format!(" {}={}", setting.name(), setting.value());
         }
         if let Some(negotiation) = &startup.negotiation {
-            told += &format!(" without {:?}", negotiation.unknown);
+            told += &format!(" speaks 3.{} without {:?}", negotiation.minor, negotiation.unknown);
         }
         told
     }
@@ -271,7 +294,7 @@ mod tests {
         check("user|ann|options|-c a.b=1|x|2||", "ann@ann a.b=1 x=2");
         check("user|ann|x|2|options|-c a.b=1||", "ann@ann a.b=1 x=2");
         check("user|ann|application_name|a\nb||", "ann@ann application_name=a\nb");
-        check("user|ann|_pq_.report|1||", "ann@ann without [\"_pq_.report\"]");
+        check("user|ann|_pq_.report|1||", "ann@ann speaks 3.0 without [\"_pq_.report\"]");
         // Nobody, or somebody twice.
         check("|", "28000");
         check("database|t||", "28000");
@@ -321,14 +344,29 @@ mod tests {
             assert_eq!(told(Negotiated::default().read(&packet(major << 16 | minor, "user|ann||"))), expected);
         };
         check(3, 0, "ann@ann");
-        check(3, 2, "ann@ann without []");
-        check(3, 9999, "ann@ann without []");
+        check(3, 1, "ann@ann");
+        check(3, 2, "ann@ann");
+        check(3, 3, "ann@ann speaks 3.2 without []");
+        check(3, 9999, "ann@ann speaks 3.2 without []");
         check(2, 0, "0A000");
         check(4, 0, "0A000");
         check(0, 0, "0A000");
         check(1234, 5681, "0A000");
         assert_eq!(told(Negotiated::default().read(&[])), "close");
         assert_eq!(told(Negotiated::default().read(&[0, 3, 0])), "close");
+    }
+
+    #[test]
+    fn keys_are_long_since_3_2() {
+        let check = |minor: u32, expected: bool| {
+            let read = Negotiated::default().read(&packet(3 << 16 | minor, "user|ann||"));
+            let Ok(Packet::Begin(startup)) = read else { panic!("{read:?}") };
+            assert_eq!(startup.takes_long_keys(), expected, "3.{minor}");
+        };
+        check(0, false);
+        check(1, false);
+        check(2, true);
+        check(9999, true);
     }
 
     #[test]

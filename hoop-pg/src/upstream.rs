@@ -3,6 +3,7 @@
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU16, Ordering::Relaxed};
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
@@ -10,13 +11,14 @@ use hoop_runtime::config::{Credential, ServerAddr, Target};
 use postgres_protocol::message::frontend;
 use rustls::ClientConfig;
 use rustls::pki_types::ServerName;
-use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
 use tokio::net::{TcpStream, UnixStream};
 use tokio::time::timeout;
 use tokio_rustls::{TlsConnector, TlsStream};
 
 use crate::refusal::{Refusal, code};
-use crate::server_login::{Failure, Login, Opened};
+use crate::server_login::{Failure, Login, Opened, ServerKey};
+use crate::startup::{self, NEWEST_MINOR};
 use crate::tls::{self, TlsError};
 use crate::transport::{Transport, tune};
 
@@ -31,6 +33,8 @@ pub struct Upstream {
     address: ServerAddr,
     tls: Option<(Arc<ClientConfig>, ServerName<'static>)>,
     credential: Credential,
+    /// The newest minor version of the protocol that the server is asked for.
+    minor: AtomicU16,
 }
 
 /// A connection on which the server waits for the first command.
@@ -52,7 +56,7 @@ pub struct CancelTarget {
     upstream: Arc<Upstream>,
     /// Where the connection went: a name may stand for several servers.
     peer: Option<SocketAddr>,
-    key: Option<(i32, i32)>,
+    key: Option<ServerKey>,
 }
 
 impl Upstream {
@@ -65,7 +69,8 @@ impl Upstream {
             ServerAddr::Unix(_) => None,
             ServerAddr::Tcp { host, .. } => tls::connector(&target.tls)?.zip(Some(tls::server_name(host)?)),
         };
-        Ok(Self { address: target.address.clone(), tls, credential: target.credential.clone() })
+        let minor = AtomicU16::new(NEWEST_MINOR);
+        Ok(Self { address: target.address.clone(), tls, credential: target.credential.clone(), minor })
     }
 
     /// Opens a connection to a database with these settings, and logs in.
@@ -74,7 +79,7 @@ impl Upstream {
     /// Where the server cannot be reached, is not the one it should be, or refuses: in words for the client, without
     /// the gateway's own credential.
     pub async fn connect(self: &Arc<Self>, database: &str, settings: &[(&str, &str)]) -> Result<Connection, Refusal> {
-        match timeout(PATIENCE, self.open(database, settings)).await {
+        match timeout(PATIENCE, self.negotiate(database, settings)).await {
             Ok(Ok(connection)) => Ok(connection),
             Ok(Err(failure)) => Err(self.refusal(&failure)),
             Err(_) => Err(self.refusal(&Failure::Broken(io::ErrorKind::TimedOut.into()))),
@@ -83,10 +88,28 @@ impl Upstream {
 }
 
 impl Upstream {
-    async fn open(self: &Arc<Self>, database: &str, settings: &[(&str, &str)]) -> Result<Connection, Failure> {
+    /// Opens a connection; a server that cannot even say that it speaks an older protocol is asked again, and from then
+    /// on, in the oldest.
+    async fn negotiate(self: &Arc<Self>, database: &str, settings: &[(&str, &str)]) -> Result<Connection, Failure> {
+        match self.open(database, settings, self.minor.load(Relaxed)).await {
+            Err(Failure::TooNew) => {
+                let connection = self.open(database, settings, 0).await?;
+                self.minor.store(0, Relaxed);
+                Ok(connection)
+            }
+            opened => opened,
+        }
+    }
+
+    async fn open(
+        self: &Arc<Self>,
+        database: &str,
+        settings: &[(&str, &str)],
+        minor: u16,
+    ) -> Result<Connection, Failure> {
         let mut stream = self.dial(None).await?;
         let peer = stream.peer();
-        let login = Login { credential: &self.credential, database, settings };
+        let login = Login { credential: &self.credential, database, settings, minor };
         let Opened { parameters, notices, key } = login.carry_out(&mut stream).await?;
         let cancel = CancelTarget { upstream: Arc::clone(self), peer, key };
         Ok(Connection { stream, parameters, notices, cancel })
@@ -114,8 +137,8 @@ impl Upstream {
                 tracing::warn!(%server, %error, "the server cannot be reached");
                 Refusal::new(code::CONNECTION, "the server behind the gateway cannot be reached")
             }
-            Failure::Unwilling(why) => {
-                tracing::warn!(%server, why, "the server cannot be used");
+            Failure::Unwilling(_) | Failure::TooNew => {
+                tracing::warn!(%server, why = %failure, "the server cannot be used");
                 Refusal::new(code::NO_SERVER, "the server behind the gateway cannot be used")
             }
             Failure::Refused(error) => {
@@ -145,25 +168,42 @@ async fn encrypt(
 }
 
 impl CancelTarget {
+    /// What another gateway needs besides the resource to do the same: where the connection went, and its key.
+    pub(crate) fn parts(&self) -> Option<(Option<SocketAddr>, &ServerKey)> {
+        Some((self.peer, self.key.as_ref()?))
+    }
+
+    /// How to cancel what a connection to this server runs that another gateway opened.
+    pub(crate) fn of_another(upstream: &Arc<Upstream>, peer: Option<SocketAddr>, key: ServerKey) -> Self {
+        Self { upstream: Arc::clone(upstream), peer, key: Some(key) }
+    }
+
     /// Asks the server to cancel what the connection runs; returns when the server has taken note.
     ///
     /// # Errors
     /// Where the server cannot be reached.
     pub async fn cancel(&self) -> io::Result<()> {
-        let Some((process, key)) = self.key else { return Ok(()) };
-        match timeout(CANCEL_PATIENCE, self.send(process, key)).await {
+        let Some(key) = &self.key else { return Ok(()) };
+        match timeout(CANCEL_PATIENCE, self.send(key)).await {
             Ok(sent) => sent.map_err(|failure| io::Error::other(failure.to_string())),
             Err(_) => Err(io::ErrorKind::TimedOut.into()),
         }
     }
 
-    async fn send(&self, process: i32, key: i32) -> Result<(), Failure> {
+    async fn send(&self, key: &ServerKey) -> Result<(), Failure> {
         let mut stream = self.upstream.dial(self.peer).await?;
-        let mut request = BytesMut::new();
-        frontend::cancel_request(process, key, &mut request);
-        stream.write_all(&request).await?;
-        // The server says nothing: it closes when it has taken note.
-        let _ended = stream.read(&mut [0; 1]).await;
+        ask_to_cancel(&mut stream, key.process, &key.secret).await?;
         Ok(())
     }
+}
+
+/// Sends a cancel request. Nothing is said to it: the other side closes when it has taken note.
+pub(crate) async fn ask_to_cancel<S>(stream: &mut S, process: i32, secret: &[u8]) -> io::Result<()>
+where
+    S: AsyncRead + AsyncWrite + Unpin,
+{
+    stream.write_all(&startup::cancel_request(process, secret)).await?;
+    stream.flush().await?;
+    let _ended = stream.read(&mut [0; 1]).await;
+    Ok(())
 }

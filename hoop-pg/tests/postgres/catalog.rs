@@ -27,14 +27,15 @@ pub(crate) fn target(cluster: &Cluster) -> Target {
     }
 }
 
+/// A client of the cluster itself.
+pub(crate) async fn connect(database: &str) -> Client {
+    let (client, connection) = tokio_postgres::connect(&cluster().url(database), NoTls).await.unwrap();
+    tokio::spawn(connection);
+    client
+}
+
 /// A fresh database with this schema, and a client on it.
 pub(crate) async fn database(name: &str, schema: &str) -> Client {
-    let cluster = cluster();
-    let connect = async |database: &str| {
-        let (client, connection) = tokio_postgres::connect(&cluster.url(database), NoTls).await.unwrap();
-        tokio::spawn(connection);
-        client
-    };
     connect("postgres").await.batch_execute(&format!("CREATE DATABASE {name}")).await.unwrap();
     let client = connect(name).await;
     client.batch_execute(schema).await.unwrap();

@@ -43,15 +43,22 @@ pub(crate) struct Gate {
 
 impl Gate {
     pub(crate) async fn open() -> Self {
+        Self::open_with(POLICY, |_| {}).await
+    }
+
+    /// With this policy, and a configuration that differs from the usual one.
+    pub(crate) async fn open_with(policy: &str, change: impl FnOnce(&mut Config)) -> Self {
         let directory = tempfile::tempdir().unwrap();
         write_certificates(directory.path()).unwrap_or_else(|error| panic!("{error}"));
-        fs::write(directory.path().join("policy.yaml"), POLICY).unwrap();
-        let gateway = hoop_runtime::Gateway::open(configuration(directory.path().to_owned())).unwrap();
+        fs::write(directory.path().join("policy.yaml"), policy).unwrap();
+        let mut config = configuration(directory.path().to_owned());
+        change(&mut config);
+        let gateway = hoop_runtime::Gateway::open(config).unwrap();
         let server = hoop_pg::serve(gateway).await.unwrap();
         Self { server, directory }
     }
 
-    fn tcp(&self, listener: usize) -> SocketAddr {
+    pub(crate) fn tcp(&self, listener: usize) -> SocketAddr {
         match &self.server.addresses()[listener] {
             ListenAddr::Tcp(address) => *address,
             ListenAddr::Unix(path) => panic!("{} is not TCP", path.display()),
@@ -121,6 +128,7 @@ fn configuration(directory: PathBuf) -> Config {
             (name("closed"), target(cluster())),
         ]),
         approvals: None,
+        cancel: None,
     }
 }
 
@@ -303,6 +311,16 @@ async fn settings_are_judged() {
     check("replication|database", "E 0A000").await;
     check("standard_conforming_strings|off", "E 22023").await;
     check("_pq_.x|1", "vRRS").await;
+
+    let versions = async |minor: u8, expected: &str| {
+        let mut bytes = startup("user|ann|database|postgres");
+        bytes[7] = minor;
+        let told = says(&mut gate.tls(0).await, &[bytes, password("ann's secret")].concat()).await;
+        assert!(told.starts_with(expected), "3.{minor}: {told}");
+    };
+    versions(1, "RRS").await;
+    versions(2, "RRS").await;
+    versions(3, "vRRS").await;
 }
 
 /// Cases of the corpus that are about the first bytes: none that must be refused may be let in.

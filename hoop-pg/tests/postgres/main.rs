@@ -9,6 +9,7 @@
 
 mod approvals;
 mod big;
+mod cancels;
 mod catalog;
 #[path = "../support/cluster.rs"]
 mod cluster;

@@ -1,5 +1,6 @@
 //! The gateway's own file: where it listens, what it protects, who may come in.
 
+mod cancel;
 mod read;
 mod secret;
 #[cfg(test)]
@@ -18,6 +19,7 @@ use secrecy::{ExposeSecret, SecretString};
 use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
 
+pub use self::cancel::CancelRequests;
 use self::read::Reader;
 use self::secret::Secrets;
 use crate::diagnostics::Sources;
@@ -44,6 +46,8 @@ pub struct Config {
     pub resources: BTreeMap<ResourceName, Target>,
     /// Who answers for held commands, and where.
     pub approvals: Option<Approvals>,
+    /// What several instances share to carry out cancel requests.
+    pub cancel: Option<CancelRequests>,
 }
 
 /// Where a gateway keeps its trail and answers approvers: all of its file that `hoop` itself needs. Secrets are not looked

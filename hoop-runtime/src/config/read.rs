@@ -1,5 +1,6 @@
 //! Text → configuration. Every problem is found in one go.
 
+mod cancel;
 mod issuers;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -36,7 +37,7 @@ struct Fields<'n> {
 
 impl Reader {
     pub(super) fn config(&mut self, tree: &Node) -> Option<Config> {
-        let known = ["policy", "audit", "identities", "issuers", "listeners", "resources", "approvals"];
+        let known = ["policy", "audit", "identities", "issuers", "listeners", "resources", "approvals", "cancel"];
         let fields = self.fields(tree, "the gateway's file", &known)?;
         let policy = self.required(&fields, "policy").and_then(|node| self.policy(node));
         let audit = self.required(&fields, "audit").and_then(|node| self.audit(node));
@@ -45,6 +46,7 @@ impl Reader {
         let resources = self.required(&fields, "resources").and_then(|node| self.resources(node));
         let listeners = self.required(&fields, "listeners").and_then(|node| self.listeners(node));
         let approvals = self.optional(&fields, "approvals", Self::approvals);
+        let cancel = self.optional(&fields, "cancel", Self::cancel);
         if let (Some(node), Some(resources)) = (fields.entries.get("listeners"), fields.entries.get("resources")) {
             self.cross(node, resources);
         }
@@ -56,6 +58,7 @@ impl Reader {
             listeners: listeners?,
             resources: resources?,
             approvals: approvals?,
+            cancel: cancel?,
         })
     }
 

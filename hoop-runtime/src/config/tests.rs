@@ -17,6 +17,7 @@ fn folder() -> tempfile::TempDir {
         ("gw.key", ""),
         ("etl.secret", "opensesame\n"),
         ("empty.secret", "\n"),
+        ("cancel.key", "0123456789abcdef0123456789abcdef\n"),
     ] {
         fs::write(folder.path().join(name), text).unwrap();
     }
@@ -42,6 +43,7 @@ resources:
   orders-db: { kind: postgres, address: db.internal:5433, databases: [shop], labels: { env: prod }, mode: enforce,
                tls: { verify: ca, ca: gw.crt }, credential: { user: app, password: { env: CARGO_PKG_NAME } } }
   local: { kind: postgres, address: "[::1]", databases: shop, credential: { user: app, methods: [scram, md5] } }
+cancel: { key: { file: cancel.key }, instance: 1, peers: { 2: "gw-2.internal:6432", 3: run/gw-3.sock } }
 approvals: { socket: run/approvals.sock, approvers: { ada: { name: ada@example.com, groups: [dba] }, bob: { groups: dba } } }
 "#;
 
@@ -66,6 +68,10 @@ fn a_good_file_is_read_whole() {
     assert_eq!(config.resources[&name("orders-db")].tls.verify, Verify::Ca);
     assert_eq!(config.resources[&name("local")].address, ServerAddr::Tcp { host: "::1".to_owned(), port: 5432 });
     assert_eq!(config.resources[&name("local")].tls, UpstreamTls { verify: Verify::Full, ca: None });
+    let cancel = config.cancel.unwrap();
+    assert_eq!((cancel.instance, cancel.key.expose_secret()), (1, "0123456789abcdef0123456789abcdef"));
+    assert_eq!(cancel.peers[&2].to_string(), "gw-2.internal:6432");
+    assert_eq!(cancel.peers[&3], ServerAddr::Unix(folder.path().join("run/gw-3.sock")));
     let approvals = config.approvals.unwrap();
     assert_eq!(approvals.approvers["ada"].name, "ada@example.com");
     assert_eq!(approvals.approvers["bob"].name, "bob");

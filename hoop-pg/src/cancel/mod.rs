@@ -3,23 +3,32 @@
 //! A client is told a process id and a key that the gateway made up; the server's own never leave it. A request
 //! that names them reaches the session's relay while that holds a command for approval, and the server otherwise.
 
+mod guesses;
+mod instances;
+mod requests;
+mod seal;
+
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
+use bytes::Bytes;
 use rand::RngExt as _;
 use subtle::ConstantTimeEq as _;
 use tokio::sync::Notify;
+
+pub(crate) use self::instances::{Instances, Route};
+pub(crate) use self::requests::CancelDesk;
 
 /// The length of a key of protocol 3.0, in bytes.
 pub const KEY_LENGTH: usize = 4;
 
 /// What a client must show to cancel what its session runs.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CancelKey {
     /// The process id that the client was told.
     pub process: i32,
-    /// The secret that goes with it.
-    pub secret: [u8; KEY_LENGTH],
+    /// The secret that goes with it: four bytes, and up to 256 since protocol 3.2.
+    pub secret: Bytes,
 }
 
 /// The sessions that can be cancelled, each with what is needed to reach its server. Cheap to clone.
@@ -28,7 +37,7 @@ pub struct Cancellations<T>(Arc<Mutex<HashMap<i32, Entry<T>>>>);
 
 #[derive(Debug)]
 struct Entry<T> {
-    secret: [u8; KEY_LENGTH],
+    secret: Bytes,
     signal: CancelSignal,
     target: T,
 }
@@ -54,16 +63,23 @@ pub enum Cancelled<T> {
 }
 
 impl<T: Clone> Cancellations<T> {
-    /// Gives a session a key and remembers where its server is reached.
+    /// Gives a session a key of protocol 3.0 and remembers where its server is reached.
     #[must_use]
     pub fn register(&self, target: T) -> Registration<T> {
+        self.register_with(target, 0, |_| short_key())
+    }
+
+    /// Gives a session a process id from `base` on, the key that `secret` makes for that, and remembers where its server
+    /// is reached.
+    fn register_with(&self, target: T, base: i32, secret: impl FnOnce(i32) -> Bytes) -> Registration<T> {
         let signal = CancelSignal::default();
-        let secret = rand::rng().random();
         let mut sessions = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let process = unused_process(&sessions);
+        let process = unused_process(&sessions, base);
+        let key = CancelKey { process, secret: secret(process) };
+        let secret = key.secret.clone();
         sessions.insert(process, Entry { secret, signal: signal.clone(), target: target.clone() });
         drop(sessions);
-        Registration { key: CancelKey { process, secret }, target, signal, among: self.clone() }
+        Registration { key, target, signal, among: self.clone() }
     }
 
     /// Judges a cancel request. How long it takes tells nothing about the key.
@@ -71,15 +87,20 @@ impl<T: Clone> Cancellations<T> {
     pub fn request(&self, process: i32, secret: &[u8]) -> Cancelled<T> {
         let sessions = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         match sessions.get(&process) {
-            Some(entry) if bool::from(entry.secret.as_slice().ct_eq(secret)) => entry.deliver(),
+            Some(entry) if bool::from(entry.secret.ct_eq(secret)) => entry.deliver(),
             Some(_) | None => Cancelled::Nobody,
         }
     }
 }
 
-fn unused_process<T>(sessions: &HashMap<i32, Entry<T>>) -> i32 {
+/// A key of protocol 3.0.
+fn short_key() -> Bytes {
+    Bytes::copy_from_slice(&rand::random::<[u8; KEY_LENGTH]>())
+}
+
+fn unused_process<T>(sessions: &HashMap<i32, Entry<T>>, base: i32) -> i32 {
     loop {
-        let process = rand::rng().random_range(1..=i32::MAX);
+        let process = base | rand::rng().random_range(1..1 << instances::SESSION_BITS);
         if !sessions.contains_key(&process) {
             return process;
         }
@@ -95,8 +116,8 @@ impl<T: Clone> Entry<T> {
 impl<T> Registration<T> {
     /// What the client is told.
     #[must_use]
-    pub fn key(&self) -> CancelKey {
-        self.key
+    pub fn key(&self) -> &CancelKey {
+        &self.key
     }
 
     /// Where the session's server is reached.
@@ -179,8 +200,8 @@ impl Drop for CancelWait {
 mod tests {
     use super::*;
 
-    fn wrong(secret: [u8; KEY_LENGTH]) -> [u8; KEY_LENGTH] {
-        secret.map(|byte| !byte)
+    fn wrong(secret: &[u8]) -> Vec<u8> {
+        secret.iter().map(|byte| !byte).collect()
     }
 
     #[test]
@@ -190,7 +211,7 @@ mod tests {
         let key = session.key();
 
         assert_eq!(sessions.request(key.process, &key.secret), Cancelled::AtServer("server"));
-        assert_eq!(sessions.request(key.process, &wrong(key.secret)), Cancelled::Nobody);
+        assert_eq!(sessions.request(key.process, &wrong(&key.secret)), Cancelled::Nobody);
         assert_eq!(sessions.request(key.process, &key.secret[..3]), Cancelled::Nobody);
         assert_eq!(sessions.request(key.process, &[]), Cancelled::Nobody);
         assert_eq!(sessions.request(key.process ^ 1, &key.secret), Cancelled::Nobody);
@@ -200,7 +221,7 @@ mod tests {
     fn a_session_that_ended_cannot_be_cancelled() {
         let sessions = Cancellations::default();
         let session = sessions.register("server");
-        let key = session.key();
+        let key = session.key().clone();
         drop(session);
         assert_eq!(sessions.request(key.process, &key.secret), Cancelled::Nobody);
     }
