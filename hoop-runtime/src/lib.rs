@@ -28,6 +28,8 @@ mod id;
 pub mod logging;
 pub mod oidc;
 pub mod policy_files;
+pub mod reference;
+pub mod schema;
 mod session;
 pub mod trail;
 

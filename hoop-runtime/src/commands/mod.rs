@@ -7,6 +7,7 @@ mod detectors;
 mod evaluate;
 mod explain;
 mod output;
+mod schema;
 mod test;
 
 use std::io;
@@ -34,6 +35,8 @@ enum Command {
     Explain(explain::Args),
     /// List the detectors that a mask can name
     Detectors(detectors::Args),
+    /// Write the JSON Schema of policy files or of the gateway's file
+    Schema(schema::Args),
     /// Answer for commands that a gateway holds
     Approvals(approvals::Args),
     /// Read the audit trail
@@ -65,6 +68,7 @@ pub(crate) fn run() -> ExitCode {
         Command::Evaluate(args) => evaluate::run(&args),
         Command::Explain(args) => explain::run(&args),
         Command::Detectors(args) => detectors::run(&args),
+        Command::Schema(args) => schema::run(&args),
         Command::Approvals(args) => approvals::run(&args),
         Command::Audit(args) => audit::run(&args),
     };

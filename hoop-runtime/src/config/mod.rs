@@ -1,6 +1,7 @@
 //! The gateway's own file: where it listens, what it protects, who may come in.
 
 mod cancel;
+pub mod grammar;
 mod read;
 mod secret;
 #[cfg(test)]

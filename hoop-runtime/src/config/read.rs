@@ -3,19 +3,21 @@
 mod cancel;
 mod issuers;
 
+pub(super) use issuers::{ALGORITHMS, TOKEN_TYPES};
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
+use hoopcore::policy::grammar::{Map, Meanings};
 use hoopcore::policy::{Node, Place, Problems, Value};
 use hoopcore::{Identity, IdentityKind, ResourceKind};
 
 use super::secret::{Lookup, Secrets};
 use super::{
     Approvals, Approver, Audit, Certificate, Config, Credential, Identities, Known, ListenAddr, Listener, Method,
-    Plaintext, Protocol, ResourceName, ServerAddr, Target, UpstreamTls, Verify,
+    ResourceName, ServerAddr, Target, UpstreamTls, Verify, grammar,
 };
-use crate::trail::Mode;
 
 /// PostgreSQL's own port.
 const POSTGRES_PORT: u16 = 5432;
@@ -31,20 +33,24 @@ pub(super) struct Reader {
 /// A map whose keys are known words, each there at most once.
 struct Fields<'n> {
     at: Place,
-    what: &'static str,
     entries: BTreeMap<&'n str, &'n Node>,
+}
+
+impl<'n> Fields<'n> {
+    fn get(&self, name: &str) -> Option<&'n Node> {
+        self.entries.get(name).copied()
+    }
 }
 
 impl Reader {
     pub(super) fn config(&mut self, tree: &Node) -> Option<Config> {
-        let known = ["policy", "audit", "identities", "issuers", "listeners", "resources", "approvals", "cancel"];
-        let fields = self.fields(tree, "the gateway's file", &known)?;
-        let policy = self.required(&fields, "policy").and_then(|node| self.policy(node));
-        let audit = self.required(&fields, "audit").and_then(|node| self.audit(node));
+        let fields = self.fields(tree, &grammar::FILE)?;
+        let policy = fields.get("policy").and_then(|node| self.policy(node));
+        let audit = fields.get("audit").and_then(|node| self.audit(node));
         let identities = self.optional(&fields, "identities", Self::identities);
         let issuers = self.optional(&fields, "issuers", Self::issuers);
-        let resources = self.required(&fields, "resources").and_then(|node| self.resources(node));
-        let listeners = self.required(&fields, "listeners").and_then(|node| self.listeners(node));
+        let resources = fields.get("resources").and_then(|node| self.resources(node));
+        let listeners = fields.get("listeners").and_then(|node| self.listeners(node));
         let approvals = self.optional(&fields, "approvals", Self::approvals);
         let cancel = self.optional(&fields, "cancel", Self::cancel);
         if let (Some(node), Some(resources)) = (fields.entries.get("listeners"), fields.entries.get("resources")) {
@@ -86,10 +92,9 @@ impl Reader {
     }
 
     fn audit(&mut self, node: &Node) -> Option<Audit> {
-        let fields = self.fields(node, "`audit`", &["directory", "mode"])?;
-        let modes = [("durable", Mode::Durable), ("written", Mode::Written), ("best_effort", Mode::BestEffort)];
-        let mode = self.optional(&fields, "mode", |reader, node| reader.word(node, "audit mode", &modes));
-        let directory = self.required(&fields, "directory").and_then(|node| self.path(node, "a directory"));
+        let fields = self.fields(node, &grammar::AUDIT)?;
+        let mode = self.optional(&fields, "mode", |reader, node| reader.word(node, "audit mode", grammar::MODES));
+        let directory = fields.get("directory").and_then(|node| self.path(node, "a directory"));
         Some(Audit { directory: directory?, mode: mode?.unwrap_or_default() })
     }
 
@@ -107,10 +112,10 @@ impl Reader {
                 "use a name of 1 to 63 bytes without control characters",
             );
         }
-        let fields = self.fields(node, "an identity", &["kind", "groups", "password"])?;
+        let fields = self.fields(node, &grammar::IDENTITY)?;
         let kind = self.optional(&fields, "kind", Self::identity_kind);
         let groups = self.optional(&fields, "groups", |reader, node| reader.names(node, "a group"));
-        let password = self.required(&fields, "password").and_then(|node| self.secret(node));
+        let password = fields.get("password").and_then(|node| self.secret(node));
         let identity = Identity { kind: kind?, ..Identity::named(name) }.with_groups(groups?.unwrap_or_default());
         Some(Known { identity, password: password? })
     }
@@ -125,13 +130,12 @@ impl Reader {
     }
 
     fn listener(&mut self, node: &Node) -> Option<Listener> {
-        let fields = self.fields(node, "a listener", &["protocol", "address", "tls", "plaintext", "resource"])?;
-        let protocols = [("postgres", Protocol::Postgres)];
-        let protocol = self.required(&fields, "protocol").and_then(|node| self.word(node, "protocol", &protocols));
-        let address = self.required(&fields, "address").and_then(|node| self.listen_addr(node));
+        let fields = self.fields(node, &grammar::LISTENER)?;
+        let protocol = fields.get("protocol").and_then(|node| self.word(node, "protocol", grammar::PROTOCOLS));
+        let address = fields.get("address").and_then(|node| self.listen_addr(node));
         let tls = self.optional(&fields, "tls", Self::certificate);
-        let words = [("refused", Plaintext::Refused), ("loopback", Plaintext::Loopback)];
-        let plaintext = self.optional(&fields, "plaintext", |reader, node| reader.word(node, "word", &words));
+        let plaintext =
+            self.optional(&fields, "plaintext", |reader, node| reader.word(node, "word", grammar::PLAINTEXTS));
         let resource = self.optional(&fields, "resource", Self::resource_name);
         let plaintext = plaintext?.unwrap_or_default();
         Some(Listener { protocol: protocol?, address: address?, tls: tls?, plaintext, resource: resource? })
@@ -157,9 +161,9 @@ impl Reader {
     }
 
     fn certificate(&mut self, node: &Node) -> Option<Certificate> {
-        let fields = self.fields(node, "`tls`", &["certificate", "key"])?;
-        let certificate = self.required(&fields, "certificate").and_then(|node| self.existing(node, "a certificate"));
-        let key = self.required(&fields, "key").and_then(|node| self.existing(node, "a key"));
+        let fields = self.fields(node, &grammar::CERTIFICATE)?;
+        let certificate = fields.get("certificate").and_then(|node| self.existing(node, "a certificate"));
+        let key = fields.get("key").and_then(|node| self.existing(node, "a key"));
         Some(Certificate { certificate: certificate?, key: key? })
     }
 
@@ -184,15 +188,14 @@ impl Reader {
     }
 
     fn target(&mut self, node: &Node) -> Option<Target> {
-        let known = ["kind", "address", "databases", "labels", "mode", "tls", "credential"];
-        let fields = self.fields(node, "a resource", &known)?;
-        let kind = self.required(&fields, "kind").and_then(|node| self.kind(node));
-        let address = self.required(&fields, "address").and_then(|node| self.server_addr(node));
-        let databases = self.required(&fields, "databases").and_then(|node| self.databases(node));
+        let fields = self.fields(node, &grammar::RESOURCE)?;
+        let kind = fields.get("kind").and_then(|node| self.kind(node));
+        let address = fields.get("address").and_then(|node| self.server_addr(node));
+        let databases = fields.get("databases").and_then(|node| self.databases(node));
         let labels = self.optional(&fields, "labels", Self::labels);
         let enforced = self.optional(&fields, "mode", Self::mode);
         let tls = self.optional(&fields, "tls", Self::upstream_tls);
-        let credential = self.required(&fields, "credential").and_then(|node| self.credential(node));
+        let credential = fields.get("credential").and_then(|node| self.credential(node));
         enforced?;
         Some(Target {
             kind: kind?,
@@ -205,19 +208,11 @@ impl Reader {
     }
 
     fn kind(&mut self, node: &Node) -> Option<ResourceKind> {
-        let kinds = [
-            ("postgres", ResourceKind::Postgres),
-            ("http", ResourceKind::Http),
-            ("kubernetes", ResourceKind::Kubernetes),
-            ("ssh", ResourceKind::Ssh),
-        ];
-        match self.word(node, "kind", &kinds)? {
-            ResourceKind::Postgres => Some(ResourceKind::Postgres),
-            ResourceKind::Http | ResourceKind::Kubernetes | ResourceKind::Ssh => {
-                self.error(node.at, "resources of this kind are not supported yet", "`postgres` is");
-                None
-            }
+        if ["http", "kubernetes", "ssh"].iter().any(|later| node.text() == Some(later)) {
+            self.error(node.at, "resources of this kind are not supported yet", "`postgres` is");
+            return None;
         }
+        self.word(node, "kind", grammar::RESOURCES)
     }
 
     fn server_addr(&mut self, node: &Node) -> Option<ServerAddr> {
@@ -252,24 +247,24 @@ impl Reader {
     }
 
     fn mode(&mut self, node: &Node) -> Option<()> {
-        if self.word(node, "mode", &[("enforce", true), ("observe", false)])? {
-            return Some(());
+        if node.text() == Some("observe") {
+            self.error(node.at, "the mode `observe` is not supported yet", "leave `mode` out: the policy is enforced");
+            return None;
         }
-        self.error(node.at, "the mode `observe` is not supported yet", "leave `mode` out: the policy is enforced");
-        None
+        self.word(node, "mode", grammar::OPERATION)
     }
 
     fn upstream_tls(&mut self, node: &Node) -> Option<UpstreamTls> {
-        let fields = self.fields(node, "`tls`", &["verify", "ca"])?;
-        let words = [("full", Verify::Full), ("ca", Verify::Ca), ("none", Verify::None)];
-        let verify = self.optional(&fields, "verify", |reader, node| reader.word(node, "way to verify", &words));
+        let fields = self.fields(node, &grammar::UPSTREAM_TLS)?;
+        let verify =
+            self.optional(&fields, "verify", |reader, node| reader.word(node, "way to verify", grammar::VERIFICATIONS));
         let ca = self.optional(&fields, "ca", |reader, node| reader.existing(node, "a certificate"));
         Some(UpstreamTls { verify: verify?.unwrap_or_default(), ca: ca? })
     }
 
     fn credential(&mut self, node: &Node) -> Option<Credential> {
-        let fields = self.fields(node, "`credential`", &["user", "password", "methods"])?;
-        let user = self.required(&fields, "user").and_then(|node| self.text(node, "a user"));
+        let fields = self.fields(node, &grammar::CREDENTIAL)?;
+        let user = fields.get("user").and_then(|node| self.text(node, "a user"));
         let password = self.optional(&fields, "password", Self::secret);
         let methods = self.optional(&fields, "methods", Self::methods);
         let credential = Credential::new(user?, password?);
@@ -277,16 +272,15 @@ impl Reader {
     }
 
     fn methods(&mut self, node: &Node) -> Option<BTreeSet<Method>> {
-        let words = [("scram", Method::Scram), ("md5", Method::Md5), ("cleartext", Method::Cleartext)];
-        let methods: Vec<_> = node.items().iter().map(|item| self.word(item, "method", &words)).collect();
+        let methods: Vec<_> = node.items().iter().map(|item| self.word(item, "method", grammar::METHODS)).collect();
         methods.into_iter().collect()
     }
 
     fn approvals(&mut self, node: &Node) -> Option<Approvals> {
-        let fields = self.fields(node, "`approvals`", &["socket", "group", "approvers"])?;
-        let socket = self.required(&fields, "socket").and_then(|node| self.path(node, "a path"));
+        let fields = self.fields(node, &grammar::APPROVALS)?;
+        let socket = fields.get("socket").and_then(|node| self.path(node, "a path"));
         let group = self.optional(&fields, "group", Self::truth);
-        let approvers = self.required(&fields, "approvers").and_then(|node| self.approvers(node));
+        let approvers = fields.get("approvers").and_then(|node| self.approvers(node));
         Some(Approvals { socket: socket?, group: group?.unwrap_or_default(), approvers: approvers? })
     }
 
@@ -298,9 +292,9 @@ impl Reader {
     }
 
     fn approver(&mut self, user: &str, node: &Node) -> Option<Approver> {
-        let fields = self.fields(node, "an approver", &["name", "groups"])?;
+        let fields = self.fields(node, &grammar::APPROVER)?;
         let name = self.optional(&fields, "name", |reader, node| reader.text(node, "a name"));
-        let groups = self.required(&fields, "groups").and_then(|node| self.names(node, "a group"));
+        let groups = fields.get("groups").and_then(|node| self.names(node, "a group"));
         Some(Approver { name: name?.unwrap_or(user).to_owned(), groups: groups? })
     }
 
@@ -350,7 +344,7 @@ impl Reader {
 
     fn entries<'n>(&mut self, node: &'n Node, what: &str) -> Option<Vec<(&'n str, &'n Node, &'n Node)>> {
         let Value::Map(entries) = &node.value else {
-            self.error(node.at, format!("{what} is {}", node.noun()), "it must be a map");
+            self.mismatch(node, what, "a map");
             return None;
         };
         let mut seen = BTreeSet::new();
@@ -366,25 +360,24 @@ impl Reader {
         Some(named)
     }
 
-    fn fields<'n>(&mut self, node: &'n Node, what: &'static str, known: &[&str]) -> Option<Fields<'n>> {
-        let mut fields = Fields { at: node.at, what, entries: BTreeMap::new() };
-        for (name, key, value) in self.entries(node, what)? {
+    /// The entries of a map with known keys; keys that are unknown or missing are reported.
+    fn fields<'n>(&mut self, node: &'n Node, map: &'static Map) -> Option<Fields<'n>> {
+        let mut fields = Fields { at: node.at, entries: BTreeMap::new() };
+        let known = map.known();
+        for (name, key, value) in self.entries(node, map.noun)? {
             if known.contains(&name) {
                 fields.entries.insert(name, value);
             } else {
-                self.problems.unknown(key.at, "key", name, known);
+                self.problems.unknown(key.at, &format!("key of {}", map.noun), name, &known);
+            }
+        }
+        let at = Place { width: 1, ..fields.at };
+        for (key, help) in map.keys.iter().filter_map(|key| Some((key.name, key.required?))) {
+            if !fields.entries.contains_key(key) {
+                self.error(at, format!("`{key}` is missing: {} needs it", map.noun), help);
             }
         }
         Some(fields)
-    }
-
-    fn required<'n>(&mut self, fields: &Fields<'n>, name: &str) -> Option<&'n Node> {
-        let found = fields.entries.get(name).copied();
-        if found.is_none() {
-            let at = Place { width: 1, ..fields.at };
-            self.error(at, format!("`{name}` is missing in {}", fields.what), "it cannot be left out");
-        }
-        found
     }
 
     /// `Some(None)` where the key is left out, `None` where its value has a problem.
@@ -400,9 +393,19 @@ impl Reader {
     fn text<'n>(&mut self, node: &'n Node, what: &str) -> Option<&'n str> {
         let text = node.text().filter(|text| !text.is_empty());
         if text.is_none() {
-            self.error(node.at, format!("{what} is {}", node.noun()), "it must be a text");
+            self.mismatch(node, what, "a text");
         }
         text
+    }
+
+    /// Reports that something else stands where a text or a map is expected.
+    fn mismatch(&mut self, node: &Node, what: &str, expected: &str) {
+        let message = match &node.value {
+            Value::Empty => format!("{what} has no value: {expected} is expected"),
+            Value::Text(_) | Value::List(_) | Value::Map(_) => format!("{what} is {expected}, not {}", node.noun()),
+        };
+        let help = if expected == "a map" { "write `key: value`" } else { "write one word, or a text in quotes" };
+        self.error(node.at, message, help);
     }
 
     fn names(&mut self, node: &Node, what: &str) -> Option<BTreeSet<String>> {
@@ -410,22 +413,22 @@ impl Reader {
         names.into_iter().collect()
     }
 
-    fn word<T: Copy>(&mut self, node: &Node, what: &str, words: &[(&str, T)]) -> Option<T> {
+    fn word<T: Copy>(&mut self, node: &Node, what: &str, words: &Meanings<T>) -> Option<T> {
         let text = self.text(node, what)?;
-        let found = words.iter().find(|(word, _)| *word == text).map(|(_, meaning)| *meaning);
+        let found = words.iter().find(|(word, ..)| *word == text).map(|(_, meaning, _)| *meaning);
         if found.is_none() {
-            let known: Vec<&str> = words.iter().map(|(word, _)| *word).collect();
+            let known: Vec<&str> = words.iter().map(|(word, ..)| *word).collect();
             self.problems.unknown(node.at, what, text, &known);
         }
         found
     }
 
     fn identity_kind(&mut self, node: &Node) -> Option<IdentityKind> {
-        self.word(node, "kind", &[("human", IdentityKind::Human), ("workload", IdentityKind::Workload)])
+        self.word(node, "kind", grammar::KINDS)
     }
 
     fn truth(&mut self, node: &Node) -> Option<bool> {
-        self.word(node, "answer", &[("true", true), ("false", false)])
+        self.word(node, "answer", grammar::TRUTHS)
     }
 
     fn path(&mut self, node: &Node, what: &str) -> Option<PathBuf> {

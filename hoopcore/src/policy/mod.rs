@@ -8,6 +8,8 @@
 
 mod expectation;
 #[cfg(feature = "yaml")]
+pub mod grammar;
+#[cfg(feature = "yaml")]
 mod node;
 mod pattern;
 mod problem;

@@ -6,16 +6,16 @@ use hoopcore::policy::Node;
 use secrecy::{ExposeSecret as _, SecretString};
 
 use super::Reader;
-use crate::config::{CancelRequests, ServerAddr};
+use crate::config::{CancelRequests, ServerAddr, grammar};
 
 /// A shorter secret could be guessed by who was given keys that it seals.
 const SHORTEST_KEY: usize = 32;
 
 impl Reader {
     pub(super) fn cancel(&mut self, node: &Node) -> Option<CancelRequests> {
-        let fields = self.fields(node, "`cancel`", &["key", "instance", "peers"])?;
-        let key = self.required(&fields, "key").and_then(|node| self.cancel_key(node));
-        let instance = self.required(&fields, "instance").and_then(|node| self.instance(node));
+        let fields = self.fields(node, &grammar::CANCEL)?;
+        let key = fields.get("key").and_then(|node| self.cancel_key(node));
+        let instance = fields.get("instance").and_then(|node| self.instance(node));
         let peers = self.optional(&fields, "peers", Self::peers);
         let (key, instance, peers) = (key?, instance?, peers?.unwrap_or_default());
         if peers.contains_key(&instance) {

@@ -7,45 +7,33 @@ use std::time::Duration;
 
 use hoopcore::identity::jwt::{Algorithm, GroupsFrom, IssuerSettings, KeySet, TokenType};
 use hoopcore::policy::Node;
+use hoopcore::policy::grammar::Meanings;
 use jiff::SignedDuration;
 
+use super::super::grammar;
 use super::{Fields, Reader};
 use crate::oidc::{IssuerConfig, Issuers, KeySource, KeyUrl};
 
-const KEYS: [&str; 14] = [
-    "url",
-    "audience",
-    "shared_audience",
-    "keys",
-    "algorithms",
-    "token_types",
-    "kind",
-    "groups_from",
-    "group_from",
-    "groups",
-    "require",
-    "leeway",
-    "longest_life",
-    "longest_token",
+pub(in crate::config) const ALGORITHMS: &Meanings<Algorithm> = &[
+    ("RS256", Algorithm::Rs256, "RSA with SHA-256."),
+    ("RS384", Algorithm::Rs384, "RSA with SHA-384."),
+    ("RS512", Algorithm::Rs512, "RSA with SHA-512."),
+    ("PS256", Algorithm::Ps256, "RSA-PSS with SHA-256."),
+    ("PS384", Algorithm::Ps384, "RSA-PSS with SHA-384."),
+    ("PS512", Algorithm::Ps512, "RSA-PSS with SHA-512."),
+    ("ES256", Algorithm::Es256, "ECDSA on P-256."),
+    ("ES384", Algorithm::Es384, "ECDSA on P-384."),
+    ("EdDSA", Algorithm::Ed25519, "Ed25519."),
+    ("Ed25519", Algorithm::Ed25519, "Ed25519, by its newer name."),
+    ("HS256", Algorithm::Hs256, "HMAC with SHA-256: a secret that both sides know."),
+    ("HS384", Algorithm::Hs384, "HMAC with SHA-384."),
+    ("HS512", Algorithm::Hs512, "HMAC with SHA-512."),
 ];
 
-const ALGORITHMS: [(&str, Algorithm); 13] = [
-    ("RS256", Algorithm::Rs256),
-    ("RS384", Algorithm::Rs384),
-    ("RS512", Algorithm::Rs512),
-    ("PS256", Algorithm::Ps256),
-    ("PS384", Algorithm::Ps384),
-    ("PS512", Algorithm::Ps512),
-    ("ES256", Algorithm::Es256),
-    ("ES384", Algorithm::Es384),
-    ("EdDSA", Algorithm::Ed25519),
-    ("Ed25519", Algorithm::Ed25519),
-    ("HS256", Algorithm::Hs256),
-    ("HS384", Algorithm::Hs384),
-    ("HS512", Algorithm::Hs512),
+pub(in crate::config) const TOKEN_TYPES: &Meanings<TokenType> = &[
+    ("jwt", TokenType::Plain, "`JWT`, or none at all."),
+    ("at+jwt", TokenType::Access, "An access token as RFC 9068 has it."),
 ];
-
-const TOKEN_TYPES: [(&str, TokenType); 2] = [("jwt", TokenType::Plain), ("at+jwt", TokenType::Access)];
 
 impl Reader {
     pub(super) fn issuers(&mut self, node: &Node) -> Option<Issuers> {
@@ -60,8 +48,8 @@ impl Reader {
     }
 
     fn issuer(&mut self, name: &str, key: &Node, node: &Node) -> Option<IssuerConfig> {
-        let fields = self.fields(node, "an issuer", &KEYS)?;
-        let keys = self.required(&fields, "keys").and_then(|node| self.keys(node));
+        let fields = self.fields(node, &grammar::ISSUER)?;
+        let keys = fields.get("keys").and_then(|node| self.keys(node));
         let settings = self.issuer_settings(name, &fields);
         let IssuerConfig { settings, keys } = IssuerConfig { settings: settings?, keys: keys? };
         let problems = settings.problems();
@@ -76,13 +64,13 @@ impl Reader {
     }
 
     fn issuer_settings(&mut self, name: &str, fields: &Fields<'_>) -> Option<IssuerSettings> {
-        let url = self.required(fields, "url").and_then(|node| self.text(node, "`url`"));
-        let audiences = self.required(fields, "audience").and_then(|node| self.names(node, "an audience"));
+        let url = fields.get("url").and_then(|node| self.text(node, "`url`"));
+        let audiences = fields.get("audience").and_then(|node| self.names(node, "an audience"));
         let shared = self.optional(fields, "shared_audience", Self::truth);
         let algorithms = self
-            .optional(fields, "algorithms", |reader, node| reader.words::<_, Vec<_>>(node, "algorithm", &ALGORITHMS));
+            .optional(fields, "algorithms", |reader, node| reader.words::<_, Vec<_>>(node, "algorithm", ALGORITHMS));
         let types = self.optional(fields, "token_types", |reader, node| {
-            reader.words::<_, BTreeSet<_>>(node, "token type", &TOKEN_TYPES)
+            reader.words::<_, BTreeSet<_>>(node, "token type", TOKEN_TYPES)
         });
         let kind = self.optional(fields, "kind", Self::identity_kind);
         let groups = self.groups_from(fields);
@@ -109,7 +97,7 @@ impl Reader {
     }
 
     fn keys(&mut self, node: &Node) -> Option<KeySource> {
-        let fields = self.fields(node, "`keys`", &["file", "url", "ca"])?;
+        let fields = self.fields(node, &grammar::ISSUER_KEYS)?;
         let file = self.optional(&fields, "file", Self::key_file)?;
         let url = self.optional(&fields, "url", Self::key_url)?;
         let ca = self.optional(&fields, "ca", |reader, node| reader.existing(node, "a certificate"))?;
@@ -174,7 +162,7 @@ impl Reader {
         claims.into_iter().collect()
     }
 
-    fn words<T: Copy, C: FromIterator<T>>(&mut self, node: &Node, what: &str, words: &[(&str, T)]) -> Option<C> {
+    fn words<T: Copy, C: FromIterator<T>>(&mut self, node: &Node, what: &str, words: &Meanings<T>) -> Option<C> {
         let found: Vec<Option<T>> = node.items().iter().map(|item| self.word(item, what, words)).collect();
         found.into_iter().collect()
     }

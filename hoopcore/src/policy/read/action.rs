@@ -3,7 +3,6 @@
 use alloc::format;
 use alloc::string::ToString;
 use alloc::sync::Arc;
-use alloc::vec;
 use alloc::vec::Vec;
 use core::time::Duration;
 
@@ -11,6 +10,7 @@ use super::names::Sense;
 use super::{Fields, Reader};
 use crate::decision::RuleRef;
 use crate::mask::{ColumnMask, Detector, Style};
+use crate::policy::grammar::{self, Meanings, ON_COPY, ON_INFERENCE, ON_UNCERTAIN, STYLES};
 use crate::policy::node::{Node, Place, Value};
 use crate::policy::problem::shorten;
 use crate::policy::rule::{Action, Approval, Asked, Masks, OnInference, OnUncertain};
@@ -77,7 +77,7 @@ impl Reader {
     }
 
     fn by(&mut self, node: &Node) -> Option<(Arc<str>, u32)> {
-        let fields = self.fields(node, "key of `by`", &["group", "people"])?;
+        let fields = self.fields(node, &grammar::BY)?;
         let people = fields.get("people").map_or(Some(1), |people| {
             let text = self.one_text(people, "`people`")?;
             let number = text.parse().ok().filter(|number| (1..=20).contains(number));
@@ -86,7 +86,7 @@ impl Reader {
             }
             number
         });
-        let group = self.required(&fields, "group")?;
+        let group = fields.get("group")?;
         Some((Arc::from(self.one_text(group, "`group`")?), people?))
     }
 
@@ -107,42 +107,27 @@ impl Reader {
     }
 
     fn masks(&mut self, node: &Node, rule: &RuleRef) -> Option<Masks> {
-        let known = ["columns", "detect", "json", "terminal", "secrets", "on_uncertain", "on_inference", "on_copy"];
-        let fields = self.fields(node, "key of `mask`", &known)?;
-        for (name, key, _) in fields.entries.iter().filter(|(name, ..)| ["json", "terminal", "secrets"].contains(name))
-        {
-            self.unsupported(key.at, &format!("`{name}`"));
-        }
+        let fields = self.fields(node, &grammar::MASK)?;
         let columns = fields.get("columns").map(|columns| self.columns(columns, rule)).unwrap_or_default();
         let detectors = fields.get("detect").map(|detect| self.detectors(detect)).unwrap_or_default();
         if fields.get("columns").is_none() && fields.get("detect").is_none() {
             let problem = self.problems.error(node.at, "the mask hides nothing");
             problem.help = Some("give it `columns` or `detect`".to_string());
         }
-        let inference = vec![("equality", OnInference::Equality), ("allow", OnInference::Allow)];
-        let on_inference = self.choice(&fields, "on_inference", OnInference::Equality, inference, &["block"]);
-        let uncertain = vec![("mask", OnUncertain::Mask), ("block", OnUncertain::Block)];
-        let on_uncertain = self.choice(&fields, "on_uncertain", OnUncertain::Mask, uncertain, &[]);
-        self.choice(&fields, "on_copy", (), vec![("block", ())], &["allow"]);
+        let on_inference = self.choice(&fields, "on_inference", OnInference::Equality, &ON_INFERENCE, &["block"]);
+        let on_uncertain = self.choice(&fields, "on_uncertain", OnUncertain::Mask, &ON_UNCERTAIN, &[]);
+        self.choice(&fields, "on_copy", (), &ON_COPY, &["allow"]);
         Some(Masks { columns: columns.into(), detectors: detectors.into(), on_inference, on_uncertain })
     }
 
     /// One of several words; without one `usual` holds. Words of `later` are known and not enforced yet.
-    fn choice<T>(&mut self, fields: &Fields<'_>, name: &str, usual: T, known: Vec<(&str, T)>, later: &[&str]) -> T {
+    fn choice<T: Copy>(&mut self, fields: &Fields<'_>, name: &str, usual: T, known: &Meanings<T>, later: &[&str]) -> T {
         let Some(node) = fields.get(name) else { return usual };
-        let Some(text) = self.one_text(node, &format!("`{name}`")) else { return usual };
-        if later.contains(&text) {
+        if let Some(text) = node.text().filter(|text| later.contains(text)) {
             self.unsupported(node.at, &format!("`{name}: {text}`"));
             return usual;
         }
-        let words: Vec<&str> = known.iter().map(|(word, _)| *word).collect();
-        match known.into_iter().find(|(word, _)| *word == text) {
-            Some((_, value)) => value,
-            None => {
-                self.problems.unknown(node.at, &format!("value of `{name}`"), text, &words);
-                usual
-            }
-        }
+        self.word(node, &format!("value of `{name}`"), known).unwrap_or(usual)
     }
 
     fn columns(&mut self, node: &Node, rule: &RuleRef) -> Vec<ColumnMask> {
@@ -197,19 +182,20 @@ impl Reader {
                 None
             }
             text => {
-                self.problems.unknown(node.at, "style", text, &["null", "redact", "fixed", "partial"]);
+                let known: Vec<&str> = STYLES.iter().map(|(word, ..)| *word).chain(["fixed"]).collect();
+                self.problems.unknown(node.at, "style", text, &known);
                 None
             }
         }
     }
 
     fn style_with_options(&mut self, node: &Node) -> Option<Style> {
-        let fields = self.fields(node, "style", &["fixed", "partial"])?;
+        let fields = self.fields(node, &grammar::STYLE_OPTIONS)?;
         match fields.entries.as_slice() {
             [("fixed", _, text)] => self.one_text(text, "`fixed`").map(|text| Style::Fixed(text.into())),
             [("partial", _, options)] => {
-                let options = self.fields(options, "option of `partial`", &["keep"])?;
-                let keep = self.required(&options, "keep")?;
+                let options = self.fields(options, &grammar::PARTIAL)?;
+                let keep = options.get("keep")?;
                 let text = self.one_text(keep, "`keep`")?;
                 let number = text.parse().ok().filter(|keep| *keep <= 64);
                 if number.is_none() {

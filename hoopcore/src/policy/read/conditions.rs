@@ -9,13 +9,12 @@ use jiff::civil::Time;
 use jiff::tz::{TimeZone, TimeZoneDatabase};
 
 use super::Reader;
-use crate::identity::IdentityKind;
+use crate::policy::grammar::{self, KINDS, Map, Meanings, RESOURCES, TRUTHS};
 use crate::policy::node::{Node, Value};
 use crate::policy::pattern::Glob;
 use crate::policy::problem::shorten;
 use crate::policy::rule::{Condition, Network, OnFact, WhenFact, WhoFact};
 use crate::policy::time::{Days, End, Window, parse_end, parse_time};
-use crate::resource::ResourceKind;
 
 impl Reader {
     /// `who`: `anyone`, a map of facts, or a list of such.
@@ -23,9 +22,7 @@ impl Reader {
         match &node.value {
             Value::Text(text) if text == "anyone" => Condition::always(),
             Value::Text(text) => self.who_text(node, text),
-            Value::List(_) | Value::Map(_) | Value::Empty => {
-                self.condition(node, "`who`", &["user", "group", "claim", "kind", "issuer", "not"], Self::who_fact)
-            }
+            Value::List(_) | Value::Map(_) | Value::Empty => self.condition(node, &grammar::WHO_FACTS, Self::who_fact),
         }
     }
 
@@ -53,7 +50,7 @@ impl Reader {
         if is_name(node) || (!node.items().is_empty() && node.items().iter().all(is_name)) {
             return self.globs(node, "`on`", OnFact::Name);
         }
-        self.condition(node, "`on`", &["name", "kind", "labels", "database", "not"], Self::on_fact)
+        self.condition(node, &grammar::ON_FACTS, Self::on_fact)
     }
 
     fn on_fact(&mut self, key: &str, value: &Node) -> Condition<OnFact> {
@@ -68,8 +65,7 @@ impl Reader {
 
     /// `when`: a map of facts, or a list of such.
     pub(super) fn when(&mut self, node: &Node) -> Condition<WhenFact> {
-        let known = ["unbounded", "copy", "code", "time", "source", "claim", "parameters", "not"];
-        self.condition(node, "`when`", &known, Self::when_fact)
+        self.condition(node, &grammar::WHEN_FACTS, Self::when_fact)
     }
 
     fn when_fact(&mut self, key: &str, value: &Node) -> Condition<WhenFact> {
@@ -89,33 +85,31 @@ impl Reader {
     fn condition<F>(
         &mut self,
         node: &Node,
-        what: &str,
-        known: &[&str],
+        map: &'static Map,
         fact: fn(&mut Self, &str, &Node) -> Condition<F>,
     ) -> Condition<F> {
         if let Value::List(items) = &node.value {
             if items.is_empty() {
-                self.empty::<()>(node.at, what);
+                self.empty::<()>(node.at, map.noun);
             }
-            return Condition::OneOf(items.iter().map(|item| self.one_condition(item, what, known, fact)).collect());
+            return Condition::OneOf(items.iter().map(|item| self.one_condition(item, map, fact)).collect());
         }
-        self.one_condition(node, what, known, fact)
+        self.one_condition(node, map, fact)
     }
 
     fn one_condition<F>(
         &mut self,
         node: &Node,
-        what: &str,
-        known: &[&str],
+        map: &'static Map,
         fact: fn(&mut Self, &str, &Node) -> Condition<F>,
     ) -> Condition<F> {
         let nothing = Condition::OneOf(Vec::new());
         if matches!(&node.value, Value::Empty) || matches!(&node.value, Value::Map(map) if map.is_empty()) {
-            let problem = self.problems.error(node.at, format!("{what} is empty"));
-            problem.help = (what == "`who`").then(|| "for everybody write `who: anyone`".to_string());
+            let problem = self.problems.error(node.at, format!("{} is empty", map.noun));
+            problem.help = (map.name == "who").then(|| "for everybody write `who: anyone`".to_string());
             return nothing;
         }
-        let Some(fields) = self.fields(node, &format!("fact of {what}"), known) else { return nothing };
+        let Some(fields) = self.fields(node, map) else { return nothing };
         let all = fields.entries.iter().map(|(key, _, value)| fact(self, key, value));
         Condition::All(all.collect())
     }
@@ -134,16 +128,8 @@ impl Reader {
         Condition::OneOf(texts.into_iter().map(|(text, _)| Condition::Is(fact(Glob::new(text)))).collect())
     }
 
-    fn words<F, T: Copy>(&mut self, node: &Node, what: &str, known: &[(&str, T)], fact: fn(T) -> F) -> Condition<F> {
-        self.any(node, |reader, item| {
-            let text = reader.one_text(item, what)?;
-            let found = known.iter().find(|(word, _)| *word == text).map(|(_, value)| fact(*value));
-            if found.is_none() {
-                let words: Vec<&str> = known.iter().map(|(word, _)| *word).collect();
-                reader.problems.unknown(item.at, what, text, &words);
-            }
-            found
-        })
+    fn words<F, T: Copy>(&mut self, node: &Node, what: &str, known: &Meanings<T>, fact: fn(T) -> F) -> Condition<F> {
+        self.any(node, |reader, item| reader.word(item, what, known).map(fact))
     }
 
     /// A map from names to values, all of which must match.
@@ -190,7 +176,7 @@ impl Reader {
     }
 
     fn window(&mut self, node: &Node) -> Option<WhenFact> {
-        let fields = self.fields(node, "key of a time window", &["days", "from", "to", "zone"])?;
+        let fields = self.fields(node, &grammar::WINDOW)?;
         let days = fields.get("days").map_or(Some(Days::ALL), |days| self.days(days));
         let from = fields.get("from").map(|from| self.time(from, parse_time));
         let to = fields.get("to").map(|to| self.time(to, parse_end));
@@ -253,12 +239,3 @@ impl Reader {
         }
     }
 }
-
-const KINDS: [(&str, IdentityKind); 2] = [("human", IdentityKind::Human), ("workload", IdentityKind::Workload)];
-const RESOURCES: [(&str, ResourceKind); 4] = [
-    ("postgres", ResourceKind::Postgres),
-    ("http", ResourceKind::Http),
-    ("kubernetes", ResourceKind::Kubernetes),
-    ("ssh", ResourceKind::Ssh),
-];
-const TRUTHS: [(&str, bool); 2] = [("true", true), ("false", false)];

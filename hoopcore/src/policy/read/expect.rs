@@ -6,40 +6,21 @@ use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 
 use super::{Fields, Reader};
-use crate::decision::Verdict;
-use crate::identity::{Identity, IdentityKind};
+use crate::identity::Identity;
 use crate::policy::expectation::Expectation;
+use crate::policy::grammar::{self, KINDS, TESTED, VERDICTS};
 use crate::policy::node::{Node, Value};
 use crate::policy::problem::shorten;
-use crate::resource::{Resource, ResourceKind};
-
-const KEYS: [&str; 13] = [
-    "as",
-    "on",
-    "sql",
-    "http",
-    "kubernetes",
-    "ssh",
-    "parameters",
-    "search_path",
-    "now",
-    "source",
-    "verdict",
-    "rule",
-    "masked",
-];
+use crate::resource::Resource;
 
 impl Reader {
     /// One case of `expect:`.
     pub(super) fn expectation(&mut self, node: &Node) {
-        let Some(fields) = self.fields(node, "key of a case", &KEYS) else { return };
-        for (name, key, _) in fields.entries.iter().filter(|(name, ..)| ["http", "kubernetes", "ssh"].contains(name)) {
-            self.unsupported(key.at, &format!("`{name}`"));
-        }
-        let who = self.required(&fields, "as").and_then(|node| self.identity(node));
-        let on = self.required(&fields, "on").and_then(|node| self.resource(node));
-        let sql = self.required(&fields, "sql").and_then(|node| self.one_text(node, "`sql`"));
-        let verdict = self.required(&fields, "verdict").and_then(|node| self.verdict(node));
+        let Some(fields) = self.fields(node, &grammar::CASE) else { return };
+        let who = fields.get("as").and_then(|node| self.identity(node));
+        let on = fields.get("on").and_then(|node| self.resource(node));
+        let sql = fields.get("sql").and_then(|node| self.one_text(node, "`sql`"));
+        let verdict = fields.get("verdict").and_then(|node| self.word(node, "verdict", &VERDICTS));
         let parameters = fields.get("parameters").map(|node| self.values(node));
         let parsed = (self.parsed(&fields, "now"), self.parsed(&fields, "source"));
         let rule = fields.get("rule").and_then(|node| self.rule_named(node));
@@ -66,16 +47,6 @@ impl Reader {
         parsed
     }
 
-    fn verdict(&mut self, node: &Node) -> Option<Verdict> {
-        let text = self.one_text(node, "`verdict`")?;
-        let all = [Verdict::Allow, Verdict::Mask, Verdict::Approve, Verdict::Block];
-        let found = all.into_iter().find(|verdict| verdict.to_string() == text);
-        if found.is_none() {
-            self.problems.unknown(node.at, "verdict", text, &["allow", "mask", "approve", "block"]);
-        }
-        found
-    }
-
     fn rule_named(&mut self, node: &Node) -> Option<String> {
         let name = self.one_text(node, "`rule`")?;
         if !self.names.contains_key(name) && name != "default" && name != "harmless" {
@@ -99,16 +70,9 @@ impl Reader {
     }
 
     fn identity(&mut self, node: &Node) -> Option<Identity> {
-        let fields = self.fields(node, "key of `as`", &["user", "kind", "issuer", "groups", "claims"])?;
-        let mut who = Identity::named(self.required(&fields, "user").and_then(|user| self.one_text(user, "`user`"))?);
-        who.kind = fields.get("kind").and_then(|kind| match self.one_text(kind, "`kind`")? {
-            "human" => Some(IdentityKind::Human),
-            "workload" => Some(IdentityKind::Workload),
-            text => {
-                self.problems.unknown(kind.at, "kind of caller", text, &["human", "workload"]);
-                None
-            }
-        });
+        let fields = self.fields(node, &grammar::CALLER)?;
+        let mut who = Identity::named(fields.get("user").and_then(|user| self.one_text(user, "`user`"))?);
+        who.kind = fields.get("kind").and_then(|kind| self.word(kind, "kind of caller", &KINDS));
         who.issuer = fields.get("issuer").and_then(|issuer| self.one_text(issuer, "`issuer`")).map(ToString::to_string);
         who.groups = fields.get("groups").map(|groups| self.groups(groups));
         who.claims = fields.get("claims").map(|claims| self.pairs(claims, "`claims`")).unwrap_or_default();
@@ -135,24 +99,14 @@ impl Reader {
         if let Some(name) = node.text() {
             return Some(Resource::postgres(name));
         }
-        let fields = self.fields(node, "key of `on`", &["name", "kind", "labels", "database"])?;
-        let mut on = Resource::postgres(self.required(&fields, "name").and_then(|name| self.one_text(name, "`name`"))?);
+        let fields = self.fields(node, &grammar::TARGET)?;
+        let mut on = Resource::postgres(fields.get("name").and_then(|name| self.one_text(name, "`name`"))?);
         if let Some(kind) = fields.get("kind") {
-            on.kind = self.resource_kind(kind)?;
+            on.kind = self.word(kind, "kind of resource", &TESTED)?;
         }
         on.labels = fields.get("labels").map(|labels| self.pairs(labels, "`labels`"));
         on.database =
             fields.get("database").and_then(|name| self.one_text(name, "`database`")).map(ToString::to_string);
         Some(on)
-    }
-
-    fn resource_kind(&mut self, node: &Node) -> Option<ResourceKind> {
-        match self.one_text(node, "`kind`")? {
-            "postgres" => Some(ResourceKind::Postgres),
-            text => {
-                self.problems.unknown(node.at, "kind of resource", text, &["postgres"]);
-                None
-            }
-        }
     }
 }

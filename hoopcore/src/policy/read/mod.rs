@@ -14,6 +14,7 @@ use alloc::vec::Vec;
 use sha2::{Digest as _, Sha256};
 
 use super::expectation::Expectation;
+use super::grammar::{self, Map, Meanings};
 use super::node::{Node, Place, Value};
 use super::problem::{PolicyErrors, Problem, Problems, nearest, shorten};
 use super::rule::Rule;
@@ -138,9 +139,10 @@ impl Reader {
             problem.help = Some("a policy begins with `hoop: 1`".to_string());
             return;
         }
-        let Some(fields) = self.fields(tree, "key of a policy", &["hoop", "sets", "rules", "expect"]) else { return };
+        let Some(fields) = self.fields(tree, &grammar::FILE) else { return };
         self.version(&fields);
-        for rule in fields.get("rules").map(Node::items).unwrap_or_default() {
+        let rules = fields.get("rules").map(|rules| self.list(rules, "`rules`", "begin each with `- rule: name`"));
+        for rule in rules.unwrap_or_default() {
             self.rule(rule);
         }
     }
@@ -149,23 +151,18 @@ impl Reader {
     fn expectations(&mut self, tree: &Node) {
         let Value::Map(entries) = &tree.value else { return };
         for (_, cases) in entries.iter().filter(|(key, _)| key.text() == Some("expect")) {
-            for case in cases.items() {
+            for case in self.list(cases, "`expect`", "begin each case with `- as: { user: name }`") {
                 self.expectation(case);
             }
         }
     }
 
     fn version(&mut self, fields: &Fields<'_>) {
-        match fields.get("hoop") {
-            Some(version) if version.text() == Some("1") => {}
-            Some(version) => {
-                let problem = self.problems.error(version.at, "this version of the language is not known");
-                problem.label = Some("write `1`".to_string());
-            }
-            None => {
-                let problem = self.problems.error(fields.at, "the version of the language is missing");
-                problem.help = Some("begin the file with `hoop: 1`".to_string());
-            }
+        let Some(version) = fields.get("hoop") else { return };
+        if version.text() != Some("1") {
+            let problem = self.problems.error(version.at, "this version of the language is not known");
+            problem.label = Some("write `1`".to_string());
+            problem.help = Some("this hoop reads version 1 of the language alone".to_string());
         }
     }
 
@@ -183,19 +180,12 @@ impl Reader {
     }
 
     fn rule(&mut self, node: &Node) {
-        let known = [
-            "rule", "who", "on", "allow", "block", "approve", "mask", "by", "within", "grant", "when", "limits",
-            "reason",
-        ];
-        let Some(fields) = self.fields(node, "key of a rule", &known) else { return };
+        let Some(fields) = self.fields(node, &grammar::RULE) else { return };
         let at = self.rule_name(&fields);
-        let who = self.required(&fields, "who").map(|who| self.who(who));
-        let on = self.required(&fields, "on").map(|on| self.on(on));
+        let who = fields.get("who").map(|who| self.who(who));
+        let on = fields.get("on").map(|on| self.on(on));
         let when = fields.get("when").map(|when| self.when(when));
         let reason = fields.get("reason").and_then(|reason| self.one_text(reason, "`reason`")).map(Arc::from);
-        if let Some((key, _)) = fields.entry("limits") {
-            self.unsupported(key.at, "`limits`");
-        }
         let action = self.action(&fields, &at);
         if let (Some(who), Some(on), Some(action)) = (who, on, action) {
             let when = when.unwrap_or_else(super::rule::Condition::always);
@@ -209,7 +199,7 @@ impl Reader {
     fn rule_name(&mut self, fields: &Fields<'_>) -> RuleRef {
         let file = self.problems.file();
         let nameless = RuleRef { name: Arc::from(""), file: file.clone(), line: Some(fields.at.line) };
-        let Some(node) = self.required(fields, "rule") else { return nameless };
+        let Some(node) = fields.get("rule") else { return nameless };
         let Some(name) = self.one_text(node, "`rule`") else { return nameless };
         let at = RuleRef { name: Arc::from(name), file, line: Some(node.at.line) };
         if ["default", "harmless"].contains(&name) {
@@ -265,32 +255,75 @@ impl Reader {
         normal
     }
 
-    /// The entries of a map with known keys; what is wrong with its keys is reported.
-    fn fields<'n>(&mut self, node: &'n Node, what: &str, known: &[&str]) -> Option<Fields<'n>> {
-        let mut fields = self.map(node, what)?;
+    /// The entries of a map with known keys; keys that are unknown, not supported yet or missing are reported.
+    fn fields<'n>(&mut self, node: &'n Node, map: &'static Map) -> Option<Fields<'n>> {
+        let known = map.known();
+        let Value::Map(_) = &node.value else {
+            let help = format!("write `key: value`, with the keys {}", known.join(", "));
+            self.mismatch(node, map.noun, "a map").help = Some(help);
+            return None;
+        };
+        let mut fields = self.map(node, map.noun)?;
         let meant = &mut fields.meant;
-        fields.entries.retain(|(name, key, _)| {
-            let is_known = known.contains(name);
-            if !is_known {
-                meant.extend(nearest(name, known).map(ToString::to_string));
-                self.problems.unknown(key.at, what, name, known);
+        fields.entries.retain(|(name, key, _)| match map.key(name) {
+            Some(known) => {
+                if known.is_later() {
+                    self.unsupported(key.at, &format!("`{name}`"));
+                }
+                true
             }
-            is_known
+            None => {
+                meant.extend(nearest(name, &known).map(ToString::to_string));
+                self.problems.unknown(key.at, &format!("key of {}", map.noun), name, &known);
+                false
+            }
         });
+        self.missing(&fields, map);
         Some(fields)
+    }
+
+    /// Reports the keys that cannot be left out, and are not there.
+    fn missing(&mut self, fields: &Fields<'_>, map: &Map) {
+        let at = Place { width: 1, ..fields.at };
+        let required = map.keys.iter().filter_map(|key| Some((key.name, key.required?)));
+        for (name, help) in required.filter(|(name, _)| !fields.seems_to_have(name)) {
+            self.problems.error(at, format!("`{name}` is missing: {} needs it", map.noun)).help =
+                Some(help.to_string());
+        }
+    }
+
+    /// The items of what must be a list.
+    fn list<'n>(&mut self, node: &'n Node, what: &str, help: &str) -> &'n [Node] {
+        match &node.value {
+            Value::List(items) => items,
+            Value::Empty | Value::Text(_) | Value::Map(_) => {
+                self.mismatch(node, what, "a list").help = Some(help.to_string());
+                &[]
+            }
+        }
+    }
+
+    /// Reports that something else stands where a text, a list or a map is expected.
+    fn mismatch(&mut self, node: &Node, what: &str, expected: &str) -> &mut Problem {
+        match &node.value {
+            Value::Empty => self.problems.error(node.at, format!("{what} has no value: {expected} is expected")),
+            Value::Text(_) | Value::List(_) | Value::Map(_) => {
+                self.problems.error(node.at, format!("{what} is {expected}, not {}", node.noun()))
+            }
+        }
     }
 
     /// The entries of a map with any keys; keys that repeat are reported.
     fn map<'n>(&mut self, node: &'n Node, what: &str) -> Option<Fields<'n>> {
         let Value::Map(entries) = &node.value else {
-            self.problems.error(node.at, format!("{} where a map is expected: {what}", node.noun()));
+            self.mismatch(node, what, "a map").help = Some("write `name: value`".to_string());
             return None;
         };
         let mut seen = BTreeSet::new();
         let mut fields = Vec::new();
         for (key, value) in entries {
             match key.text() {
-                None => drop(self.problems.error(key.at, format!("{} where a word is expected: {what}", key.noun()))),
+                None => drop(self.mismatch(key, &format!("a key of {what}"), "a word")),
                 Some(name) if !seen.insert(name) => self.duplicate(key.at, name),
                 Some(name) => fields.push((name, key, value)),
             }
@@ -303,13 +336,15 @@ impl Reader {
         problem.help = Some("a key stands once in a map; several values are a list".to_string());
     }
 
-    fn required<'n>(&mut self, fields: &Fields<'n>, name: &str) -> Option<&'n Node> {
-        let value = fields.get(name);
-        if !fields.seems_to_have(name) {
-            let at = Place { width: 1, ..fields.at };
-            self.problems.error(at, format!("`{name}` is missing"));
+    /// The meaning of one of several words.
+    fn word<T: Copy>(&mut self, node: &Node, what: &str, known: &Meanings<T>) -> Option<T> {
+        let text = self.one_text(node, what)?;
+        let found = known.iter().find(|(word, ..)| *word == text).map(|(_, meaning, _)| *meaning);
+        if found.is_none() {
+            let words: Vec<&str> = known.iter().map(|(word, ..)| *word).collect();
+            self.problems.unknown(node.at, what, text, &words);
         }
-        value
+        found
     }
 
     /// One text; anything else is reported.
@@ -318,7 +353,7 @@ impl Reader {
             Some(text) if !text.is_empty() => Some(text),
             Some(_) => self.empty(node.at, what),
             None => {
-                self.problems.error(node.at, format!("{} where a text is expected: {what}", node.noun()));
+                self.mismatch(node, what, "a text");
                 None
             }
         }

@@ -9,6 +9,7 @@ use alloc::vec::Vec;
 use super::Reader;
 use crate::command::Verbs;
 use crate::command::sql::Verb;
+use crate::policy::grammar;
 use crate::policy::node::{Node, Place, Value};
 use crate::policy::pattern::{ColumnPattern, Glob, fold, parts};
 use crate::policy::problem::shorten;
@@ -44,16 +45,12 @@ enum Named {
 impl Reader {
     /// A map of protocols to what is matched in each.
     pub(super) fn reaches(&mut self, node: &Node, sense: Sense) -> Option<Reaches> {
-        let known = ["sql", "http", "kubernetes", "ssh"];
         if let Some(text) = node.text() {
             return self.reach_text(node, text, sense);
         }
-        let fields = self.fields(node, "protocol", &known)?;
+        let fields = self.fields(node, &grammar::EFFECTS)?;
         if fields.entries.is_empty() {
             return self.empty(node.at, "a map of protocols");
-        }
-        for (name, key, _) in fields.entries.iter().filter(|(name, ..)| *name != "sql") {
-            self.unsupported(key.at, &format!("`{name}`"));
         }
         fields.get("sql").map(|sql| Reaches { sql: self.sql(sql, sense), ..Reaches::default() })
     }

@@ -1,0 +1,376 @@
+//! The keys of the gateway's own file. A key that is added here is read, completed by editors and described in docs/gateway.md.
+
+use hoopcore::policy::grammar::{Key, Map, Meanings, Shape, words};
+use hoopcore::{IdentityKind, ResourceKind};
+
+use super::{Method, Plaintext, Protocol, Verify};
+use crate::trail::Mode;
+
+const TEXTS: Shape = Shape::OneOrMore(&Shape::Text);
+const TRUTH: Shape = Shape::Word(|| words(TRUTHS));
+const DURATION: Shape = Shape::Text;
+
+/// The whole file.
+pub static FILE: Map = Map {
+    name: "gateway",
+    noun: "the gateway's file",
+    about: "A gateway of hoop: where it listens, what it protects, who may come in, where its records go. \
+            Relative paths begin at the folder of this file.",
+    keys: &[
+        Key::required("policy", TEXTS, "The files that are the policy, together.", "write `policy: [policy.yaml]`"),
+        Key::required(
+            "audit",
+            Shape::Map(&AUDIT),
+            "Where records go. Nothing is carried out before its record is safe.",
+            "write `audit: { directory: audit }`",
+        ),
+        Key::optional(
+            "identities",
+            Shape::Names(&Shape::Map(&IDENTITY)),
+            "Callers who come in with a password, by the name of the database user that they log in as.",
+        ),
+        Key::optional(
+            "issuers",
+            Shape::Names(&Shape::Map(&ISSUER)),
+            "Whose tokens let callers in. The name stands before their groups: `issuer/group`.",
+        ),
+        Key::required(
+            "listeners",
+            Shape::OneOrMore(&Shape::Map(&LISTENER)),
+            "Where clients connect.",
+            "write `listeners: [{ protocol: postgres, address: \"127.0.0.1:6432\", resource: orders-db }]`",
+        ),
+        Key::required(
+            "resources",
+            Shape::Names(&Shape::Map(&RESOURCE)),
+            "What is protected, by the name that rules write after `on:`.",
+            "name what is protected: `resources: { orders-db: { kind: postgres, ... } }`",
+        ),
+        Key::optional(
+            "approvals",
+            Shape::Map(&APPROVALS),
+            "Who answers for held commands, and where. Without it nobody can.",
+        ),
+        Key::optional(
+            "cancel",
+            Shape::Map(&CANCEL),
+            "What several instances share, so that each carries out cancel requests that belong to another.",
+        ),
+    ],
+    choice: &[],
+};
+
+pub(super) static CANCEL: Map = Map {
+    name: "cancel",
+    noun: "`cancel`",
+    about: "How cancel requests find their session among several instances of a gateway.",
+    keys: &[
+        Key::required(
+            "key",
+            SECRET,
+            "What seals the keys that clients are given: the same for all instances, at least 32 characters.",
+            "make one with `openssl rand -hex 32 > cancel.key`, and write `key: { file: cancel.key }`",
+        ),
+        Key::required(
+            "instance",
+            Shape::Number(1, 127),
+            "The number of this instance: another for each.",
+            "give each instance a number: `instance: 1`",
+        ),
+        Key::optional(
+            "peers",
+            Shape::Names(&Shape::Text),
+            "Where the other instances listen, by their numbers: `{ 2: \"gw-2.internal:6432\" }`.",
+        ),
+    ],
+    choice: &[],
+};
+
+pub(super) static AUDIT: Map = Map {
+    name: "audit",
+    noun: "`audit`",
+    about: "The audit trail.",
+    keys: &[
+        Key::required("directory", Shape::Text, "The folder of the trail's files.", "write `directory: audit`"),
+        Key::optional("mode", Shape::Word(|| words(MODES)), "When a record counts as safe. `durable` where left out."),
+    ],
+    choice: &[],
+};
+
+pub(super) static IDENTITY: Map = Map {
+    name: "identity",
+    noun: "an identity",
+    about: "A caller who comes in with a password.",
+    keys: &[
+        Key::optional(
+            "kind",
+            Shape::Word(|| words(KINDS)),
+            "Whether it is a person or a program. Not known where left out.",
+        ),
+        Key::optional("groups", TEXTS, "All groups that it is in; none where left out."),
+        Key::required(
+            "password",
+            SECRET,
+            "The password that proves it.",
+            "write `password: { file: etl-7.secret }` or `password: { env: NAME }`",
+        ),
+    ],
+    choice: &[],
+};
+
+const SECRET: Shape = Shape::Map(&SECRET_SOURCE);
+
+pub(super) static SECRET_SOURCE: Map = Map {
+    name: "secret",
+    noun: "a secret",
+    about: "Where a secret comes from. It is never written in the file itself.",
+    keys: &[
+        Key::optional("env", Shape::Text, "The environment variable that holds it."),
+        Key::optional("file", Shape::Text, "The file that holds it; one line end after it is left out."),
+    ],
+    choice: &["env", "file"],
+};
+
+pub(super) static ISSUER: Map = Map {
+    name: "issuer",
+    noun: "an issuer",
+    about: "An issuer of tokens (JWT), and what is expected of them.",
+    keys: &[
+        Key::required(
+            "url",
+            Shape::Text,
+            "The issuer: exactly the `iss` of its tokens.",
+            "write the `iss` of its tokens",
+        ),
+        Key::required(
+            "audience",
+            TEXTS,
+            "The `aud` that tokens for this gateway bear, or a list of which one is enough.",
+            "name what its tokens are for: `audience: hoop`",
+        ),
+        Key::optional(
+            "shared_audience",
+            TRUTH,
+            "Whether tokens that name other audiences as well are taken. `false` where left out.",
+        ),
+        Key::required(
+            "keys",
+            Shape::Map(&ISSUER_KEYS),
+            "Where its public keys come from.",
+            "write `keys: { url: URL }` with its `jwks_uri`, or `keys: { file: PATH }`",
+        ),
+        Key::optional(
+            "algorithms",
+            Shape::OneOrMore(&Shape::Word(|| words(super::read::ALGORITHMS))),
+            "The signature algorithms that are taken. Those with public keys where left out.",
+        ),
+        Key::optional(
+            "token_types",
+            Shape::OneOrMore(&Shape::Word(|| words(super::read::TOKEN_TYPES))),
+            "The `typ` that tokens may bear.",
+        ),
+        Key::optional("kind", Shape::Word(|| words(KINDS)), "Whether its callers are persons or programs."),
+        Key::optional("groups_from", Shape::Text, "The path of the claim that lists a caller's groups."),
+        Key::optional("group_from", Shape::Text, "The path of the claim that is a caller's one group."),
+        Key::optional(
+            "groups",
+            Shape::Names(&Shape::Text),
+            "Plain names for its groups: `{ platform: dba }`. Others are called `issuer/group`, so no issuer can make another's.",
+        ),
+        Key::optional("require", Shape::Names(&TEXTS), "Claims that a token must bear, by path, each with its values."),
+        Key::optional("leeway", DURATION, "How far the clocks may differ: `30s`."),
+        Key::optional("longest_life", DURATION, "The longest time from issue to expiry: `1h`."),
+        Key::optional("longest_token", Shape::Number(1, 1 << 20), "The longest token, in bytes."),
+    ],
+    choice: &[],
+};
+
+pub(super) static ISSUER_KEYS: Map = Map {
+    name: "issuer_keys",
+    noun: "`keys`",
+    about: "Where public keys come from: a file or an address.",
+    keys: &[
+        Key::optional("file", Shape::Text, "A JWKS document on disk."),
+        Key::optional("url", Shape::Text, "The issuer's `jwks_uri`."),
+        Key::optional(
+            "ca",
+            Shape::Text,
+            "With `url`: the authorities that are trusted, PEM. Those of the system where left out.",
+        ),
+    ],
+    choice: &["file", "url"],
+};
+
+pub(super) static LISTENER: Map = Map {
+    name: "listener",
+    noun: "a listener",
+    about: "A place where clients connect.",
+    keys: &[
+        Key::required("protocol", Shape::Word(|| words(PROTOCOLS)), "What it speaks.", "write `protocol: postgres`"),
+        Key::required(
+            "address",
+            Shape::Text,
+            "An IP address and a port, `\"127.0.0.1:6432\"`, or the path of a Unix socket.",
+            "write `address: \"127.0.0.1:6432\"`",
+        ),
+        Key::optional(
+            "tls",
+            Shape::Map(&CERTIFICATE),
+            "The gateway's certificate. Without it the listener speaks plain text.",
+        ),
+        Key::optional(
+            "plaintext",
+            Shape::Word(|| words(PLAINTEXTS)),
+            "Who may send a password over TCP in plain text. `refused` where left out.",
+        ),
+        Key::optional(
+            "resource",
+            Shape::Text,
+            "The one resource that it serves. Where left out, the client's database is `resource` or `resource/database`.",
+        ),
+    ],
+    choice: &[],
+};
+
+pub(super) static CERTIFICATE: Map = Map {
+    name: "certificate",
+    noun: "`tls`",
+    about: "A certificate chain and its private key.",
+    keys: &[
+        Key::required("certificate", Shape::Text, "The file with the chain, PEM.", "write `certificate: gateway.crt`"),
+        Key::required("key", Shape::Text, "The file with the key, PEM.", "write `key: gateway.key`"),
+    ],
+    choice: &[],
+};
+
+pub(super) static RESOURCE: Map = Map {
+    name: "resource",
+    noun: "a resource",
+    about: "A protected server.",
+    keys: &[
+        Key::required("kind", Shape::Word(|| words(RESOURCES)), "What it speaks.", "write `kind: postgres`"),
+        Key::required(
+            "address",
+            Shape::Text,
+            "A host and a port, `db.internal:5432`, or the folder of a Unix socket. Certificates are checked against the host.",
+            "write `address: db.internal:5432`",
+        ),
+        Key::required(
+            "databases",
+            TEXTS,
+            "The databases that may be used.",
+            "name those that may be used: `databases: [shop]`",
+        ),
+        Key::optional("labels", Shape::Names(&Shape::Text), "Labels that rules can name: `{ env: prod }`."),
+        Key::optional("mode", Shape::Word(|| words(OPERATION)), "What becomes of decisions. `enforce` where left out."),
+        Key::optional(
+            "tls",
+            Shape::Map(&UPSTREAM_TLS),
+            "How the way to it is protected. `verify: full` where left out.",
+        ),
+        Key::required(
+            "credential",
+            Shape::Map(&CREDENTIAL),
+            "As whom the gateway logs in: one role with few privileges. Clients never see it.",
+            "write `credential: { user: app, password: { env: NAME } }`",
+        ),
+    ],
+    choice: &[],
+};
+
+pub(super) static UPSTREAM_TLS: Map = Map {
+    name: "upstream_tls",
+    noun: "`tls`",
+    about: "How the way to a server is protected.",
+    keys: &[
+        Key::optional(
+            "verify",
+            Shape::Word(|| words(VERIFICATIONS)),
+            "What is checked of its certificate. `full` where left out.",
+        ),
+        Key::optional("ca", Shape::Text, "The authorities that are trusted, PEM. Those of the system where left out."),
+    ],
+    choice: &[],
+};
+
+pub(super) static CREDENTIAL: Map = Map {
+    name: "credential",
+    noun: "`credential`",
+    about: "A role of the server and its password.",
+    keys: &[
+        Key::required("user", Shape::Text, "The role.", "name the role: `user: app`"),
+        Key::optional("password", SECRET, "Its password. Without it the server must trust the gateway."),
+        Key::optional(
+            "methods",
+            Shape::OneOrMore(&Shape::Word(|| words(METHODS))),
+            "How the password may be proved. `scram` where left out.",
+        ),
+    ],
+    choice: &[],
+};
+
+pub(super) static APPROVALS: Map = Map {
+    name: "approvals",
+    noun: "`approvals`",
+    about: "Who answers for held commands. `hoop approvals` speaks to the socket; who is at its other end, the operating system says.",
+    keys: &[
+        Key::required("socket", Shape::Text, "The path of the Unix socket.", "write `socket: approvals.sock`"),
+        Key::optional("group", TRUTH, "Whether the group of the socket's file may use it too. `false` where left out."),
+        Key::required(
+            "approvers",
+            Shape::Names(&Shape::Map(&APPROVER)),
+            "Who may answer, by operating-system user.",
+            "name who may answer: `approvers: { alice: { groups: [dba] } }`",
+        ),
+    ],
+    choice: &[],
+};
+
+pub(super) static APPROVER: Map = Map {
+    name: "approver",
+    noun: "an approver",
+    about: "A person who may answer, for everybody but itself.",
+    keys: &[
+        Key::optional("name", Shape::Text, "The name that records carry. The operating-system user where left out."),
+        Key::required(
+            "groups",
+            TEXTS,
+            "Groups, which rules name after `by:`.",
+            "say for which groups it answers: `groups: [dba]`",
+        ),
+    ],
+    choice: &[],
+};
+
+pub(super) const TRUTHS: &Meanings<bool> = &[("true", true, "Yes."), ("false", false, "No.")];
+pub(super) const MODES: &Meanings<Mode> = &[
+    ("durable", Mode::Durable, "Synced to the disk: it survives a power cut."),
+    ("written", Mode::Written, "Handed to the kernel: it survives the end of the process."),
+    ("best_effort", Mode::BestEffort, "Queued: it may be lost, and nothing waits for it."),
+];
+pub(super) const KINDS: &Meanings<IdentityKind> = &[
+    ("human", IdentityKind::Human, "A person."),
+    ("workload", IdentityKind::Workload, "A job, service account, bot or agent."),
+];
+pub(super) const PROTOCOLS: &Meanings<Protocol> =
+    &[("postgres", Protocol::Postgres, "PostgreSQL's frontend/backend protocol.")];
+pub(super) const PLAINTEXTS: &Meanings<Plaintext> = &[
+    ("refused", Plaintext::Refused, "Nobody: without TLS no password is asked for."),
+    ("loopback", Plaintext::Loopback, "Clients on the same machine."),
+];
+pub(super) const RESOURCES: &Meanings<ResourceKind> = &[("postgres", ResourceKind::Postgres, "A PostgreSQL server.")];
+pub(super) const OPERATION: &Meanings<()> = &[("enforce", (), "The policy is enforced.")];
+pub(super) const VERIFICATIONS: &Meanings<Verify> = &[
+    ("full", Verify::Full, "The authority and the host name."),
+    ("ca", Verify::Ca, "The authority alone."),
+    ("none", Verify::None, "Nothing: the way is not encrypted."),
+];
+pub(super) const METHODS: &Meanings<Method> = &[
+    ("scram", Method::Scram, "SCRAM-SHA-256: the server does not learn the password, and proves that it knows it too."),
+    (
+        "md5",
+        Method::Md5,
+        "MD5: who listens or imitates the server can guess the password. Over TLS or a Unix socket only.",
+    ),
+    ("cleartext", Method::Cleartext, "The password itself. Over TLS or a Unix socket only."),
+];
