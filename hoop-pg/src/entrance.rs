@@ -6,7 +6,7 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use hoop_runtime::config::{Listener, Plaintext, ResourceName};
+use hoop_runtime::config::{Enforcement, Listener, Plaintext, ResourceName};
 use hoop_runtime::{Admission, Attempt, Gateway, Proven, Session};
 use hoopcore::audit::CompletionStatus;
 use hoopcore::{Completion, Passage, Resource, ResourceKind};
@@ -296,7 +296,7 @@ impl Standing {
             reply = reply.parameter(name, value);
         }
         reply = loaded.asides.iter().fold(reply, |reply, aside| reply.relayed(aside));
-        if !loaded.is_exposed() {
+        if !loaded.is_exposed() || session.mode() == Enforcement::Observe {
             reply = notices.iter().fold(reply, |reply, notice| reply.relayed(notice));
         }
         send(&mut client, reply.cancel_key(registration.key()).ready()).await.ok()?;

@@ -8,7 +8,7 @@ use std::time::Duration;
 use clap::error::ErrorKind;
 use clap::{CommandFactory as _, Parser, Subcommand};
 use hoop_pg::Server;
-use hoop_runtime::config::Config;
+use hoop_runtime::config::{Config, Enforcement};
 use hoop_runtime::{Gateway, logging, policy_files};
 use tokio::signal::unix::{SignalKind, signal};
 
@@ -65,6 +65,10 @@ fn check(path: &Path) -> Result<(), Failure> {
     let warnings = loaded.policy.warnings();
     if !warnings.is_empty() {
         writeln!(std::io::stderr(), "{}\n", loaded.sources.render_all(warnings))?;
+    }
+    for (resource, _) in config.resources.iter().filter(|(_, target)| target.mode == Enforcement::Observe) {
+        let told = "the policy is only observed: nothing is refused, held or masked";
+        writeln!(std::io::stderr(), "warning: `{resource}`: {told}")?;
     }
     let (listeners, resources) = (config.listeners.len(), config.resources.len());
     writeln!(std::io::stdout(), "good: listeners {listeners}, resources {resources}")?;

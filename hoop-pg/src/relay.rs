@@ -11,6 +11,7 @@ use std::time::Duration;
 
 use bytes::BytesMut;
 use hoop_runtime::approvals::Hold;
+use hoop_runtime::config::Enforcement;
 use hoop_runtime::{Admission, Session};
 use hoopcore::request::Exposures;
 use hoopcore::{Denial, Permit};
@@ -160,7 +161,7 @@ where
         let drain = async move {
             drain.begun().await;
         };
-        let conversation = Conversation::new(catalog, Limits::default(), session.facts());
+        let conversation = Conversation::new(catalog, Limits::default(), session.facts(), session.mode());
         let mut relay = Self {
             client,
             server,
@@ -185,6 +186,10 @@ where
 
     /// What the server says besides rows is looked at where a column is protected in this database.
     fn guard(&mut self) {
+        match self.session.mode() {
+            Enforcement::Enforce => {}
+            Enforcement::Observe => return self.conversation.guard(false),
+        }
         let exposed = match &self.session.facts().exposures {
             Exposures::Assumed => true,
             Exposures::Known(exposures) => !exposures.is_empty(),

@@ -12,10 +12,10 @@ use hoopcore::{AuditFailure, Denial, Identity, Policy, Resource, Timestamp, Veri
 
 use crate::approvals::Registry;
 use crate::clock;
-use crate::config::Config;
+use crate::config::{Config, Enforcement, ResourceName};
 use crate::policy_files::{self, PolicyFilesError};
 use crate::session::Session;
-use crate::trail::{Origin, Record, Ticket, Trail};
+use crate::trail::{Record, Ticket, Trail};
 
 /// How long a command waits for its record before it is refused.
 const PATIENCE: Duration = Duration::from_secs(2);
@@ -93,6 +93,7 @@ impl Gateway {
         let policy = policy_files::load(&config.policy)?.policy;
         let trail = Trail::open(&config.audit.directory, config.audit.mode)
             .map_err(|error| OpenError::Trail { directory: config.audit.directory.clone(), error })?;
+        warn_of_observed(&config);
         let policy = RwLock::new(policy);
         let approvals = Registry::default();
         Ok(Self(Arc::new(Shared { config, policy, edition: AtomicU64::new(0), trail, approvals })))
@@ -154,23 +155,24 @@ impl Gateway {
     /// Lets a caller in: the login is recorded, then the session begins.
     ///
     /// # Errors
-    /// Where no allow or approve may reach anything on the resource, or the login cannot be recorded. The refusal is
+    /// Where no allow or approve may reach anything on the resource and the policy is enforced on it, or the login cannot be recorded. The refusal is
     /// recorded too, and does not tell whether the resource exists.
     pub async fn login(&self, who: impl Into<Proven>, on: Resource, source: Option<IpAddr>) -> Result<Session, Denial> {
         let (policy, _) = self.current();
         let Proven { who, until } = who.into();
-        if !policy.session(&who, &on).is_reachable() {
+        let closed = (!policy.session(&who, &on).is_reachable()).then_some("no rule allows anything on this resource");
+        if let (Some(reason), Enforcement::Enforce) = (closed, self.mode(&on)) {
             let attempt = Attempt {
                 user: who.user.clone(),
                 resource: Some(on.name.clone()),
                 database: on.database.clone(),
                 source,
             };
-            return Err(self.refuse_login(&attempt, "no rule allows anything on this resource").await);
+            return Err(self.refuse_login(&attempt, reason).await);
         }
         let session = self.session(Proven { who, until }, on, source);
-        let origin = Origin { session: session.id().into(), source };
-        let record = Record::login(clock::now(), &origin, session.who(), session.on(), policy.digest());
+        let record =
+            Record::login(clock::now(), session.origin(), session.who(), session.on(), policy.digest(), closed);
         match self.patience(self.trail().submit(&record)).await {
             Ok(()) => Ok(session),
             Err(failure) => Err(Denial::internal(format!("the audit trail could not be written: {failure}"))),
@@ -193,6 +195,12 @@ impl Gateway {
         Session::new(self.clone(), who.into(), on, source)
     }
 
+    /// Whether the policy is enforced on a resource; it is on one that the configuration does not name.
+    pub(crate) fn mode(&self, on: &Resource) -> Enforcement {
+        let named = ResourceName::parse(&on.name).and_then(|name| self.config().resources.get(&name));
+        named.map_or(Enforcement::Enforce, |target| target.mode)
+    }
+
     /// The policy in force and which edition it is.
     pub(crate) fn current(&self) -> (Policy, u64) {
         let policy = self.0.policy.read().unwrap_or_else(PoisonError::into_inner);
@@ -208,5 +216,12 @@ impl Gateway {
         tokio::time::timeout(PATIENCE, ticket)
             .await
             .unwrap_or_else(|_| Err(AuditFailure::new("the disk took more than two seconds")))
+    }
+}
+
+/// Where nothing is enforced, nobody is to believe that it is.
+fn warn_of_observed(config: &Config) {
+    for (resource, _) in config.resources.iter().filter(|(_, target)| target.mode == Enforcement::Observe) {
+        tracing::warn!(%resource, "the policy is ONLY OBSERVED here: nothing is refused, held or masked");
     }
 }

@@ -13,6 +13,7 @@ use hoopcore::{
 };
 
 use crate::approvals::{self, Hold};
+use crate::config::Enforcement;
 use crate::gateway::{Attempt, Gateway, Proven};
 use crate::trail::{Origin, Record};
 use crate::{clock, id};
@@ -30,6 +31,7 @@ pub struct Session {
     /// The edition of the policy that `rules` was compiled from.
     edition: u64,
     facts: SessionFacts,
+    mode: Enforcement,
 }
 
 /// What becomes of a command, once that is recorded.
@@ -49,14 +51,19 @@ impl Session {
         let Proven { who, until } = proven;
         let (policy, edition) = gateway.current();
         let rules = policy.session(&who, &on);
-        let origin = Origin { session: Arc::from(id::random(16)), source };
-        Self { gateway, origin, who, until, on, rules, edition, facts: SessionFacts::default() }
+        let mode = gateway.mode(&on);
+        let origin = Origin { session: Arc::from(id::random(16)), source, observed: mode == Enforcement::Observe };
+        Self { gateway, origin, who, until, on, rules, edition, facts: SessionFacts::default(), mode }
     }
 
     /// The name under which the audit trail knows the session.
     #[must_use]
     pub fn id(&self) -> &str {
         &self.origin.session
+    }
+
+    pub(crate) fn origin(&self) -> &Origin {
+        &self.origin
     }
 
     /// Who calls.
@@ -90,6 +97,12 @@ impl Session {
         &mut self.facts
     }
 
+    /// Whether the policy is enforced here, or only watched.
+    #[must_use]
+    pub fn mode(&self) -> Enforcement {
+        self.mode
+    }
+
     /// Patterns of the columns that a mask may hide from this caller.
     #[must_use]
     pub fn protected_columns(&self) -> Vec<ColumnPattern> {
@@ -104,15 +117,19 @@ impl Session {
     }
 
     /// The refusal of a statement that no parameters, no time and no grant could permit; asked when it is prepared.
-    /// A refusal is recorded.
+    /// A refusal is recorded. Where the policy is only watched there is none: what is prepared goes on record when it
+    /// is to be carried out.
     pub fn prepare(&mut self, command: &Command) -> impl Future<Output = Option<Denial>> + Send + use<> {
         self.follow_policy();
         let judged = match self.over() {
             Some(over) => Err(over),
-            None => {
-                let call = call(&self.facts, &self.origin, command, None);
-                Ok(self.rules.prepare(&call).map(|decision| self.record(decision)))
-            }
+            None => match self.mode {
+                Enforcement::Enforce => {
+                    let call = call(&self.facts, &self.origin, command, None);
+                    Ok(self.rules.prepare(&call).map(|decision| self.record(decision)))
+                }
+                Enforcement::Observe => Ok(None),
+            },
         };
         async move {
             let refused = match judged {
@@ -139,7 +156,10 @@ impl Session {
             None => {
                 let call = call(&self.facts, &self.origin, command, parameters.as_deref());
                 let decision = self.rules.decide(&call);
-                Ok(self.record(decision))
+                Ok(self.record(match self.mode {
+                    Enforcement::Enforce => decision,
+                    Enforcement::Observe => decision.observe(),
+                }))
             }
         };
         let (gateway, origin) = (self.gateway.clone(), self.origin.clone());
@@ -229,5 +249,6 @@ pub(crate) fn record(
 fn log(origin: &Origin, event: &Event) {
     let EventKind::Decided { verdict, rule, .. } = &event.kind else { return };
     let (user, resource) = (event.who.user.escape_debug(), &event.resource.0);
-    tracing::info!(session = %origin.session, %user, %resource, %verdict, rule = %rule.name, "decided");
+    let observed = event.observed;
+    tracing::info!(session = %origin.session, %user, %resource, %verdict, rule = %rule.name, observed, "decided");
 }

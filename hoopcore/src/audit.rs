@@ -30,6 +30,8 @@ pub struct Event {
     pub effects: Vec<String>,
     /// The digest of the policy that decided.
     pub policy: Digest,
+    /// Whether the policy was only watched: what it refuses, holds or masks went on as it was.
+    pub observed: bool,
     /// What is recorded.
     pub kind: EventKind,
 }

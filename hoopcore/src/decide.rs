@@ -5,6 +5,7 @@
 //! that may reach one demands its people; masks attach. The order of the rules means nothing: of several the first
 //! by name stands in the record.
 
+mod observe;
 mod outcome;
 mod protect;
 mod reach;
@@ -15,6 +16,7 @@ use alloc::collections::BTreeSet;
 use alloc::string::String;
 use alloc::vec::Vec;
 
+pub(crate) use observe::observe;
 pub(crate) use resume::resume;
 
 use crate::decision::{Decision, EffectNote, Verdict};

@@ -212,6 +212,31 @@ impl Decision {
         &self.explanation
     }
 
+    /// The same decision where a policy is watched before it is enforced: verdict, rule and masks go on record as what
+    /// would have happened, marked as observed, and nothing is refused, held or masked.
+    ///
+    /// It acts no sooner than any other: a decision that is not recorded is refused.
+    ///
+    /// ```
+    /// # use hoopcore::{Call, Command, Identity, Outcome, Policy, Request, Resource, SessionFacts, Timestamp, Verdict, Verified};
+    /// # let policy = Policy::from_yaml("hoop: 1\nrules: []")?;
+    /// # let who = Verified::vouched(Identity::named("etl-7"), "example");
+    /// # let (on, command, session) = (Resource::postgres("db"), Command::sql("DROP TABLE orders"), SessionFacts::default());
+    /// # let call = Call::new(&command, &session, Timestamp::UNIX_EPOCH);
+    /// let decision = policy.evaluate(&Request { who: &who, on: &on, call }).observe();
+    /// assert_eq!(decision.verdict(), Verdict::Block);
+    /// let mut trail = Vec::new();
+    /// let outcome = decision.record(|event| {
+    ///     trail.push(event.clone());
+    ///     Ok::<(), std::io::Error>(())
+    /// });
+    /// assert!(trail[0].observed && matches!(outcome, Outcome::Allow(_)));
+    /// # Ok::<(), hoopcore::PolicyErrors>(())
+    /// ```
+    pub fn observe(self) -> Self {
+        crate::decide::observe(self)
+    }
+
     /// Splits the decision into the event to write and what that releases.
     pub fn seal(self) -> (Event, Sealed) {
         (self.event, Sealed { id: self.id, outcome: self.outcome })

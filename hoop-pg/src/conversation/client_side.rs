@@ -86,6 +86,15 @@ impl Conversation {
         self.client.body(head).ok().flatten().unwrap_or_default()
     }
 
+    /// A statement as text. In another encoding it is none, and goes on only where nothing is read any more.
+    fn text(&self, bytes: &[u8]) -> Option<String> {
+        match core::str::from_utf8(bytes) {
+            Ok(text) => Some(text.to_owned()),
+            Err(_) if self.unread.is_empty() => None,
+            Err(_) => Some(String::from_utf8_lossy(bytes).into_owned()),
+        }
+    }
+
     /// Forwards a message as it is.
     fn forward(&mut self, head: Head) -> Next {
         self.unanswered = self.unanswered.saturating_add(head.length);
@@ -94,11 +103,10 @@ impl Conversation {
     }
 
     fn query(&mut self, head: Head) -> Result<Next, Malformed> {
-        let Ok(text) = core::str::from_utf8(query(self.body(head))?) else {
+        let Some(text) = self.text(query(self.body(head))?) else {
             self.refuse(head, Kind::Query, b"", not_text());
             return Ok(Next::Onward);
         };
-        let text = text.to_owned();
         let command = self.command(&text);
         Ok(self.ask(head, Kind::Query, command, None, code::PRIVILEGE))
     }
@@ -106,11 +114,10 @@ impl Conversation {
     fn parse(&mut self, head: Head) -> Result<Next, Malformed> {
         let parse = Parse::read(self.body(head))?;
         let given = name(parse.name);
-        let Ok(text) = core::str::from_utf8(parse.query) else {
+        let Some(text) = self.text(parse.query) else {
             self.refuse(head, Kind::Parse, &given, not_text());
             return Ok(Next::Onward);
         };
-        let text = text.to_owned();
         if self.has_prepared_too_much(text.len()) {
             let told = Refusal::new(TOO_MUCH, "the session holds too many prepared statements")
                 .with_hint("close those that are no longer used");
@@ -222,10 +229,11 @@ impl Conversation {
         if !self.fifo.is_settled() {
             return self.wait();
         }
-        if self.upkeep.is_stale() && self.fifo.is_at_rest() {
+        let stale = self.upkeep.is_stale() && self.unread.is_empty();
+        if stale && self.fifo.is_at_rest() {
             return Next::Refresh;
         }
-        if self.upkeep.is_stale() && self.fifo.will_rest() {
+        if stale && self.fifo.will_rest() {
             return Next::Wait;
         }
         let question = match kind {

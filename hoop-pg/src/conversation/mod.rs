@@ -11,11 +11,13 @@ mod server_side;
 mod tests;
 
 use std::borrow::Cow;
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
 use bytes::BytesMut;
-use hoopcore::{Command, Event, SessionFacts};
+use hoop_runtime::config::Enforcement;
+use hoopcore::command::{Change, Statement, sql};
+use hoopcore::{Command, Coverage, Event, SessionFacts};
 
 use crate::catalog::Catalog;
 use crate::fifo::{Fifo, Origin, Request};
@@ -110,6 +112,10 @@ pub(crate) struct Conversation {
     asked: Option<Asked>,
     /// Protected values may stand in what the server says besides rows.
     guarded: bool,
+    /// The policy is only watched: what cannot be read goes on too, and is taken down as unknown.
+    observed: bool,
+    /// Settings that statements must be read by and that are others by now; only where the policy is watched.
+    unread: BTreeSet<&'static str>,
     /// The server was told to send what it has, since it was last sent anything.
     flushed: bool,
     /// Bytes sent since the last time that nothing was awaited.
@@ -122,7 +128,7 @@ pub(crate) struct Conversation {
 }
 
 impl Conversation {
-    pub(crate) fn new(catalog: Catalog, limits: Limits, facts: &SessionFacts) -> Self {
+    pub(crate) fn new(catalog: Catalog, limits: Limits, facts: &SessionFacts, mode: Enforcement) -> Self {
         Self {
             client: Lane::new(Way::FromClient, limits),
             server: Lane::new(Way::FromServer, limits),
@@ -133,6 +139,8 @@ impl Conversation {
             texts: HashMap::new(),
             asked: None,
             guarded: false,
+            observed: mode == Enforcement::Observe,
+            unread: BTreeSet::new(),
             flushed: true,
             unanswered: 0,
             prepared: 0,
@@ -252,6 +260,9 @@ impl Conversation {
 
     /// The analysis of a text; those of the last ones are kept.
     fn command(&mut self, text: &str) -> Command {
+        if !self.unread.is_empty() {
+            return unread(text);
+        }
         if let Some(command) = self.texts.get(text) {
             return command.clone();
         }
@@ -281,6 +292,13 @@ impl Conversation {
             self.client.say(|out| frame(out, b'X', |_| {}));
         }
     }
+}
+
+/// A text that is carried out without having been read, where the policy is only watched.
+fn unread(text: &str) -> Command {
+    let coverage = Coverage::Partial("a setting was changed that statements must be read by".into());
+    let statement = Statement { effects: Box::new([sql::Effect::unknown()]), coverage, change: Change::Nothing };
+    Command::analysed(text, "…".into(), Box::new([statement]))
 }
 
 /// The client broke the protocol.

@@ -16,6 +16,7 @@ use crate::message::{
 use crate::poison::{self, Poison};
 use crate::refusal::{Refusal, code};
 use crate::scrub;
+use crate::settings::PINS;
 use crate::upkeep;
 use crate::works::{Rows, WorkId};
 
@@ -324,23 +325,34 @@ impl Conversation {
         Ok(())
     }
 
-    /// A setting that the server reports. Two of them decide how statements are read: they must stay.
+    /// A setting that the server reports.
     fn setting(&mut self, head: Head) -> Result<(), Refusal> {
         let (name, value) = parameter_status(self.said(head)).map_err(by_server)?;
-        let unreadable = match name {
-            b"client_encoding" => value != b"UTF8",
-            b"standard_conforming_strings" => value != b"on",
-            _ => false,
-        };
-        if unreadable {
-            let told = "a setting was changed that statements must be read by";
-            return Err(Refusal::new(code::PRIVILEGE, told)
-                .with_hint("leave client_encoding at UTF8 and standard_conforming_strings on"));
+        let carries_text = scrub::can_carry_text(name);
+        let pin = PINS.into_iter().find(|(pinned, _)| pinned.as_bytes() == name);
+        if let Some((pinned, wanted)) = pin {
+            let kept = value == wanted.as_bytes();
+            self.pinned(pinned, kept)?;
         }
-        if self.guarded && scrub::can_carry_text(name) {
+        if self.guarded && carries_text {
             self.server.skip(head);
         } else {
             self.server.pass(head);
+        }
+        Ok(())
+    }
+
+    /// Statements must be read by the pinned settings: they stay, or what follows goes unread where the policy is only
+    /// watched.
+    fn pinned(&mut self, name: &'static str, kept: bool) -> Result<(), Refusal> {
+        if kept {
+            self.unread.remove(name);
+        } else if self.observed {
+            self.unread.insert(name);
+        } else {
+            let told = "a setting was changed that statements must be read by";
+            return Err(Refusal::new(code::PRIVILEGE, told)
+                .with_hint("leave client_encoding at UTF8 and standard_conforming_strings on"));
         }
         Ok(())
     }

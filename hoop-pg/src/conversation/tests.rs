@@ -6,6 +6,7 @@
 use std::fmt::Write as _;
 use std::str::FromStr as _;
 
+use hoop_runtime::config::Enforcement;
 use hoopcore::decision::Outcome;
 use hoopcore::request::{Exposure, Exposures};
 use hoopcore::{Call, ColumnName, Identity, Policy, PolicySession, QualifiedName, Resource, Timestamp, Verified};
@@ -54,7 +55,7 @@ impl Table {
         let who = Verified::vouched(Identity::named("u"), "test");
         let exposures = Exposures::Known(if masked { exposures() } else { Arc::new([]) });
         let facts = SessionFacts { exposures, ..SessionFacts::default() };
-        let mut conversation = Conversation::new(Catalog::default(), Limits::default(), &facts);
+        let mut conversation = Conversation::new(Catalog::default(), Limits::default(), &facts, Enforcement::Enforce);
         conversation.guard(masked);
         Self {
             rules: policy.session(&who, &Resource::postgres("db")),

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use hoop_pg::catalog::{self, Loaded};
 use hoop_pg::settings;
 use hoop_pg::upstream::{Connection, Upstream};
-use hoop_runtime::config::{Credential, ServerAddr, Target, UpstreamTls, Verify};
+use hoop_runtime::config::{Credential, Enforcement, ServerAddr, Target, UpstreamTls, Verify};
 use hoopcore::mask::Origin;
 use hoopcore::policy::{ColumnPattern, Glob};
 use hoopcore::request::Exposures;
@@ -22,6 +22,7 @@ pub(crate) fn target(cluster: &Cluster) -> Target {
         address: ServerAddr::Tcp { host: "localhost".into(), port: cluster.port },
         databases: vec!["postgres".into()],
         labels: BTreeMap::new(),
+        mode: Enforcement::Enforce,
         tls: UpstreamTls { verify: Verify::Full, ca: Some(cluster.ca()) },
         credential: Credential::new("postgres", Some(cluster.password.as_str().into())),
     }

@@ -16,7 +16,7 @@ use hoopcore::Verdict;
 use serde_json::Value;
 
 use super::Failure;
-use super::output::{self, FAINT, Format, STRONG};
+use super::output::{self, FAINT, Format, LOUD, STRONG};
 
 /// How often `--follow` looks for more.
 const PAUSE: Duration = Duration::from_millis(300);
@@ -194,7 +194,7 @@ impl Record<'_> {
         let body = match self.text("/kind").as_str() {
             "decision" => self.decision(),
             "closing" => self.closing(),
-            "login" => format!("{STRONG}login{STRONG:#}     {} how={}", self.parties(), self.text("/who/how")),
+            "login" => self.login(),
             "login_refused" => {
                 let bad = output::style_of_success(false);
                 format!("{bad}refused{bad:#}   {} {}", self.parties(), self.text("/reason"))
@@ -202,7 +202,18 @@ impl Record<'_> {
             "segment" => self.segment(),
             kind => self.approval(kind),
         };
-        format!("{FAINT}{time}{FAINT:#} {body}").trim_end().to_owned()
+        let observed = if self.is_observed() { format!("{LOUD}OBSERVED{LOUD:#} ") } else { String::new() };
+        format!("{FAINT}{time}{FAINT:#} {observed}{body}").trim_end().to_owned()
+    }
+
+    fn is_observed(&self) -> bool {
+        self.0["observed"] == true
+    }
+
+    fn login(&self) -> String {
+        let reason = self.text("/reason");
+        let would = if reason.is_empty() { String::new() } else { format!(" [would be refused: {reason}]") };
+        format!("{STRONG}login{STRONG:#}     {} how={}{would}", self.parties(), self.text("/who/how"))
     }
 
     fn segment(&self) -> String {
@@ -220,6 +231,7 @@ impl Record<'_> {
     fn decision(&self) -> String {
         let word = self.text("/verdict");
         let style = verdict(&word).map(output::style_of).unwrap_or_default();
+        let word = if self.is_observed() { format!("would {word}") } else { word };
         let (rule, reason) = (self.text("/rule/name"), self.text("/reason"));
         let why = if reason.is_empty() { rule } else { format!("{rule}: {reason}") };
         format!("{style}{word:<9}{style:#} {} [{why}] {}", self.parties(), self.text("/command"))

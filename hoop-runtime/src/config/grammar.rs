@@ -3,7 +3,7 @@
 use hoopcore::policy::grammar::{Key, Map, Meanings, Shape, words};
 use hoopcore::{IdentityKind, ResourceKind};
 
-use super::{Method, Plaintext, Protocol, Verify};
+use super::{Enforcement, Method, Plaintext, Protocol, Verify};
 use crate::trail::Mode;
 
 const TEXTS: Shape = Shape::OneOrMore(&Shape::Text);
@@ -359,7 +359,10 @@ pub(super) const PLAINTEXTS: &Meanings<Plaintext> = &[
     ("loopback", Plaintext::Loopback, "Clients on the same machine."),
 ];
 pub(super) const RESOURCES: &Meanings<ResourceKind> = &[("postgres", ResourceKind::Postgres, "A PostgreSQL server.")];
-pub(super) const OPERATION: &Meanings<()> = &[("enforce", (), "The policy is enforced.")];
+pub(super) const OPERATION: &Meanings<Enforcement> = &[
+    ("enforce", Enforcement::Enforce, "What the policy refuses, holds or masks is refused, held, masked."),
+    ("observe", Enforcement::Observe, "Nothing is refused, held or masked; records say what would have happened."),
+];
 pub(super) const VERIFICATIONS: &Meanings<Verify> = &[
     ("full", Verify::Full, "The authority and the host name."),
     ("ca", Verify::Ca, "The authority alone."),

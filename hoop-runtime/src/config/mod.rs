@@ -159,10 +159,22 @@ pub struct Target {
     pub databases: Vec<String>,
     /// Its labels.
     pub labels: BTreeMap<String, String>,
+    /// Whether the policy is enforced on it.
+    pub mode: Enforcement,
     /// How the way to it is protected.
     pub tls: UpstreamTls,
     /// As whom the gateway logs in.
     pub credential: Credential,
+}
+
+/// Whether the policy is enforced on a resource.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Enforcement {
+    /// What it refuses, holds or masks is refused, held, masked.
+    #[default]
+    Enforce,
+    /// Nothing is refused, held or masked; records say what would have happened.
+    Observe,
 }
 
 /// How the way to a server is protected.

@@ -15,8 +15,8 @@ use hoopcore::{Identity, IdentityKind, ResourceKind};
 
 use super::secret::{Lookup, Secrets};
 use super::{
-    Approvals, Approver, Audit, Certificate, Config, Credential, Identities, Known, ListenAddr, Listener, Method,
-    ResourceName, ServerAddr, Target, UpstreamTls, Verify, grammar,
+    Approvals, Approver, Audit, Certificate, Config, Credential, Enforcement, Identities, Known, ListenAddr, Listener,
+    Method, ResourceName, ServerAddr, Target, UpstreamTls, Verify, grammar,
 };
 
 /// PostgreSQL's own port.
@@ -193,15 +193,15 @@ impl Reader {
         let address = fields.get("address").and_then(|node| self.server_addr(node));
         let databases = fields.get("databases").and_then(|node| self.databases(node));
         let labels = self.optional(&fields, "labels", Self::labels);
-        let enforced = self.optional(&fields, "mode", Self::mode);
+        let mode = self.optional(&fields, "mode", Self::mode);
         let tls = self.optional(&fields, "tls", Self::upstream_tls);
         let credential = fields.get("credential").and_then(|node| self.credential(node));
-        enforced?;
         Some(Target {
             kind: kind?,
             address: address?,
             databases: databases?,
             labels: labels?.unwrap_or_default(),
+            mode: mode?.unwrap_or_default(),
             tls: tls?.unwrap_or(UpstreamTls { verify: Verify::Full, ca: None }),
             credential: credential?,
         })
@@ -246,11 +246,7 @@ impl Reader {
         labels.into_iter().collect()
     }
 
-    fn mode(&mut self, node: &Node) -> Option<()> {
-        if node.text() == Some("observe") {
-            self.error(node.at, "the mode `observe` is not supported yet", "leave `mode` out: the policy is enforced");
-            return None;
-        }
+    fn mode(&mut self, node: &Node) -> Option<Enforcement> {
         self.word(node, "mode", grammar::OPERATION)
     }
 

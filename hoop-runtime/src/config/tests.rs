@@ -42,7 +42,7 @@ listeners:
 resources:
   orders-db: { kind: postgres, address: db.internal:5433, databases: [shop], labels: { env: prod }, mode: enforce,
                tls: { verify: ca, ca: gw.crt }, credential: { user: app, password: { env: CARGO_PKG_NAME } } }
-  local: { kind: postgres, address: "[::1]", databases: shop, credential: { user: app, methods: [scram, md5] } }
+  local: { kind: postgres, address: "[::1]", databases: shop, mode: observe, credential: { user: app, methods: [scram, md5] } }
 cancel: { key: { file: cancel.key }, instance: 1, peers: { 2: "gw-2.internal:6432", 3: run/gw-3.sock } }
 approvals: { socket: run/approvals.sock, approvers: { ada: { name: ada@example.com, groups: [dba] }, bob: { groups: dba } } }
 "#;
@@ -54,6 +54,8 @@ fn a_good_file_is_read_whole() {
     let name = |name| ResourceName::parse(name).unwrap();
     assert_eq!(config.policy, [folder.path().join("policy.yaml")]);
     assert_eq!(config.audit, Audit { directory: folder.path().join("audit"), mode: Mode::Written });
+    let modes: Vec<Enforcement> = config.resources.values().map(|target| target.mode).collect();
+    assert_eq!(modes, [Enforcement::Observe, Enforcement::Enforce]);
     let etl = config.identities.prove("etl-7", b"opensesame").unwrap();
     assert_eq!((etl.user.as_str(), etl.how()), ("etl-7", "password"));
     assert!(etl.groups.as_ref().unwrap().contains("batch-jobs"));

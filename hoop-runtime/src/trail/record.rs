@@ -24,6 +24,9 @@ pub struct Record {
     #[serde(serialize_with = "as_text")]
     time: Timestamp,
     kind: &'static str,
+    /// The policy was only watched: nothing was refused, held or masked.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    observed: bool,
     #[serde(skip_serializing_if = "Option::is_none")]
     session: Option<Arc<str>>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -59,12 +62,26 @@ struct On {
 #[derive(Debug, Serialize)]
 #[serde(untagged)]
 enum What {
-    Login { policy: String },
-    Refused { reason: String },
+    Login {
+        policy: String,
+        /// Why an enforced policy would not let the caller in.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        reason: Option<&'static str>,
+    },
+    Refused {
+        reason: String,
+    },
     Decided(Box<Decided>),
-    Closed { decision: u64, rule: Option<Rule>, completion: Closing },
+    Closed {
+        decision: u64,
+        rule: Option<Rule>,
+        completion: Closing,
+    },
     Approval(Approval),
-    Segment { after: Option<String>, failure: Option<String> },
+    Segment {
+        after: Option<String>,
+        failure: Option<String>,
+    },
 }
 
 #[derive(Debug, Serialize)]
@@ -162,21 +179,24 @@ impl Step {
 pub(crate) struct Origin {
     pub(crate) session: Arc<str>,
     pub(crate) source: Option<IpAddr>,
+    /// Whether its policy is only watched.
+    pub(crate) observed: bool,
 }
 
 impl Record {
-    /// A caller came in.
+    /// A caller came in; with a reason where an enforced policy would not have let it.
     pub(crate) fn login(
         at: Timestamp,
         origin: &Origin,
         who: &Verified<Identity>,
         on: &Resource,
         policy: &Digest,
+        reason: Option<&'static str>,
     ) -> Self {
         Self {
             who: Some(Who::verified(who)),
             on: Some(On { resource: Some(on.name.clone()), database: on.database.clone() }),
-            ..Self::of(origin, at, "login", What::Login { policy: hex(policy) })
+            ..Self::of(origin, at, "login", What::Login { policy: hex(policy), reason })
         }
     }
 
@@ -185,6 +205,7 @@ impl Record {
         Self {
             time: at,
             kind: "login_refused",
+            observed: false,
             session: None,
             who: Some(Who::claimed(&attempt.user)),
             source: attempt.source,
@@ -212,6 +233,7 @@ impl Record {
             EventKind::Closed { completion, cells } => ("closing", closed(event, Closing::new(completion, *cells))),
         };
         Self {
+            observed: event.observed,
             who: Some(Who::caller(&event.who)),
             on: Some(On { resource: Some(event.resource.0.clone()), database: event.resource.1.clone() }),
             ..Self::of(origin, event.at, kind, what)
@@ -235,6 +257,7 @@ impl Record {
         Self {
             time: at,
             kind: "segment",
+            observed: false,
             session: None,
             who: None,
             source: None,
@@ -245,7 +268,7 @@ impl Record {
 
     fn of(origin: &Origin, time: Timestamp, kind: &'static str, what: What) -> Self {
         let session = Some(Arc::clone(&origin.session));
-        Self { time, kind, session, who: None, source: origin.source, on: None, what }
+        Self { time, kind, observed: origin.observed, session, who: None, source: origin.source, on: None, what }
     }
 }
 

@@ -180,6 +180,7 @@ impl<'a> Scene<'a> {
             digest: *self.call.command.digest(),
             effects,
             policy: *self.session.policy.digest(),
+            observed: false,
             kind: EventKind::Decided { verdict: words.verdict, rule, reason, masks, uncertain },
         }
     }
@@ -353,7 +354,7 @@ fn is_identifier(item: &SqlItem<'_>) -> bool {
 }
 
 /// The record that will close an execution, until it says how it ended.
-fn closing(event: &Event) -> Event {
+pub(super) fn closing(event: &Event) -> Event {
     let completion = Completion { status: CompletionStatus::Unknown, rows: 0, bytes: 0 };
     Event { kind: EventKind::Closed { completion, cells: CellCounts::default() }, ..event.clone() }
 }
