@@ -1,7 +1,9 @@
 //! What HTTP requests do: a method on a path, with the facts that rules may ask for.
 
 use alloc::boxed::Box;
+use alloc::format;
 use alloc::string::String;
+use alloc::vec::Vec;
 use core::fmt;
 
 use super::verb::verbs;
@@ -30,7 +32,7 @@ pub struct Effect {
     pub path: Option<Box<str>>,
     /// The names of its query parameters, decoded.
     pub query: Box<[String]>,
-    /// The media type of its body in lower case, without parameters; `None` where it has none.
+    /// The media type of its body in lower case, without parameters; `None` where it is not told.
     pub media: Option<Box<str>>,
 }
 
@@ -52,4 +54,51 @@ impl fmt::Display for Effect {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.path.as_deref().unwrap_or("*"))
     }
+}
+
+/// The one form of a path's segment: what needs no escape stands for itself, other bytes are escaped in upper case.
+/// `Err` says why servers could read it in more than one way.
+pub(crate) fn canonical_segment(text: &str) -> Result<String, &'static str> {
+    let mut decoded = Vec::new();
+    let mut rest = text.as_bytes();
+    while let Some((first, after)) = rest.split_first() {
+        let (byte, after) = match first {
+            b'%' => escaped(after)?,
+            plain if is_plain(*plain) => (*plain, after),
+            b';' => return Err("a `;` in a path begins parameters that servers read differently"),
+            _ => return Err("a character of the path is not escaped"),
+        };
+        decoded.push(byte);
+        rest = after;
+    }
+    if matches!(decoded.as_slice(), b"." | b"..") {
+        return Err("a path must not climb: `.` and `..` are no segments");
+    }
+    if core::str::from_utf8(&decoded).is_err() {
+        return Err("an escape of the path is not UTF-8");
+    }
+    let written = |byte: u8| if is_plain(byte) { String::from(char::from(byte)) } else { format!("%{byte:02X}") };
+    Ok(decoded.into_iter().map(written).collect())
+}
+
+/// The byte that an escape stands for, and what follows it.
+fn escaped(text: &[u8]) -> Result<(u8, &[u8]), &'static str> {
+    let digit = |byte: u8| char::from(byte).to_digit(16).and_then(|digit| u8::try_from(digit).ok());
+    let hex = |text: &[u8]| match text {
+        [high, low, ..] => digit(*high).zip(digit(*low)).map(|(high, low)| high * 16 + low),
+        [] | [_] => None,
+    };
+    let byte = hex(text).ok_or("an escape of the path is broken")?;
+    let after = text.get(2..).unwrap_or_default();
+    match byte {
+        b'/' | b'\\' | b'.' | b';' => Err("an escaped `/`, `\\`, `.` or `;` is read differently by servers"),
+        b'%' if hex(after).is_some() => Err("an escape within an escape is read differently by servers"),
+        control if control < 0x20 || control == 0x7f => Err("a control character in a path"),
+        byte => Ok((byte, after)),
+    }
+}
+
+/// Whether a byte stands for itself in a segment: RFC 3986's `pchar` without `;` and escapes.
+fn is_plain(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || b"-._~!$&'()*+,=:@".contains(&byte)
 }

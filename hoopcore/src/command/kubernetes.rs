@@ -4,6 +4,7 @@ use alloc::boxed::Box;
 use alloc::string::String;
 use core::fmt;
 
+use super::Run;
 use super::verb::verbs;
 
 verbs! {
@@ -38,7 +39,7 @@ pub struct Effect {
     /// To what.
     pub object: Object,
     /// What `exec` runs, where the request says so.
-    pub command: Option<Box<[String]>>,
+    pub command: Option<Run>,
 }
 
 /// What is acted on.
@@ -107,4 +108,50 @@ impl fmt::Display for Resource {
         }
         self.name.as_ref().map_or(Ok(()), |name| write!(f, ":{name}"))
     }
+}
+
+/// Built-in resources that live in no namespace, by group.
+const CLUSTER_SCOPED: [(&str, &[&str]); 12] = [
+    ("", &["componentstatuses", "nodes", "persistentvolumes"]),
+    (
+        "admissionregistration.k8s.io",
+        &[
+            "mutatingwebhookconfigurations",
+            "validatingadmissionpolicies",
+            "validatingadmissionpolicybindings",
+            "validatingwebhookconfigurations",
+        ],
+    ),
+    ("apiextensions.k8s.io", &["customresourcedefinitions"]),
+    ("apiregistration.k8s.io", &["apiservices"]),
+    ("authentication.k8s.io", &["selfsubjectreviews", "tokenreviews"]),
+    ("authorization.k8s.io", &["selfsubjectaccessreviews", "selfsubjectrulesreviews", "subjectaccessreviews"]),
+    ("certificates.k8s.io", &["certificatesigningrequests", "clustertrustbundles"]),
+    ("flowcontrol.apiserver.k8s.io", &["flowschemas", "prioritylevelconfigurations"]),
+    ("networking.k8s.io", &["ingressclasses", "ipaddresses", "servicecidrs"]),
+    ("rbac.authorization.k8s.io", &["clusterrolebindings", "clusterroles"]),
+    ("scheduling.k8s.io", &["priorityclasses"]),
+    ("storage.k8s.io", &["csidrivers", "csinodes", "storageclasses", "volumeattachments"]),
+];
+
+/// Whether a resource is a built-in one that lives in no namespace. Of others that is not known.
+pub(crate) fn is_cluster_scoped(resource: &Resource) -> bool {
+    let in_group = |(group, names): &(&str, &[&str])| *group == resource.group && names.contains(&&*resource.resource);
+    CLUSTER_SCOPED.iter().any(in_group)
+}
+
+/// The group that a built-in resource lives in, where it is not the core group.
+pub(crate) fn group_of(resource: &str) -> Option<&'static str> {
+    let in_namespaces = [
+        ("apps", &["controllerrevisions", "daemonsets", "deployments", "replicasets", "statefulsets"][..]),
+        ("autoscaling", &["horizontalpodautoscalers"]),
+        ("batch", &["cronjobs", "jobs"]),
+        ("coordination.k8s.io", &["leases"]),
+        ("discovery.k8s.io", &["endpointslices"]),
+        ("networking.k8s.io", &["ingresses", "networkpolicies"]),
+        ("policy", &["poddisruptionbudgets"]),
+        ("rbac.authorization.k8s.io", &["rolebindings", "roles"]),
+    ];
+    let all = in_namespaces.into_iter().chain(CLUSTER_SCOPED);
+    all.into_iter().find(|(group, names)| !group.is_empty() && names.contains(&resource)).map(|(group, _)| group)
 }

@@ -4,6 +4,7 @@ mod change;
 mod effect;
 pub mod http;
 pub mod kubernetes;
+mod run;
 pub mod sql;
 pub mod ssh;
 mod verb;
@@ -14,6 +15,7 @@ use alloc::vec::Vec;
 
 pub use change::{Change, PathChange};
 pub use effect::{Coverage, Effect, Effects};
+pub use run::Run;
 use sha2::{Digest as _, Sha256};
 pub use verb::Verbs;
 

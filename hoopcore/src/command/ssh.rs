@@ -5,6 +5,7 @@ use alloc::boxed::Box;
 use alloc::string::{String, ToString};
 use core::fmt;
 
+use super::Run;
 use super::verb::verbs;
 
 verbs! {
@@ -48,22 +49,10 @@ pub enum Object {
     Any,
 }
 
-/// One simple command of a command line.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Run {
-    /// Its words, without quotes: what the program gets.
-    pub argv: Box<[String]>,
-    /// Whether it has a terminal.
-    pub terminal: bool,
-    /// Whether it runs what is not told by its words alone: an interpreter, or a program that starts others.
-    pub opaque: bool,
-}
-
 impl Effect {
     /// One simple command without a terminal.
     pub fn run<W: Into<String>>(argv: impl IntoIterator<Item = W>) -> Self {
-        let argv = argv.into_iter().map(Into::into).collect();
-        Self { verb: Verb::Run, object: Object::Run(Run { argv, terminal: false, opaque: false }) }
+        Self { verb: Verb::Run, object: Object::Run(Run::new(argv)) }
     }
 
     /// An effect on a path.

@@ -3,8 +3,8 @@
 mod sql;
 
 use super::scene::{Item, Moment, Scene};
-use crate::command::Effect;
 use crate::command::sql::Facts;
+use crate::command::{Effect, http};
 use crate::policy::Glob;
 use crate::policy::reach::Reaches;
 use crate::policy::rule::{Action, Asked, Rule, WhenFact};
@@ -41,6 +41,10 @@ impl Scene<'_> {
             }
             WhenFact::Copy(wanted) => of_sql(item, |facts| (facts.copy == *wanted).into()),
             WhenFact::Code(wanted) => of_sql(item, |facts| (facts.code == *wanted).into()),
+            WhenFact::Query(name) => of_http(item, |http| http.query.iter().any(|known| name.matches(known)).into()),
+            WhenFact::Media(name) => {
+                of_http(item, |http| http.media.as_ref().map_or(Truth::May, |media| name.matches(media).into()))
+            }
             WhenFact::Time(window) => match self.moment {
                 Moment::Now => window.holds(self.call.now).into(),
                 Moment::Someday => Truth::May,
@@ -74,6 +78,14 @@ impl Scene<'_> {
 
 fn any<T>(alternatives: &[T], truth: impl Fn(&T) -> Truth) -> Truth {
     alternatives.iter().fold(Truth::No, |known, one| known.or(truth(one)))
+}
+
+/// A fact that only HTTP has: of an effect of another protocol it is not known, nor of what was not understood.
+fn of_http(item: &Item<'_>, fact: impl Fn(&http::Effect) -> Truth) -> Truth {
+    match item.effect() {
+        Effect::Http(effect) if !item.effect().is_unknown() => fact(effect),
+        Effect::Sql(_) | Effect::Http(_) | Effect::Kubernetes(_) | Effect::Ssh(_) => Truth::May,
+    }
 }
 
 /// A fact that only SQL has: of an effect of another protocol it is not known, nor of what was not understood.

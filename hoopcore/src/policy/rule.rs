@@ -117,6 +117,10 @@ pub(crate) enum WhenFact {
     Unbounded(bool),
     Copy(bool),
     Code(bool),
+    /// A parameter of the request's query has this name.
+    Query(Glob),
+    /// The media type of the request's body.
+    Media(Glob),
     Time(Box<Window>),
     Source(Network),
     Claim(String, Glob),

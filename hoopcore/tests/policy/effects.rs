@@ -3,12 +3,106 @@
 use std::collections::BTreeSet;
 
 use hoopcore::command::sql::{Columns, Duty, Effect, Object, Verb};
-use hoopcore::command::{Change, PathChange, Statement};
+use hoopcore::command::{Change, Effects, PathChange, Run, Statement, Verbs, http, kubernetes, ssh};
 use hoopcore::{Command, Coverage, QualifiedName, Truth};
 
 /// The command that a line like `read public.orders(id, email); update orders unbounded` describes: effects are
 /// parted by `;`, statements by `;;`.
+///
+/// Effects of another protocol begin with its name: `http GET /v1/orders query=a media=text/plain`,
+/// `kubernetes exec shop/pods.apps/exec:web -- ls -l`, `ssh run ls -l`, `ssh read /etc/hosts`.
 pub(crate) fn command(text: &str) -> Command {
+    let of = |protocol: &str| -> Option<Vec<String>> {
+        let words = |effect: &str| effect.trim().strip_prefix(protocol)?.strip_prefix(' ').map(String::from);
+        text.split(';').map(words).collect()
+    };
+    let effects = if let Some(effects) = of("http") {
+        Effects::Http(effects.iter().map(|effect| http(effect)).collect())
+    } else if let Some(effects) = of("kubernetes") {
+        Effects::Kubernetes(effects.iter().map(|effect| kubernetes(effect)).collect())
+    } else if let Some(effects) = of("ssh") {
+        Effects::Ssh(effects.iter().map(|effect| ssh(effect)).collect())
+    } else {
+        return sql(text);
+    };
+    Command::of(text, "canonical".into(), effects, Coverage::Full)
+}
+
+fn verb<V: Verbs>(word: &str) -> V {
+    *V::ALL.iter().find(|known| known.word() == word).unwrap_or_else(|| panic!("verb `{word}`"))
+}
+
+fn http(text: &str) -> http::Effect {
+    let mut words = text.split(' ');
+    let mut effect = http::Effect { verb: verb(words.next().unwrap()), ..http::Effect::unknown() };
+    for word in words {
+        match word.split_once('=') {
+            Some(("query", names)) => effect.query = names.split(',').map(String::from).collect(),
+            Some(("media", media)) => effect.media = Some(media.into()),
+            _ => effect.path = Some(word.into()),
+        }
+    }
+    effect
+}
+
+/// `verb namespace/resource.group/subresource:name -- command`, or `verb /path`.
+fn kubernetes(text: &str) -> kubernetes::Effect {
+    let (head, run) = text.split_once(" -- ").map_or((text, None), |(head, run)| (head, Some(run)));
+    let (word, object) = head.split_once(' ').unwrap_or((head, ""));
+    let object = match object {
+        "" => kubernetes::Object::Any,
+        path if path.starts_with('/') => kubernetes::Object::Url(path.into()),
+        resource => kubernetes::Object::Resource(kubernetes_resource(resource)),
+    };
+    kubernetes::Effect { verb: verb(word), object, command: run.map(run_of) }
+}
+
+fn kubernetes_resource(text: &str) -> kubernetes::Resource {
+    let (path, name) = text.split_once(':').map_or((text, None), |(path, name)| (path, Some(name)));
+    let parts: Vec<&str> = path.split('/').collect();
+    let (namespace, resource, subresource) = match parts.as_slice() {
+        [resource] => (None, *resource, None),
+        ["*", resource, sub] => (None, *resource, Some(*sub)),
+        [namespace, resource] => (Some(*namespace), *resource, None),
+        [namespace, resource, sub] => (Some(*namespace), *resource, Some(*sub)),
+        _ => panic!("resource `{text}`"),
+    };
+    let (resource, group) = resource.split_once('.').unwrap_or((resource, ""));
+    let own = |text: Option<&str>| text.map(String::from);
+    kubernetes::Resource {
+        group: group.into(),
+        resource: resource.into(),
+        subresource: own(subresource),
+        namespace: own(namespace),
+        name: own(name),
+    }
+}
+
+/// Words, after `pty` or `opaque` where they hold.
+fn run_of(text: &str) -> Run {
+    let mut words = text.split(' ').peekable();
+    let terminal = words.next_if_eq(&"pty").is_some();
+    let opaque = words.next_if_eq(&"opaque").is_some();
+    Run { terminal, opaque, ..Run::new(words) }
+}
+
+fn ssh(text: &str) -> ssh::Effect {
+    let (word, object) = text.split_once(' ').unwrap_or((text, ""));
+    let verb: ssh::Verb = verb(word);
+    let object = match verb {
+        _ if object.is_empty() => ssh::Object::Any,
+        ssh::Verb::Run => ssh::Object::Run(run_of(object)),
+        ssh::Verb::Read | ssh::Verb::Write => ssh::Object::Path(object.into()),
+        ssh::Verb::Forward => {
+            let (host, port) = object.rsplit_once(':').unwrap();
+            ssh::Object::Address { host: host.into(), port: port.parse().unwrap() }
+        }
+        ssh::Verb::Shell | ssh::Verb::Agent | ssh::Verb::X11 | ssh::Verb::Unknown => ssh::Object::Any,
+    };
+    ssh::Effect { verb, object }
+}
+
+fn sql(text: &str) -> Command {
     let statements = text.split(";;").map(str::trim).filter(|statement| !statement.is_empty());
     let statements: Vec<Statement> = statements.map(statement).collect();
     Command::analysed(text, "canonical".into(), statements.into())

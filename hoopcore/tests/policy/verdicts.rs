@@ -1,4 +1,4 @@
-//! Verdicts by the cases of `verdicts.txt`.
+//! Verdicts by the cases of `verdicts.txt` and `protocols.txt`.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -112,10 +112,9 @@ fn insert(map: &mut BTreeMap<String, hoopcore::Command>, text: &str) {
 }
 
 /// Blocks begin with `# title`, hold a policy, then `---`, then lines that set the scene or are cases.
-#[test]
-fn verdicts() {
+fn check(blocks: &str) {
     let mut wrong = Vec::new();
-    for (at, block) in include_str!("verdicts.txt").split("\n# ").enumerate().skip(1) {
+    for (at, block) in blocks.split("\n# ").enumerate().skip(1) {
         let (title, rest) = block.split_once('\n').unwrap();
         let (policy, cases) = rest.split_once("\n---\n").unwrap_or_else(|| panic!("block {at}: {title}"));
         let policy = Policy::from_yaml(policy).unwrap_or_else(|errors| panic!("{title}: {:#?}", errors.problems));
@@ -137,4 +136,14 @@ fn verdicts() {
         }
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+#[test]
+fn verdicts() {
+    check(include_str!("verdicts.txt"));
+}
+
+#[test]
+fn verdicts_on_http_kubernetes_and_ssh() {
+    check(include_str!("protocols.txt"));
 }

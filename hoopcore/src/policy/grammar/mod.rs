@@ -4,11 +4,13 @@
 //! and the reference are written from the same tables, so neither can say anything else.
 
 mod policy;
+mod protocols;
 
 use alloc::vec::Vec;
 
 pub use policy::FILE;
 pub(super) use policy::*;
+pub(super) use protocols::{KUBERNETES_RULE, SSH_RULE};
 
 /// What a node may be.
 #[derive(Clone, Copy, Debug)]

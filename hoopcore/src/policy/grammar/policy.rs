@@ -2,6 +2,7 @@
 
 use alloc::vec::Vec;
 
+use super::protocols::{HTTP, KUBERNETES, SSH};
 use super::{Key, Map, Shape, Word, words};
 use crate::command::sql::Verb;
 use crate::decision::Verdict;
@@ -94,7 +95,7 @@ pub(in crate::policy) static RULE: Map = Map {
     choice: &["allow", "block", "approve", "mask"],
 };
 
-const TEXTS: Shape = Shape::OneOrMore(&Shape::Text);
+pub(super) const TEXTS: Shape = Shape::OneOrMore(&Shape::Text);
 static WHO: [Shape; 2] = [Shape::Word(|| words(&EVERYBODY)), Shape::OneOrMore(&WHO_ONE)];
 static WHO_ONE: Shape = Shape::Map(&WHO_FACTS);
 static ON: [Shape; 2] = [TEXTS, Shape::OneOrMore(&ON_ONE)];
@@ -105,7 +106,7 @@ const BLOCKED: Shape = Shape::AnyOf(&[Shape::Word(|| words(&EVERYTHING)), COVERE
 const APPROVED: Shape = Shape::AnyOf(&[Shape::Word(|| words(&THE_REST)), COVERED]);
 const TRUTH: Shape = Shape::OneOrMore(&Shape::Word(|| words(&TRUTHS)));
 /// `$name`.
-const SET: Shape = Shape::Form("^\\$");
+pub(super) const SET: Shape = Shape::Form("^\\$");
 
 pub(in crate::policy) static WHO_FACTS: Map = Map {
     name: "who",
@@ -148,6 +149,8 @@ pub(in crate::policy) static WHEN_FACTS: Map = Map {
         ),
         Key::optional("copy", TRUTH, "Rows are moved by COPY."),
         Key::optional("code", TRUTH, "What is defined runs later: a function, a trigger, a rule."),
+        Key::optional("query", TEXTS, "A parameter of the HTTP request's query has this name, or a glob, or a list."),
+        Key::optional("media", TEXTS, "The media type of the HTTP request's body: `application/json`, `text/*`."),
         Key::optional(
             "time",
             Shape::OneOrMore(&Shape::Map(&WINDOW)),
@@ -194,9 +197,21 @@ pub(in crate::policy) static EFFECTS: Map = Map {
             Shape::AnyOf(&[Shape::OneOrMore(&Shape::AnyOf(&[Shape::Word(verbs), SET])), Shape::Words(verbs, &TEXTS)]),
             "Verbs of SQL: alone or in a list for every object, or in a map to the objects: `{ read: public.orders }`.",
         ),
-        Key::optional("http", Shape::Later, "Methods of HTTP on paths."),
-        Key::optional("kubernetes", Shape::Later, "Verbs of Kubernetes on resources."),
-        Key::optional("ssh", Shape::Later, "Commands, files and tunnels of SSH."),
+        Key::optional(
+            "http",
+            HTTP,
+            "Methods of HTTP: alone or in a list for every path, or in a map to templates of paths: `{ GET: \"/v1/orders/{id}\" }`.",
+        ),
+        Key::optional(
+            "kubernetes",
+            KUBERNETES,
+            "Requests to a Kubernetes API server: verbs for everything, or maps in the words of RBAC.",
+        ),
+        Key::optional(
+            "ssh",
+            SSH,
+            "Commands, files and tunnels of SSH: verbs for everything, or a map to what each is done to.",
+        ),
     ],
     choice: &[],
 };
@@ -401,8 +416,12 @@ pub(in crate::policy) const STYLES: [(&str, (), &str); 3] =
 
 /// The verbs of SQL, and `*`.
 pub(in crate::policy) fn verbs() -> Vec<Word> {
-    let all = Word::new("*", "Every verb; of an allow or approve without `unknown`.");
-    Verb::ALL.into_iter().map(|verb| Word::new(verb.word(), about(verb))).chain([all]).collect()
+    all_verbs(Verb::ALL.into_iter().map(|verb| Word::new(verb.word(), about(verb))))
+}
+
+/// The verbs of a protocol, and `*`.
+pub(super) fn all_verbs(verbs: impl Iterator<Item = Word>) -> Vec<Word> {
+    verbs.chain([Word::new("*", "Every verb; of an allow or approve without `unknown`.")]).collect()
 }
 
 fn detectors() -> Vec<Word> {

@@ -1,19 +1,40 @@
 //! Which effects a rule matches, by protocol.
 
-mod http;
-mod kubernetes;
+mod argv;
+pub(crate) mod http;
+pub(crate) mod kubernetes;
 mod sql;
-mod ssh;
+pub(crate) mod ssh;
 
 use alloc::boxed::Box;
 use core::marker::PhantomData;
 
 use crate::command::Verbs;
 
+pub(crate) use argv::ArgvPattern;
 pub(crate) use http::HttpReach;
 pub(crate) use kubernetes::KubernetesReach;
 pub(crate) use sql::{NamePattern, Names, SqlReach};
 pub(crate) use ssh::SshReach;
+
+/// What an action does with what it reaches, which decides what its wildcards stand for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Sense {
+    /// An allow or approve: `*` does not include `unknown`.
+    Covers,
+    /// A block: `*` is every verb.
+    Refuses,
+}
+
+impl Sense {
+    /// The verbs that `*` stands for.
+    pub(crate) fn every<V: Verbs>(self) -> VerbSet<V> {
+        match self {
+            Self::Covers => VerbSet::every().without(V::UNKNOWN),
+            Self::Refuses => VerbSet::every(),
+        }
+    }
+}
 
 /// The effects that a rule matches: for each protocol alternatives, of none nothing.
 #[derive(Clone, Debug, Default)]
@@ -29,9 +50,9 @@ impl Reaches {
     pub(crate) fn everything() -> Self {
         Self {
             sql: Box::new([SqlReach { verbs: VerbSet::every(), names: Names::Every }]),
-            http: Box::new([HttpReach { verbs: VerbSet::every() }]),
-            kubernetes: Box::new([KubernetesReach { verbs: VerbSet::every() }]),
-            ssh: Box::new([SshReach { verbs: VerbSet::every() }]),
+            http: Box::new([HttpReach { verbs: VerbSet::every(), paths: http::Paths::Every }]),
+            kubernetes: Box::new([KubernetesReach { verbs: VerbSet::every(), what: kubernetes::What::Everything }]),
+            ssh: Box::new([SshReach { verbs: VerbSet::every(), what: ssh::What::Everything }]),
         }
     }
 }

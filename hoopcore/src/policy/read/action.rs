@@ -6,13 +6,13 @@ use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::time::Duration;
 
-use super::names::Sense;
 use super::{Fields, Reader};
 use crate::decision::RuleRef;
 use crate::mask::{ColumnMask, Detector, Style};
 use crate::policy::grammar::{self, Meanings, ON_COPY, ON_INFERENCE, ON_UNCERTAIN, STYLES};
 use crate::policy::node::{Node, Place, Value};
 use crate::policy::problem::shorten;
+use crate::policy::reach::Sense;
 use crate::policy::rule::{Action, Approval, Asked, Masks, OnInference, OnUncertain};
 
 const ACTIONS: [&str; 4] = ["allow", "block", "approve", "mask"];

@@ -73,6 +73,8 @@ impl Reader {
             "unbounded" => self.words(value, "truth value", &TRUTHS, WhenFact::Unbounded),
             "copy" => self.words(value, "truth value", &TRUTHS, WhenFact::Copy),
             "code" => self.words(value, "truth value", &TRUTHS, WhenFact::Code),
+            "query" => self.globs(value, "`query`", WhenFact::Query),
+            "media" => self.globs(value, "`media`", WhenFact::Media),
             "time" => self.any(value, |reader, window| reader.window(window)),
             "source" => self.any(value, Self::network),
             "claim" => self.paths(value, "`claim`", WhenFact::Claim),

@@ -3,7 +3,12 @@
 mod action;
 mod conditions;
 mod expect;
+mod facts;
+mod http;
+mod kubernetes;
 mod names;
+mod reach;
+mod ssh;
 
 use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::format;
@@ -187,6 +192,9 @@ impl Reader {
         let when = fields.get("when").map(|when| self.when(when));
         let reason = fields.get("reason").and_then(|reason| self.one_text(reason, "`reason`")).map(Arc::from);
         let action = self.action(&fields, &at);
+        if let (Some(when), Some(action)) = (fields.get("when"), &action) {
+            self.facts_fit(when, action);
+        }
         if let (Some(who), Some(on), Some(action)) = (who, on, action) {
             let when = when.unwrap_or_else(super::rule::Condition::always);
             self.rules.push(Rule { at, who, on, when, action, reason });

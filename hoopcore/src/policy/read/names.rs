@@ -1,4 +1,4 @@
-//! Reads what effects a rule matches: verbs, and patterns on names.
+//! Reads what effects of SQL a rule matches: verbs, and patterns on names.
 
 use alloc::boxed::Box;
 use alloc::format;
@@ -7,31 +7,11 @@ use alloc::vec;
 use alloc::vec::Vec;
 
 use super::Reader;
-use crate::command::Verbs;
 use crate::command::sql::Verb;
-use crate::policy::grammar;
 use crate::policy::node::{Node, Place, Value};
 use crate::policy::pattern::{ColumnPattern, Glob, fold, parts};
 use crate::policy::problem::shorten;
-use crate::policy::reach::{NamePattern, Names, Reaches, SqlReach, VerbSet};
-
-/// What an action covers, which decides what `*` stands for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Sense {
-    /// An allow or approve: `*` does not include `unknown`.
-    Covers,
-    /// A block: `*` is every verb.
-    Refuses,
-}
-
-impl Sense {
-    fn every<V: Verbs>(self) -> VerbSet<V> {
-        match self {
-            Self::Covers => VerbSet::every().without(V::UNKNOWN),
-            Self::Refuses => VerbSet::every(),
-        }
-    }
-}
+use crate::policy::reach::{NamePattern, Names, Sense, SqlReach, VerbSet};
 
 /// What the names that stand after a verb are names of.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -43,37 +23,8 @@ enum Named {
 }
 
 impl Reader {
-    /// A map of protocols to what is matched in each.
-    pub(super) fn reaches(&mut self, node: &Node, sense: Sense) -> Option<Reaches> {
-        if let Some(text) = node.text() {
-            return self.reach_text(node, text, sense);
-        }
-        let fields = self.fields(node, &grammar::EFFECTS)?;
-        if fields.entries.is_empty() {
-            return self.empty(node.at, "a map of protocols");
-        }
-        fields.get("sql").map(|sql| Reaches { sql: self.sql(sql, sense), ..Reaches::default() })
-    }
-
-    fn reach_text(&mut self, node: &Node, text: &str, sense: Sense) -> Option<Reaches> {
-        match (text, sense) {
-            ("all", Sense::Refuses) => Some(Reaches::everything()),
-            ("all", Sense::Covers) => {
-                let problem = self.problems.error(node.at, "only a block knows `all`");
-                problem.label = Some("write `{ sql: \"*\" }`".to_string());
-                None
-            }
-            (text, _) => {
-                let problem = self
-                    .problems
-                    .error(node.at, format!("`{}` stands where a map of protocols is expected", shorten(text)));
-                problem.help = Some("write `{ sql: { read: public.orders } }`".to_string());
-                None
-            }
-        }
-    }
-
-    fn sql(&mut self, node: &Node, sense: Sense) -> Box<[SqlReach]> {
+    /// What stands after `sql:`: a map of verbs to names, or verbs on everything.
+    pub(super) fn sql(&mut self, node: &Node, sense: Sense) -> Box<[SqlReach]> {
         let mut reaches = Vec::new();
         if let Value::Map(_) = &node.value {
             let Some(fields) = self.map(node, "`sql`") else { return Box::default() };
@@ -97,23 +48,11 @@ impl Reader {
     }
 
     fn verbs(&mut self, word: &str, at: Place, sense: Sense) -> Option<VerbSet<Verb>> {
-        if word == "*" {
-            return Some(sense.every());
-        }
-        let verb = Verb::ALL.into_iter().find(|verb| verb.word() == word);
-        if verb.is_none() {
-            let known: Vec<&str> = Verb::ALL.iter().map(|verb| verb.word()).collect();
-            self.unknown_verb(word, at, &known);
-        }
-        verb.map(|verb| VerbSet::none().with(verb))
-    }
-
-    fn unknown_verb(&mut self, word: &str, at: Place, known: &[&str]) {
-        self.problems.unknown(at, "verb of `sql`", word, known);
-        let meant = SYNONYMS.iter().find(|(other, _)| other.eq_ignore_ascii_case(word));
-        if let Some((_, verb)) = meant {
+        let found = self.verb_set(word, at, "sql", sense);
+        if let (None, Some((_, verb))) = (found, SYNONYMS.iter().find(|(other, _)| other.eq_ignore_ascii_case(word))) {
             self.problems.label_with(format!("did you mean `{verb}`?"));
         }
+        found
     }
 
     fn warn_of_wildcard(&mut self, verbs: VerbSet<Verb>, names: &Names, at: Place, sense: Sense) {
@@ -121,8 +60,7 @@ impl Reader {
             return;
         }
         if verbs.has(Verb::Unknown) {
-            let problem = self.problems.warning(at, "what hoop could not read is let through");
-            problem.help = Some("no block, mask or fact reaches into it".to_string());
+            self.warn_of_unknown(at);
         } else if matches!(names, Names::Every) && WRITES.into_iter().any(|verb| verbs.has(verb)) {
             self.problems.warning(at, "a write on every object").help =
                 Some("name the objects where you can".to_string());

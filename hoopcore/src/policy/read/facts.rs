@@ -1,0 +1,76 @@
+//! Holds the facts that a rule asks for to the protocols that it is about.
+
+use alloc::format;
+use alloc::vec::Vec;
+
+use super::Reader;
+use crate::policy::node::{Node, Place, Value};
+use crate::policy::reach::Reaches;
+use crate::policy::rule::{Action, Asked};
+
+/// Facts that one protocol alone has.
+const FACTS: [(&str, &str); 6] = [
+    ("unbounded", "sql"),
+    ("copy", "sql"),
+    ("code", "sql"),
+    ("parameters", "sql"),
+    ("query", "http"),
+    ("media", "http"),
+];
+
+impl Reader {
+    /// Reports each fact of `when` that a protocol of the action does not have.
+    ///
+    /// What covers or masks "whatever comes" may ask for any fact: where a protocol does not have it, it is not known.
+    pub(super) fn facts_fit(&mut self, when: &Node, action: &Action) {
+        let reaches = match action {
+            Action::Allow(reaches) | Action::Block(reaches) => reaches,
+            Action::Approve(approval) => match &approval.what {
+                Asked::Effects(reaches) => reaches,
+                Asked::Otherwise => return,
+            },
+            Action::Mask(_) => return,
+        };
+        let named = named(reaches);
+        let mut asked = Vec::new();
+        facts(when, &mut asked);
+        for (fact, at, owner) in asked {
+            let Some(other) = named.iter().find(|protocol| **protocol != owner) else { continue };
+            let problem = self.problems.error(at, format!("`{other}` has no fact `{fact}`"));
+            problem.help = Some(if named.contains(&owner) {
+                format!("only `{owner}` has it: give the other protocols a rule of their own")
+            } else {
+                format!("only `{owner}` has it")
+            });
+        }
+    }
+}
+
+/// The protocols that an action names.
+fn named(reaches: &Reaches) -> Vec<&'static str> {
+    let Reaches { sql, http, kubernetes, ssh } = reaches;
+    let all = [
+        ("sql", sql.is_empty()),
+        ("http", http.is_empty()),
+        ("kubernetes", kubernetes.is_empty()),
+        ("ssh", ssh.is_empty()),
+    ];
+    all.into_iter().filter(|(_, is_empty)| !is_empty).map(|(protocol, _)| protocol).collect()
+}
+
+/// The facts in a `when`, with their places and the protocol that has them. As deep as the text, which is bounded.
+fn facts<'n>(node: &'n Node, found: &mut Vec<(&'n str, Place, &'static str)>) {
+    match &node.value {
+        Value::List(items) => items.iter().for_each(|item| facts(item, found)),
+        Value::Map(entries) => {
+            for (key, value) in entries {
+                let owner = key.text().and_then(|text| FACTS.iter().find(|(fact, _)| *fact == text));
+                found.extend(owner.map(|(fact, owner)| (*fact, key.at, *owner)));
+                if key.text() == Some("not") {
+                    facts(value, found);
+                }
+            }
+        }
+        Value::Empty | Value::Text(_) => {}
+    }
+}
