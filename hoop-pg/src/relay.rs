@@ -204,7 +204,7 @@ where
                 Err(stop) => return Poll::Ready(stop),
             };
             if !moved {
-                return Poll::Pending;
+                return self.part(cx).map_or_else(Poll::Ready, |()| Poll::Pending);
             }
         }
     }
@@ -217,7 +217,6 @@ where
         moved |= self.write(cx)?;
         moved |= self.read_client(cx);
         moved |= self.read_server(cx);
-        self.part(cx)?;
         Ok(moved)
     }
 

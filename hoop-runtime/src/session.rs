@@ -2,7 +2,6 @@
 
 use std::future::Future;
 use std::net::IpAddr;
-use std::sync::Arc;
 use std::time::Duration;
 
 use hoopcore::audit::EventKind;
@@ -13,10 +12,10 @@ use hoopcore::{
 };
 
 use crate::approvals::{self, Hold};
+use crate::clock;
 use crate::config::Enforcement;
 use crate::gateway::{Attempt, Gateway, Proven};
 use crate::trail::{Origin, Record};
-use crate::{clock, id};
 
 /// One client connection: who it is, what it calls, and what is known of its state.
 #[derive(Debug)]
@@ -52,7 +51,7 @@ impl Session {
         let (policy, edition) = gateway.current();
         let rules = policy.session(&who, &on);
         let mode = gateway.mode(&on);
-        let origin = Origin { session: Arc::from(id::random(16)), source, observed: mode == Enforcement::Observe };
+        let origin = Origin::new(source, mode == Enforcement::Observe, &who, &on);
         Self { gateway, origin, who, until, on, rules, edition, facts: SessionFacts::default(), mode }
     }
 
@@ -250,5 +249,5 @@ fn log(origin: &Origin, event: &Event) {
     let EventKind::Decided { verdict, rule, .. } = &event.kind else { return };
     let (user, resource) = (event.who.user.escape_debug(), &event.resource.0);
     let observed = event.observed;
-    tracing::info!(session = %origin.session, %user, %resource, %verdict, rule = %rule.name, observed, "decided");
+    tracing::debug!(session = %origin.session, %user, %resource, %verdict, rule = %rule.name, observed, "decided");
 }

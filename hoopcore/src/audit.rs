@@ -3,6 +3,7 @@
 use alloc::borrow::Cow;
 use alloc::collections::BTreeSet;
 use alloc::string::String;
+use alloc::sync::Arc;
 use alloc::vec::Vec;
 
 use jiff::Timestamp;
@@ -12,22 +13,22 @@ use crate::decision::{DecisionId, RuleRef, Verdict};
 use crate::identity::IdentityKind;
 use crate::mask::{AppliedMask, CellCounts};
 
-/// One record for the audit trail. It holds no literal, no parameter and no value.
+/// One record for the audit trail. It holds no literal, no parameter and no value. Cheap to clone.
 #[derive(Clone, Debug)]
 pub struct Event {
     pub(crate) id: DecisionId,
     /// When it was decided.
     pub at: Timestamp,
     /// Who called.
-    pub who: Caller,
+    pub who: Arc<Caller>,
     /// The resource, and the database in it where one is known.
-    pub resource: (String, Option<String>),
+    pub resource: Arc<(String, Option<String>)>,
     /// The command with its literals stripped.
-    pub command: String,
+    pub command: Arc<str>,
     /// SHA-256 over the command's exact text.
     pub digest: Digest,
     /// Each effect, as `verb object`.
-    pub effects: Vec<String>,
+    pub effects: Arc<[String]>,
     /// The digest of the policy that decided.
     pub policy: Digest,
     /// Whether the policy was only watched: what it refuses, holds or masks went on as it was.

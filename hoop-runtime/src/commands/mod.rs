@@ -2,6 +2,7 @@
 
 mod approvals;
 mod audit;
+mod certificate;
 mod check;
 mod detectors;
 mod evaluate;
@@ -41,6 +42,8 @@ enum Command {
     Approvals(approvals::Args),
     /// Read the audit trail
     Audit(audit::Args),
+    /// Make a server certificate for a gateway, and the authority that clients trust
+    Certificate(certificate::Args),
 }
 
 /// Why a subcommand could not do its work; as against having done it and found something wrong.
@@ -71,6 +74,7 @@ pub(crate) fn run() -> ExitCode {
         Command::Schema(args) => schema::run(&args),
         Command::Approvals(args) => approvals::run(&args),
         Command::Audit(args) => audit::run(&args),
+        Command::Certificate(args) => certificate::run(&args),
     };
     match ran {
         Ok(code) => code,

@@ -1,25 +1,37 @@
 //! A record as one line of text that no terminal and no log reader can be fooled by.
 
-use std::io;
+use std::io::{self, Write as _};
+use std::sync::Arc;
 
 use hoopcore::AuditFailure;
 use serde::Serialize;
 use serde_json::ser::{CompactFormatter, Formatter, Serializer};
+use serde_json::value::RawValue;
 
 use super::record::Record;
 
 /// The record as JSON without the line's end. Inside strings only characters that print as themselves stand raw.
 pub(crate) fn render(record: &Record) -> Result<Vec<u8>, AuditFailure> {
-    let mut line = Vec::with_capacity(512);
-    record
-        .serialize(&mut Serializer::with_formatter(&mut line, Plain(CompactFormatter)))
-        .map_err(|_| AuditFailure::new("a record could not be put into words"))?;
+    let mut line = Vec::with_capacity(1024);
+    write(record, &mut line).map_err(|_| AuditFailure::new("a record could not be put into words"))?;
     Ok(line)
+}
+
+/// A part of records that is the same in many, to be put into them as it is.
+pub(crate) fn words(part: &impl Serialize) -> Option<Arc<RawValue>> {
+    let mut words = Vec::new();
+    write(part, &mut words).ok()?;
+    RawValue::from_string(String::from_utf8(words).ok()?).ok().map(Arc::from)
+}
+
+fn write(part: &impl Serialize, out: &mut Vec<u8>) -> serde_json::Result<()> {
+    part.serialize(&mut Serializer::with_formatter(out, Plain(CompactFormatter)))
 }
 
 /// The line with its number and the instance in front.
 pub(crate) fn number(line: &[u8], seq: u64, instance: &str, out: &mut Vec<u8>) {
-    out.extend_from_slice(format!("{{\"seq\":{seq},\"instance\":\"{instance}\",").as_bytes());
+    // Writing to memory does not fail.
+    drop(write!(out, "{{\"seq\":{seq},\"instance\":\"{instance}\","));
     out.extend_from_slice(line.get(1..).unwrap_or_default());
     out.push(b'\n');
 }
@@ -28,6 +40,9 @@ struct Plain(CompactFormatter);
 
 impl Formatter for Plain {
     fn write_string_fragment<W: ?Sized + io::Write>(&mut self, writer: &mut W, fragment: &str) -> io::Result<()> {
+        if fragment.bytes().all(|byte| matches!(byte, b' '..=b'~')) {
+            return self.0.write_string_fragment(writer, fragment);
+        }
         let mut rest = fragment;
         while let Some((at, deceptive)) = rest.char_indices().find(|(_, c)| is_deceptive(*c)) {
             writer.write_all(rest.get(..at).unwrap_or_default().as_bytes())?;

@@ -144,6 +144,16 @@ enum Wait {
     For(oneshot::Receiver<Result<(), AuditFailure>>),
 }
 
+impl Ticket {
+    /// The answer where it is there already.
+    pub(crate) fn settled(self) -> Result<Result<(), AuditFailure>, Self> {
+        match self.0 {
+            Wait::Over(Some(answer)) => Ok(answer),
+            Wait::Over(None) | Wait::For(_) => Err(self),
+        }
+    }
+}
+
 impl Future for Ticket {
     type Output = Result<(), AuditFailure>;
 

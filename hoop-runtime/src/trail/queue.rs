@@ -10,6 +10,12 @@ use tokio::sync::oneshot;
 /// How long the writer waits before it tries again to write what it owes.
 const RETRY: Duration = Duration::from_secs(1);
 
+/// How long records for which nobody waits are gathered: to wake the writer for each costs more than to write it.
+const GATHER: Duration = Duration::from_millis(20);
+
+/// So many bytes of them are enough.
+const ENOUGH: usize = 256 * 1024;
+
 /// A record's line, and who waits for it.
 #[derive(Debug)]
 pub(crate) struct Entry {
@@ -41,6 +47,12 @@ struct State {
     entries: Vec<Entry>,
     /// Bytes of what waits here and of what the writer has in hand.
     bytes: usize,
+    /// Bytes of what waits here.
+    waiting: usize,
+    /// Somebody waits for one of the entries.
+    urgent: bool,
+    /// The writer waits for the first entry.
+    idle: bool,
     closed: bool,
 }
 
@@ -61,22 +73,33 @@ impl Queue {
             return Err(AuditFailure::new("more records wait for the disk than the trail has room for"));
         }
         state.bytes = state.bytes.saturating_add(entry.line.len());
+        state.waiting = state.waiting.saturating_add(entry.line.len());
+        state.urgent |= matches!(entry.claim, Claim::Awaited(_));
         state.entries.push(entry);
+        let wake = mem::take(&mut state.idle) || state.is_due();
         drop(state);
-        self.ready.notify_one();
+        if wake {
+            self.ready.notify_one();
+        }
         Ok(())
     }
 
     /// All that waits, or nothing after a while where the writer owes; `None` once closed and empty.
     pub(crate) fn take(&self, owes: bool) -> Option<Vec<Entry>> {
-        let idle = |state: &mut State| state.entries.is_empty() && !state.closed;
+        let idle = |state: &mut State| {
+            state.idle = state.entries.is_empty() && !state.closed;
+            state.idle
+        };
         let guard = self.lock();
-        let mut state = if owes {
+        let state = if owes {
             self.ready.wait_timeout_while(guard, RETRY, idle).unwrap_or_else(PoisonError::into_inner).0
         } else {
             self.ready.wait_while(guard, idle).unwrap_or_else(PoisonError::into_inner)
         };
-        if state.entries.is_empty() && state.closed { None } else { Some(mem::take(&mut state.entries)) }
+        let gathering = |state: &mut State| !state.entries.is_empty() && !state.is_due();
+        let gathered = self.ready.wait_timeout_while(state, GATHER, gathering);
+        let mut state = gathered.unwrap_or_else(PoisonError::into_inner).0;
+        if state.entries.is_empty() && state.closed { None } else { Some(state.take()) }
     }
 
     /// Gives back the room of records that the writer is done with.
@@ -93,5 +116,18 @@ impl Queue {
 
     fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl State {
+    /// Whether what waits is to be written at once.
+    fn is_due(&self) -> bool {
+        self.urgent || self.closed || self.waiting >= ENOUGH
+    }
+
+    fn take(&mut self) -> Vec<Entry> {
+        self.urgent = false;
+        self.waiting = 0;
+        mem::take(&mut self.entries)
     }
 }

@@ -12,6 +12,10 @@ use hoopcore::{
     Completion, Event, Identity, IdentityKind, Resource, Timestamp, Verdict, Verified, audit::CompletionStatus,
 };
 use serde::{Serialize, Serializer};
+use serde_json::value::RawValue;
+
+use super::line;
+use crate::id;
 
 /// Where a command's text is cut in a record. The digest covers all of it.
 const TEXT_LIMIT: usize = 32 * 1024;
@@ -30,13 +34,21 @@ pub struct Record {
     #[serde(skip_serializing_if = "Option::is_none")]
     session: Option<Arc<str>>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    who: Option<Who>,
+    who: Option<Told<Who>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     source: Option<IpAddr>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    on: Option<On>,
+    on: Option<Told<On>>,
     #[serde(flatten)]
     what: What,
+}
+
+/// What a record tells: put into words with it, or before, once for all records of a session.
+#[derive(Debug, Serialize)]
+#[serde(untagged)]
+enum Told<T> {
+    Anew(T),
+    Before(Arc<RawValue>),
 }
 
 #[derive(Debug, Serialize)]
@@ -63,7 +75,7 @@ struct On {
 #[serde(untagged)]
 enum What {
     Login {
-        policy: String,
+        policy: Hex,
         /// Why an enforced policy would not let the caller in.
         #[serde(skip_serializing_if = "Option::is_none")]
         reason: Option<&'static str>,
@@ -97,14 +109,14 @@ struct Decided {
     uncertain: Option<String>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     masks: Vec<Mask>,
-    policy: String,
+    policy: Hex,
 }
 
 #[derive(Debug, Serialize)]
 struct CommandNote {
-    command: String,
-    digest: String,
-    effects: Vec<String>,
+    command: Shown,
+    digest: Hex,
+    effects: Effects,
 }
 
 #[derive(Debug, Serialize)]
@@ -181,6 +193,18 @@ pub(crate) struct Origin {
     pub(crate) source: Option<IpAddr>,
     /// Whether its policy is only watched.
     pub(crate) observed: bool,
+    /// The session's caller and resource, put into words once.
+    who: Option<Arc<RawValue>>,
+    on: Option<Arc<RawValue>>,
+}
+
+impl Origin {
+    /// A session with a name of its own.
+    pub(crate) fn new(source: Option<IpAddr>, observed: bool, who: &Verified<Identity>, on: &Resource) -> Self {
+        let session = Arc::from(id::random(16));
+        let (who, on) = (line::words(&Who::verified(who)), line::words(&On::of(on)));
+        Self { session, source, observed, who, on }
+    }
 }
 
 impl Record {
@@ -194,9 +218,9 @@ impl Record {
         reason: Option<&'static str>,
     ) -> Self {
         Self {
-            who: Some(Who::verified(who)),
-            on: Some(On { resource: Some(on.name.clone()), database: on.database.clone() }),
-            ..Self::of(origin, at, "login", What::Login { policy: hex(policy), reason })
+            who: Some(Told::Anew(Who::verified(who))),
+            on: Some(Told::Anew(On::of(on))),
+            ..Self::of(origin, at, "login", What::Login { policy: Hex(*policy), reason })
         }
     }
 
@@ -207,9 +231,9 @@ impl Record {
             kind: "login_refused",
             observed: false,
             session: None,
-            who: Some(Who::claimed(&attempt.user)),
+            who: Some(Told::Anew(Who::claimed(&attempt.user))),
             source: attempt.source,
-            on: Some(On { resource: attempt.resource.clone(), database: attempt.database.clone() }),
+            on: Some(Told::Anew(On { resource: attempt.resource.clone(), database: attempt.database.clone() })),
             what: What::Refused { reason: reason.to_owned() },
         }
     }
@@ -226,7 +250,7 @@ impl Record {
                     reason: reason.as_deref().map(str::to_owned),
                     uncertain: uncertain.as_deref().map(str::to_owned),
                     masks: masks.iter().map(Mask::from).collect(),
-                    policy: hex(&event.policy),
+                    policy: Hex(event.policy),
                 };
                 ("decision", What::Decided(Box::new(decided)))
             }
@@ -234,8 +258,8 @@ impl Record {
         };
         Self {
             observed: event.observed,
-            who: Some(Who::caller(&event.who)),
-            on: Some(On { resource: Some(event.resource.0.clone()), database: event.resource.1.clone() }),
+            who: Some(origin.who.clone().map_or_else(|| Told::Anew(Who::caller(&event.who)), Told::Before)),
+            on: Some(origin.on.clone().map_or_else(|| Told::Anew(On::called(event)), Told::Before)),
             ..Self::of(origin, event.at, kind, what)
         }
     }
@@ -276,6 +300,17 @@ fn closed(event: &Event, completion: Closing) -> What {
     What::Closed { decision: event.id().number(), rule: None, completion }
 }
 
+impl On {
+    fn of(on: &Resource) -> Self {
+        Self { resource: Some(on.name.clone()), database: on.database.clone() }
+    }
+
+    fn called(event: &Event) -> Self {
+        let (resource, database) = event.resource.as_ref();
+        Self { resource: Some(resource.clone()), database: database.clone() }
+    }
+}
+
 impl Who {
     fn verified(who: &Verified<Identity>) -> Self {
         Self {
@@ -299,12 +334,44 @@ impl Who {
 
 impl CommandNote {
     fn new(event: &Event) -> Self {
-        let more = event.effects.len().saturating_sub(EFFECTS_LIMIT);
-        let mut effects: Vec<String> = event.effects.iter().take(EFFECTS_LIMIT).cloned().collect();
-        if more > 0 {
-            effects.push(format!("… and {more} more"));
+        let (command, effects) = (Shown(Arc::clone(&event.command)), Effects(Arc::clone(&event.effects)));
+        Self { command, digest: Hex(event.digest), effects }
+    }
+}
+
+/// A command's text, cut where it is long.
+#[derive(Debug)]
+struct Shown(Arc<str>);
+
+impl Serialize for Shown {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        if self.0.len() <= TEXT_LIMIT {
+            self.0.serialize(serializer)
+        } else {
+            cut(&self.0, TEXT_LIMIT).serialize(serializer)
         }
-        Self { command: cut(&event.command, TEXT_LIMIT), digest: hex(&event.digest), effects }
+    }
+}
+
+/// A command's effects, the first of them where there are many.
+#[derive(Debug)]
+struct Effects(Arc<[String]>);
+
+impl Serialize for Effects {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let more = self.0.len().saturating_sub(EFFECTS_LIMIT);
+        let last = (more > 0).then(|| format!("… and {more} more"));
+        serializer.collect_seq(self.0.iter().take(EFFECTS_LIMIT).chain(&last))
+    }
+}
+
+/// A digest, in hexadecimal.
+#[derive(Debug)]
+struct Hex(Digest);
+
+impl Serialize for Hex {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        hex(&self.0).serialize(serializer)
     }
 }
 
@@ -354,7 +421,8 @@ impl Closing {
 /// A digest in hexadecimal.
 #[must_use]
 pub fn hex(digest: &Digest) -> String {
-    digest.iter().map(|byte| format!("{byte:02x}")).collect()
+    let digit = |half: u8| char::from_digit(u32::from(half), 16).unwrap_or_default();
+    digest.iter().flat_map(|byte| [digit(byte >> 4), digit(byte & 15)]).collect()
 }
 
 fn cut(text: &str, limit: usize) -> String {

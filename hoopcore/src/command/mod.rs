@@ -32,7 +32,7 @@ pub struct Command(Arc<Analysed>);
 #[derive(Debug)]
 struct Analysed {
     text: Box<str>,
-    canonical: Box<str>,
+    canonical: Arc<str>,
     digest: Digest,
     effects: Effects,
     coverage: Coverage,
@@ -68,7 +68,7 @@ impl Command {
     #[must_use]
     pub fn of(text: &str, canonical: Box<str>, effects: Effects, coverage: Coverage) -> Self {
         let digest = Sha256::digest(text.as_bytes()).into();
-        Self(Arc::new(Analysed { text: text.into(), canonical, digest, effects, coverage }))
+        Self(Arc::new(Analysed { text: text.into(), canonical: canonical.into(), digest, effects, coverage }))
     }
 
     /// A batch of PostgreSQL statements, as one simple query or one Parse message carries it.
@@ -100,6 +100,11 @@ impl Command {
     #[must_use]
     pub fn canonical(&self) -> &str {
         &self.0.canonical
+    }
+
+    /// The same, to be kept.
+    pub(crate) fn shared_canonical(&self) -> Arc<str> {
+        Arc::clone(&self.0.canonical)
     }
 
     /// SHA-256 over the exact text: what a grant is bound to.

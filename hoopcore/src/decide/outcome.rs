@@ -14,7 +14,7 @@ use sha2::{Digest as _, Sha256};
 use super::protect::{Refusal, is_opaque, reads_through};
 use super::scene::{Item, Scene, SqlItem, Step};
 use super::{Finding, Findings, Minutes};
-use crate::audit::{Caller, Completion, CompletionStatus, Event, EventKind};
+use crate::audit::{Completion, CompletionStatus, Event, EventKind};
 use crate::command::sql::{Columns, Object, Verb};
 use crate::command::{Command, Coverage, Digest};
 use crate::decision::{
@@ -163,22 +163,15 @@ impl<'a> Scene<'a> {
         masks: Vec<AppliedMask>,
         uncertain: Option<Cow<'static, str>>,
     ) -> Event {
-        let (who, on) = (&self.session.who, &self.session.on);
         let (rule, reason) = (words.rule.clone(), words.reason.clone());
         Event {
             id,
             at: self.call.now,
-            who: Caller {
-                user: who.user.clone(),
-                kind: who.kind,
-                issuer: who.issuer.clone(),
-                groups: who.groups.clone(),
-                how: who.how().to_string(),
-            },
-            resource: (on.name.clone(), on.database.clone()),
-            command: self.call.command.canonical().to_string(),
+            who: Arc::clone(&self.session.caller),
+            resource: Arc::clone(&self.session.resource),
+            command: self.call.command.shared_canonical(),
             digest: *self.call.command.digest(),
-            effects,
+            effects: effects.into(),
             policy: *self.session.policy.digest(),
             observed: false,
             kind: EventKind::Decided { verdict: words.verdict, rule, reason, masks, uncertain },
@@ -356,7 +349,20 @@ fn is_identifier(item: &SqlItem<'_>) -> bool {
 /// The record that will close an execution, until it says how it ended.
 pub(super) fn closing(event: &Event) -> Event {
     let completion = Completion { status: CompletionStatus::Unknown, rows: 0, bytes: 0 };
-    Event { kind: EventKind::Closed { completion, cells: CellCounts::default() }, ..event.clone() }
+    let kind = EventKind::Closed { completion, cells: CellCounts::default() };
+    let Event { id, at, who, resource, command, digest, effects, policy, observed, kind: _ } = event;
+    Event {
+        id: *id,
+        at: *at,
+        who: Arc::clone(who),
+        resource: Arc::clone(resource),
+        command: Arc::clone(command),
+        digest: *digest,
+        effects: Arc::clone(effects),
+        policy: *policy,
+        observed: *observed,
+        kind,
+    }
 }
 
 /// SHA-256 over a command and its parameters, each with its length before it.

@@ -249,7 +249,8 @@ fn may_match(columns: &Columns, pattern: &crate::policy::Glob) -> bool {
 
 /// Whether an effect that reads these columns may read a value that the pattern protects through this exposure.
 pub(super) fn reads_through(exposure: &Exposure, pattern: &ColumnPattern, effect: &Effect, columns: &Columns) -> bool {
-    pattern.matches(&exposure.exposes) && may_expose(effect, exposure) && may_hold(columns, exposure)
+    // The relation's name is compared first: a database may expose a column through hundreds of others.
+    may_expose(effect, exposure) && may_hold(columns, exposure) && pattern.matches(&exposure.exposes)
 }
 
 /// Whether an effect's object may be the relation that exposes a protected value.

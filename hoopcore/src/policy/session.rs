@@ -1,11 +1,13 @@
 //! A policy as it concerns one caller on one resource.
 
 use alloc::boxed::Box;
+use alloc::string::{String, ToString};
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 
 use super::rule::{Action, Condition, Masks, OnFact, Rule, WhoFact};
 use super::{ColumnPattern, Glob, Policy};
+use crate::audit::Caller;
 use crate::decision::{Decision, Verdict};
 use crate::identity::{Identity, Verified};
 use crate::mask::{Detector, MaskPlan, Style};
@@ -19,6 +21,9 @@ pub struct PolicySession {
     pub(crate) policy: Policy,
     pub(crate) who: Verified<Identity>,
     pub(crate) on: Resource,
+    /// The caller and the resource as records name them.
+    pub(crate) caller: Arc<Caller>,
+    pub(crate) resource: Arc<(String, Option<String>)>,
     /// Rules that may concern this caller on this resource, each kind in the order of the names.
     pub(crate) blocks: Box<[Standing]>,
     pub(crate) allows: Box<[Standing]>,
@@ -56,6 +61,8 @@ impl PolicySession {
             policy: policy.clone(),
             who: who.clone(),
             on: on.clone(),
+            caller: Arc::new(caller(who)),
+            resource: Arc::new((on.name.clone(), on.database.clone())),
             blocks: standing(|action| matches!(action, Action::Block(_))),
             allows: standing(|action| matches!(action, Action::Allow(_))),
             approves: standing(|action| matches!(action, Action::Approve(_))),
@@ -133,6 +140,17 @@ impl PolicySession {
         };
         let strictest = |detector| Style::strictest(styles(detector)).map(|style| (detector, style));
         MaskPlan::new(columns, Detector::ALL.into_iter().filter_map(strictest).collect(), tainted)
+    }
+}
+
+/// The caller as records name it.
+fn caller(who: &Verified<Identity>) -> Caller {
+    Caller {
+        user: who.user.clone(),
+        kind: who.kind,
+        issuer: who.issuer.clone(),
+        groups: who.groups.clone(),
+        how: who.how().to_string(),
     }
 }
 

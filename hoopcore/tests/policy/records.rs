@@ -73,7 +73,7 @@ fn records_hold_no_literal() {
     let decision = decide("file /tmp/4111111111111111; notify 4111111111111111; role 4111; set app.x; read orders");
     assert!(decision.explanation().effects.iter().any(|note| note.object.contains("4111")));
     let (event, _sealed) = decision.seal();
-    assert_eq!(event.effects, ["file ?", "notify ?", "role ?", "set app.x", "read public.orders"]);
+    assert_eq!(*event.effects, ["file ?", "notify ?", "role ?", "set app.x", "read public.orders"]);
     assert!(!format!("{event:?}").contains("4111"), "{event:?}");
     let who = (event.who.user.as_str(), event.who.how.as_str(), event.resource.1.as_deref());
     assert_eq!(who, ("etl", "password", Some("shop")));
