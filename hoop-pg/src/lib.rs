@@ -30,6 +30,7 @@ mod serve;
 mod server_login;
 pub mod settings;
 pub mod startup;
+mod strings;
 pub mod tls;
 pub mod transport;
 mod upkeep;

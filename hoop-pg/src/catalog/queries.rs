@@ -5,8 +5,11 @@ use std::fmt::Write as _;
 
 use hoopcore::policy::{ColumnPattern, Glob};
 
-/// Schemas of the session's path, as it stands: `pg_catalog` only where it is named.
-const PATH: &str = "SELECT s FROM pg_catalog.unnest(pg_catalog.current_schemas(false)) AS s";
+/// Schemas of the session's path, as it stands: `pg_catalog` only where it is named. None, which is a path that is not
+/// known, where it names the temporary schema: to ask for the path would make that one.
+const PATH: &str = "SELECT s FROM pg_catalog.unnest(CASE
+    WHEN pg_catalog.strpos(pg_catalog.lower(pg_catalog.current_setting('search_path')), 'pg_temp')
+        OPERATOR(pg_catalog.=) 0 THEN pg_catalog.current_schemas(false) END) AS s";
 
 /// For what follows in this transaction: nothing shadows the catalog, nothing cuts a query short.
 const SETTLE: &str = "SELECT pg_catalog.set_config('search_path', 'pg_catalog, pg_temp', true), \
@@ -146,7 +149,8 @@ fn any_of(patterns: &[ColumnPattern]) -> String {
     let mut condition = String::from("false");
     for ColumnPattern { schema, relation, column } in patterns {
         let parts = [("n.nspname", schema), ("c.relname", relation), ("a.attname", column)];
-        let parts = parts.map(|(name, glob)| format!("{name} LIKE '{}'", like(glob)));
+        // An `E` string means the same whatever the session has made of plain ones.
+        let parts = parts.map(|(name, glob)| format!("{name} LIKE E'{}'", like(glob).replace('\\', r"\\")));
         let _ = write!(condition, " OR ({})", parts.join(" AND "));
     }
     condition

@@ -287,6 +287,9 @@ impl Conversation {
         if !self.is_still_heard(head) {
             return self.works.release(work);
         }
+        if let Some(work) = self.works.get(work) {
+            self.strings.forwarded(&work.command, facts);
+        }
         match kind {
             Kind::Query => {
                 self.run(Request::Query(work));

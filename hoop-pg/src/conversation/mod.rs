@@ -26,6 +26,7 @@ use crate::lane::Lane;
 use crate::message::{Malformed, frame};
 use crate::poison::{self, Poison};
 use crate::refusal::{Refusal, code};
+use crate::strings::Strings;
 use crate::upkeep::Upkeep;
 use crate::works::{WorkId, Works};
 
@@ -108,6 +109,7 @@ pub(crate) struct Conversation {
     works: Works,
     catalog: Catalog,
     upkeep: Upkeep,
+    strings: Strings,
     texts: HashMap<Box<str>, Command>,
     asked: Option<Asked>,
     /// Protected values may stand in what the server says besides rows.
@@ -136,6 +138,7 @@ impl Conversation {
             works: Works::default(),
             catalog,
             upkeep: Upkeep::new(facts),
+            strings: Strings::default(),
             texts: HashMap::new(),
             asked: None,
             guarded: false,
@@ -262,6 +265,9 @@ impl Conversation {
     fn command(&mut self, text: &str) -> Command {
         if !self.unread.is_empty() {
             return unread(text);
+        }
+        if self.strings.may_differ(text) {
+            return Command::unread(text, "a backslash, while standard_conforming_strings is or may be off");
         }
         if let Some(command) = self.texts.get(text) {
             return command.clone();

@@ -17,6 +17,7 @@ use crate::poison::{self, Poison};
 use crate::refusal::{Refusal, code};
 use crate::scrub;
 use crate::settings::PINS;
+use crate::strings;
 use crate::upkeep;
 use crate::works::{Rows, WorkId};
 
@@ -342,17 +343,18 @@ impl Conversation {
         Ok(())
     }
 
-    /// Statements must be read by the pinned settings: they stay, or what follows goes unread where the policy is only
-    /// watched.
+    /// Statements must be read by the pinned settings. How strings are read depends on the text; the encoding stays, or
+    /// what follows goes unread where the policy is only watched.
     fn pinned(&mut self, name: &'static str, kept: bool) -> Result<(), Refusal> {
-        if kept {
+        if name == strings::SETTING {
+            self.strings.reported(kept);
+        } else if kept {
             self.unread.remove(name);
         } else if self.observed {
             self.unread.insert(name);
         } else {
-            let told = "a setting was changed that statements must be read by";
-            return Err(Refusal::new(code::PRIVILEGE, told)
-                .with_hint("leave client_encoding at UTF8 and standard_conforming_strings on"));
+            let told = "the encoding was changed, and statements in another cannot be read";
+            return Err(Refusal::new(code::PRIVILEGE, told).with_hint("leave client_encoding at UTF8"));
         }
         Ok(())
     }
@@ -362,6 +364,9 @@ impl Conversation {
         self.turn(Answer::Ready(status))?;
         if status == Status::Idle {
             self.upkeep.idle(facts);
+        }
+        if self.fifo.is_empty() {
+            self.strings.settled();
         }
         self.server.pass(head);
         Ok(())

@@ -573,16 +573,53 @@ fn a_copy_passes_where_nothing_protected_can_be_in_it() {
 }
 
 #[test]
-fn settings_that_statements_are_read_by_must_stay() {
+fn the_encoding_must_stay() {
     for (setting, why) in [
         ("client_encoding|UTF8", None),
-        ("client_encoding|SJIS", Some("a setting was changed that statements must be read by")),
-        ("standard_conforming_strings|on", None),
-        ("standard_conforming_strings|off", Some("a setting was changed that statements must be read by")),
+        ("client_encoding|SJIS", Some("the encoding was changed, and statements in another cannot be read")),
     ] {
         let (_, table) = play(&format!("s S {setting}"), false, |_| Vec::new());
         assert_eq!(table.fatal.as_deref(), why, "{setting}");
     }
+}
+
+#[test]
+fn a_backslash_is_not_read_while_strings_may_not_conform() {
+    check(
+        false,
+        r#"
+        c Q SELECT '\'
+        > Q SELECT '\'
+        s C SELECT 1
+        < C SELECT 1
+        s S standard_conforming_strings|off
+        < S standard_conforming_strings|off
+        s Z I
+        < Z I
+        c Q SELECT 'plain'
+        > Q SELECT 'plain'
+        s C SELECT 1
+        < C SELECT 1
+        s Z I
+        < Z I
+        c Q SELECT '\'
+        > Q "POISON"
+        "#,
+    );
+    // Between the change and the server's word of it.
+    check(
+        false,
+        r#"
+        c Q SET standard_conforming_strings TO off
+        > Q SET standard_conforming_strings TO off
+        c P |SELECT '\'
+        > P "POISON"
+        s C SET
+        < C SET
+        s Z I
+        < Z I
+        "#,
+    );
 }
 
 #[test]

@@ -38,6 +38,18 @@ fn direct_twice() {
     report(&differences(Wire::connect(&direct(&one)).unwrap(), Wire::connect(&direct(&two)).unwrap()));
 }
 
+/// A session's first temporary schema changes what it may do: the gateway must not make it.
+#[test]
+fn a_path_to_the_temporary_schema_makes_none() {
+    let database = shop();
+    let gateway = Gateway::start(&database, &format!("{ALLOW_ALL}{MASKS_ELSEWHERE}"));
+    for mut session in [Wire::connect(&direct(&database)).unwrap(), gateway.connect("ann")] {
+        session.query("set search_path to pg_temp, public");
+        assert_eq!(session.rows("select count(*) from public.customers"), ["D 3"]);
+        assert_eq!(session.rows("select pg_my_temp_schema()"), ["D 0"]);
+    }
+}
+
 fn compare(policy: &str) {
     let (bare, behind) = (shop(), shop());
     let gateway = Gateway::start(&behind, policy);

@@ -78,6 +78,15 @@ impl Command {
         crate::sql::analyse(text)
     }
 
+    /// A batch of statements in words that are not to be read as `Command::sql` reads them, and so not at all.
+    ///
+    /// Its one effect is `unknown`; nothing of the text goes into the canonical form.
+    #[cfg(feature = "sql")]
+    #[must_use]
+    pub fn unread(text: &str, why: &'static str) -> Self {
+        Self::analysed(text, "(not read)".into(), Box::new([crate::sql::unknown(why)]))
+    }
+
     /// A call of the function with this OID outside SQL: PostgreSQL's FunctionCall message.
     #[cfg(feature = "sql")]
     #[must_use]

@@ -158,6 +158,10 @@ impl Effects {
         if self.list.is_empty() {
             self.harmless();
         }
+        if self.list.iter().any(updates_settings) {
+            self.any(Verb::Set);
+            self.change = Change::Unknown;
+        }
         let change = if self.list.iter().any(may_change_anything) { Change::Unknown } else { self.change };
         Statement { effects: self.list.into_boxed_slice(), coverage, change }
     }
@@ -192,9 +196,16 @@ impl Effects {
 }
 
 /// A statement of which nothing is known.
-pub(super) fn unknown(why: &'static str) -> Statement {
+pub(crate) fn unknown(why: &'static str) -> Statement {
     let effects = Box::new([Effect::unknown()]);
     Statement { effects, coverage: Coverage::Partial(why.into()), change: Change::Unknown }
+}
+
+/// Whether settings are written as rows of `pg_settings`: a rule of that view calls `set_config` for each.
+fn updates_settings(effect: &Effect) -> bool {
+    let Object::Relation(name) = &effect.object else { return false };
+    let shipped = matches!(name.schema.as_deref(), None | Some("pg_catalog"));
+    effect.verb == Verb::Update && shipped && name.name == "pg_settings"
 }
 
 /// Whether code runs that may do anything to the session: it was not understood, or is not shipped.

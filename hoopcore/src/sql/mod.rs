@@ -23,6 +23,7 @@ mod utility;
 use alloc::vec::Vec;
 
 use self::effects::Effects;
+pub(crate) use self::effects::unknown;
 use self::lex::{Cursor, Lexed};
 use crate::command::{Command, Statement};
 use crate::name::QualifiedName;
