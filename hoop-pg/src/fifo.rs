@@ -311,6 +311,27 @@ impl<S: Clone, W: Copy, P> Fifo<S, W, P> {
         self.entries.is_empty()
     }
 
+    /// What the next answer belongs to, where that is something that runs.
+    #[must_use]
+    pub fn answering(&self) -> Option<W> {
+        runs(&self.front().ok()?.request)
+    }
+
+    /// What the server runs, or will as soon as it comes to it: it may keep back its answers to what stands before.
+    #[must_use]
+    pub fn running(&self) -> Option<W> {
+        self.entries.iter().find_map(|entry| match entry {
+            Entry::Owed(owed) => runs(&owed.request),
+            Entry::CopyEnd => None,
+        })
+    }
+
+    /// Whether the server takes data of a copy from the client.
+    #[must_use]
+    pub fn is_copying_in(&self) -> bool {
+        self.copying == Copying::In
+    }
+
     /// Whether no fact about the session depends on an answer to come.
     #[must_use]
     pub fn is_settled(&self) -> bool {
@@ -612,6 +633,20 @@ impl<S: Clone, W: Copy, P> Fifo<S, W, P> {
             self.released.extend(self.portals.drain().map(|(_, work)| work));
         }
         Ok(Turn { origin, event: Event::Ready(status) })
+    }
+}
+
+/// The work that a message runs.
+fn runs<S, W: Copy, P>(request: &Request<S, W, P>) -> Option<W> {
+    match request {
+        Request::Execute(work) | Request::Query(work) | Request::Call(work) => Some(*work),
+        Request::Parse { .. }
+        | Request::Bind { .. }
+        | Request::DescribeStatement(_)
+        | Request::DescribePortal(_)
+        | Request::Close(..)
+        | Request::Sync
+        | Request::Poison { .. } => None,
     }
 }
 

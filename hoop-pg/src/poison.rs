@@ -7,6 +7,7 @@
 
 use bytes::BytesMut;
 use hoopcore::Denial;
+use hoopcore::limit::LimitKind;
 use memchr::memmem;
 
 use crate::message::{Report, frame};
@@ -23,6 +24,8 @@ const NOBODY: i32 = 1;
 pub struct Poison {
     name: String,
     is_call: bool,
+    /// Whatever error it raises is told as the refusal.
+    is_stop: bool,
     told: Refusal,
 }
 
@@ -30,7 +33,13 @@ impl Poison {
     /// A poison that nobody has seen before.
     #[must_use]
     pub fn new(told: Refusal) -> Self {
-        Self { name: format!("hoop_deny_{:032x}", rand::random::<u128>()), is_call: false, told }
+        Self { name: format!("hoop_deny_{:032x}", rand::random::<u128>()), is_call: false, is_stop: false, told }
+    }
+
+    /// A poison that ends what was carried out and must not stand. A cancel request that is still on its way may hit it.
+    #[must_use]
+    pub fn stop(told: Refusal) -> Self {
+        Self { is_stop: true, ..Self::new(told) }
     }
 
     /// A query (`Q`) that no parser takes.
@@ -83,7 +92,7 @@ impl Poison {
     #[must_use]
     pub fn raised(&self, error: &Report<'_>) -> bool {
         let names_it = error.field(b'M').is_some_and(|text| memmem::find(text, self.name.as_bytes()).is_some());
-        names_it || (self.is_call && error.code() == Some(NO_FUNCTION))
+        names_it || self.is_stop || (self.is_call && error.code() == Some(NO_FUNCTION))
     }
 
     /// What the client is told in place of the error.
@@ -96,7 +105,12 @@ impl Poison {
 /// A refusal by the policy, as the client sees it.
 #[must_use]
 pub fn refused(denial: &Denial) -> Refusal {
-    let refusal = Refusal::new(code::PRIVILEGE, format!("refused by rule `{}`: {}", denial.rule.name, denial.reason));
+    let code = match denial.limit {
+        Some(LimitKind::Rows | LimitKind::Bytes | LimitKind::PerMinute) => code::LIMIT,
+        Some(LimitKind::Seconds) => code::CANCELED,
+        None => code::PRIVILEGE,
+    };
+    let refusal = Refusal::new(code, format!("refused by rule `{}`: {}", denial.rule.name, denial.reason));
     match (&denial.rule.file, denial.rule.line) {
         (Some(file), Some(line)) => refusal.with_hint(format!("the rule stands in {file}:{line}")),
         (None, Some(line)) => refusal.with_hint(format!("the rule stands in line {line} of the policy")),
@@ -188,7 +202,7 @@ mod tests {
     fn a_refusal_names_its_rule_and_where_it_stands() {
         let check = |file: Option<&str>, line, expected: &[u8]| {
             let rule = RuleRef { name: "no-drop".into(), file: file.map(Into::into), line };
-            let told = refused(&Denial { rule, reason: "not\0here".into() });
+            let told = refused(&Denial { rule, reason: "not\0here".into(), limit: None });
             assert_eq!(body(|out| error(&told, out)), expected);
         };
         check(None, None, b"SERROR\0VERROR\0C42501\0Mrefused by rule `no-drop`: not here\0\0");

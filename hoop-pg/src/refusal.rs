@@ -38,6 +38,10 @@ pub mod code {
     pub const NAME: &str = "42602";
     /// `too_many_connections`
     pub const TOO_MANY: &str = "53300";
+    /// `configuration_limit_exceeded`: a limit of a rule.
+    pub const LIMIT: &str = "53400";
+    /// `query_canceled`
+    pub const CANCELED: &str = "57014";
     /// `admin_shutdown`: drivers take it as a reason to connect anew.
     pub const SHUTDOWN: &str = "57P01";
     /// `internal_error`

@@ -24,6 +24,7 @@ use crate::conversation::{Conversation, Next, Question};
 use crate::drain::Drain;
 use crate::frame::Limits;
 use crate::refusal::{Refusal, code};
+use crate::upstream::CancelTarget;
 
 /// A side is read ahead of what is dealt with by this much.
 const READ_AHEAD: usize = 32 * 1024;
@@ -71,14 +72,14 @@ pub async fn run<C, S>(
     server: S,
     session: Session,
     catalog: Catalog,
-    cancel: CancelSignal,
+    cancel: impl Into<Cancelling>,
     drain: Drain,
 ) -> End
 where
     C: AsyncRead + AsyncWrite + Unpin,
     S: AsyncRead + AsyncWrite + Unpin,
 {
-    let mut relay = Relay::new(client, server, session, catalog, cancel, drain);
+    let mut relay = Relay::new(client, server, session, catalog, cancel.into(), drain);
     let reason = loop {
         match poll_fn(|cx| relay.poll(cx)).await {
             Stop::Refresh => {
@@ -90,6 +91,22 @@ where
         }
     };
     relay.finish(reason).await
+}
+
+/// How what the server runs is cancelled, by the client and by the gateway.
+#[derive(Clone, Debug)]
+pub struct Cancelling {
+    /// Tells of the client's requests while a command is held.
+    pub signal: CancelSignal,
+    /// Where the gateway's own requests go, when something goes beyond a limit. Without one its rows are dropped until the
+    /// server is done with it.
+    pub target: Option<CancelTarget>,
+}
+
+impl From<CancelSignal> for Cancelling {
+    fn from(signal: CancelSignal) -> Self {
+        Self { signal, target: None }
+    }
 }
 
 /// Why the relay stands still.
@@ -117,7 +134,11 @@ struct Relay<C, S> {
     server: S,
     session: Session,
     conversation: Conversation,
-    cancel: CancelSignal,
+    cancel: Cancelling,
+    /// A request to cancel that is on its way.
+    cancelling: Option<Pin<Box<dyn Future<Output = io::Result<()>> + Send>>>,
+    /// When something that runs has to be looked at.
+    alarm: Option<Pin<Box<Sleep>>>,
     decision: Decision,
     /// The edition of the policy that the catalog was read for.
     edition: u64,
@@ -157,7 +178,7 @@ where
     C: AsyncRead + AsyncWrite + Unpin,
     S: AsyncRead + AsyncWrite + Unpin,
 {
-    fn new(client: C, server: S, session: Session, catalog: Catalog, cancel: CancelSignal, mut drain: Drain) -> Self {
+    fn new(client: C, server: S, session: Session, catalog: Catalog, cancel: Cancelling, mut drain: Drain) -> Self {
         let drain = async move {
             drain.begun().await;
         };
@@ -170,6 +191,8 @@ where
             session,
             conversation,
             cancel,
+            cancelling: None,
+            alarm: None,
             decision: Decision::None,
             client_starved: true,
             server_starved: true,
@@ -211,12 +234,40 @@ where
 
     /// Does once everything that can be done now; whether there was anything.
     fn step(&mut self, cx: &mut Context<'_>) -> Result<bool, Stop> {
-        let mut moved = self.poll_decision(cx)?;
+        let mut moved = self.keep_limits(cx)?;
+        moved |= self.poll_decision(cx)?;
         moved |= self.hear_client(cx)?;
         moved |= self.hear_server()?;
         moved |= self.write(cx)?;
         moved |= self.read_client(cx);
         moved |= self.read_server(cx);
+        Ok(moved)
+    }
+
+    /// Looks after what has limits; whether that changed anything.
+    fn keep_limits(&mut self, cx: &mut Context<'_>) -> Result<bool, Stop> {
+        let due = self.conversation.keep_time(std::time::Instant::now)?;
+        self.alarm = due.map(|due| Box::pin(tokio::time::sleep_until(due.into())));
+        let mut moved = self.alarm.as_mut().is_some_and(|alarm| alarm.as_mut().poll(cx).is_ready());
+        if self.conversation.wants_cancel() {
+            let target = self.cancel.target.clone();
+            self.cancelling = Some(Box::pin(async move {
+                match target {
+                    Some(target) => target.cancel().await,
+                    None => Ok(()),
+                }
+            }));
+        }
+        if let Some(cancelling) = &mut self.cancelling
+            && let Poll::Ready(sent) = cancelling.as_mut().poll(cx)
+        {
+            if let Err(error) = sent {
+                tracing::warn!(%error, session = self.session.id(), "what went beyond a limit could not be cancelled");
+            }
+            self.cancelling = None;
+            self.conversation.cancel_sent();
+            moved = true;
+        }
         Ok(moved)
     }
 
@@ -335,7 +386,7 @@ where
 
     /// Tells the client that a person must answer, and waits on.
     fn hold(&mut self, hold: Hold) {
-        let wait = self.cancel.wait();
+        let wait = self.cancel.signal.wait();
         let cancelled = Box::pin(async move { wait.requested().await });
         self.conversation.notice(&held(&hold));
         self.decision = Decision::Holding { hold, cancelled };
@@ -377,6 +428,9 @@ where
             Poll::Pending => false,
             Poll::Ready(arrived) => {
                 self.client_gone = !arrived;
+                if self.client_gone {
+                    self.patience.as_mut().reset(Instant::now() + GRACE);
+                }
                 true
             }
         }
@@ -393,7 +447,7 @@ where
             Poll::Pending => false,
             Poll::Ready(arrived) => {
                 self.server_gone = !arrived;
-                if self.farewell {
+                if self.farewell || self.client_gone {
                     self.patience.as_mut().reset(Instant::now() + GRACE);
                 }
                 true
@@ -407,7 +461,8 @@ where
             let reason = if self.farewell { Reason::ClientLeft } else { Reason::ServerLeft };
             return Err(Stop::End(reason));
         }
-        if self.farewell && self.patience.as_mut().poll(cx).is_ready() {
+        let leaves = self.farewell || (self.client_gone && self.conversation.holds_back());
+        if leaves && self.patience.as_mut().poll(cx).is_ready() {
             return Err(Stop::End(Reason::ClientLeft));
         }
         if self.is_stopping(cx) && self.conversation.is_idle() && matches!(self.decision, Decision::None) {

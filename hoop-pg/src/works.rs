@@ -1,7 +1,9 @@
 //! What runs, or may still run, under a permit: one work for each query, call and portal.
 
+use std::time::Duration;
+
 use hoopcore::audit::CompletionStatus;
-use hoopcore::{Command, Completion, Event, Layout, Passage, Permit, RowMasker};
+use hoopcore::{Command, Completion, Event, Layout, Limit, Meter, Passage, Permit, RowMasker};
 
 /// Names a work for as long as something holds it.
 pub(crate) type WorkId = u32;
@@ -33,12 +35,18 @@ pub(crate) struct Work {
     /// Facts about the session depend on its outcome.
     pub(crate) changes: bool,
     armed: bool,
+    meter: Meter,
+    /// Counts for the cursor that the statement at hand fetches from.
+    fetching: Option<Meter>,
+    /// The limit that it went beyond: nothing more of it goes on.
+    stopped: Option<Limit>,
     passage: Option<Passage>,
     holders: u32,
     status: CompletionStatus,
     /// Rows that passed since the last statement was carried out.
     passed: u64,
     count: u64,
+    copied: u64,
     bytes: u64,
 }
 
@@ -46,6 +54,7 @@ impl Work {
     /// A command with a permit, which is spent on it.
     pub(crate) fn new(command: Command, parameters: Option<Vec<Option<String>>>, permit: Permit) -> Self {
         let armed = permit.masks_armed();
+        let passage = permit.spend();
         Self {
             command,
             parameters,
@@ -54,11 +63,15 @@ impl Work {
             is_portal: false,
             changes: true,
             armed,
-            passage: Some(permit.spend()),
+            meter: passage.meter().clone(),
+            fetching: None,
+            stopped: None,
+            passage: Some(passage),
             holders: 0,
             status: CompletionStatus::Aborted,
             passed: 0,
             count: 0,
+            copied: 0,
             bytes: 0,
         }
     }
@@ -85,15 +98,70 @@ impl Work {
         self.rows = if masker.is_idle() { Rows::Free } else { Rows::Masked(Box::new(masker), layout.columns.len()) };
     }
 
-    /// A row of so many bytes passed.
-    pub(crate) fn row(&mut self, bytes: usize) {
+    /// A row of so many bytes passes, unless that goes beyond a limit.
+    pub(crate) fn row(&mut self, bytes: usize) -> Result<(), Limit> {
+        self.charge(|meter| meter.row(length(bytes)).map_err(Clone::clone))?;
         self.passed += 1;
-        self.bytes(bytes);
+        self.bytes = self.bytes.saturating_add(length(bytes));
+        Ok(())
     }
 
-    /// Bytes passed that are no row.
-    pub(crate) fn bytes(&mut self, bytes: usize) {
-        self.bytes = self.bytes.saturating_add(u64::try_from(bytes).unwrap_or(u64::MAX));
+    /// A row of a copy passes, unless that goes beyond a limit. What the server says of their number counts at its end.
+    pub(crate) fn copied_row(&mut self, bytes: usize) -> Result<(), Limit> {
+        self.charge(|meter| meter.row(length(bytes)).map_err(Clone::clone))?;
+        self.copied += 1;
+        self.bytes = self.bytes.saturating_add(length(bytes));
+        Ok(())
+    }
+
+    /// Bytes pass that are no row, unless that goes beyond a limit.
+    pub(crate) fn bytes(&mut self, bytes: usize) -> Result<(), Limit> {
+        self.charge(|meter| meter.bytes(length(bytes)).map_err(Clone::clone))?;
+        self.bytes = self.bytes.saturating_add(length(bytes));
+        Ok(())
+    }
+
+    /// It ran for so long, which may go beyond a limit.
+    pub(crate) fn ran(&self, time: Duration) -> Result<(), Limit> {
+        self.charge(|meter| meter.ran(time).map_err(Clone::clone))
+    }
+
+    fn charge(&self, one: impl Fn(&Meter) -> Result<(), Limit>) -> Result<(), Limit> {
+        let own = one(&self.meter);
+        let fetched = self.fetching.as_ref().map_or(Ok(()), one);
+        own.and(fetched)
+    }
+
+    /// For how much longer it may run, where that is limited.
+    pub(crate) fn time_left(&self) -> Option<Duration> {
+        let fetched = self.fetching.as_ref().and_then(Meter::time_left);
+        self.meter.time_left().into_iter().chain(fetched).min()
+    }
+
+    /// What counts what comes back.
+    pub(crate) fn meter(&self) -> &Meter {
+        &self.meter
+    }
+
+    /// What it fetches from a cursor counts for that cursor too.
+    pub(crate) fn fetch(&mut self, cursor: Option<Meter>) {
+        self.fetching = cursor.filter(|cursor| !cursor.is_unlimited() && !cursor.counts_with(&self.meter));
+    }
+
+    /// Whether it may be stopped.
+    pub(crate) fn is_limited(&self) -> bool {
+        !self.meter.is_unlimited() || self.fetching.is_some()
+    }
+
+    /// Nothing more of it goes on: it went beyond this limit.
+    pub(crate) fn stop(&mut self, limit: Limit) {
+        self.status = CompletionStatus::Limited(limit.clone());
+        self.stopped = Some(limit);
+    }
+
+    /// The limit that it went beyond, if it did.
+    pub(crate) fn stopped(&self) -> Option<&Limit> {
+        self.stopped.as_ref()
     }
 
     /// It was sent to be run, and its outcome is not known until the server says so.
@@ -104,13 +172,20 @@ impl Work {
     /// A statement of it was carried out, or stopped before its end; the tag counts so many rows. Others than those
     /// of a portal that goes on have to be described anew.
     pub(crate) fn carried_out(&mut self, tagged: u64) {
+        if self.stopped.is_some() {
+            return;
+        }
         self.count = self.count.saturating_add(tagged.max(self.passed));
-        self.passed = 0;
+        (self.passed, self.copied) = (0, 0);
         self.status = CompletionStatus::Done;
         if self.armed && !self.is_portal {
             self.rows = Rows::Undescribed;
         }
     }
+}
+
+fn length(bytes: usize) -> u64 {
+    u64::try_from(bytes).unwrap_or(u64::MAX)
 }
 
 /// All works of a session.
@@ -180,7 +255,7 @@ impl Works {
     /// The permit is used up: what was carried out goes on record.
     fn close(&mut self, id: WorkId) {
         let Some(work) = self.get_mut(id) else { return };
-        let rows = work.count.saturating_add(work.passed);
+        let rows = work.count.saturating_add(work.passed).saturating_add(work.copied);
         let completion = Completion { status: work.status.clone(), rows, bytes: work.bytes };
         let event = work.passage.take().map(|passage| passage.close(completion));
         self.closed.extend(event);
@@ -188,7 +263,7 @@ impl Works {
 
     /// The server refused to carry it out, with this code.
     pub(crate) fn fail(&mut self, id: WorkId, code: Option<&str>) {
-        if let Some(work) = self.get_mut(id) {
+        if let Some(work) = self.get_mut(id).filter(|work| work.stopped.is_none()) {
             work.status = CompletionStatus::Failed(code.unwrap_or("XX000").to_owned());
         }
         self.close(id);

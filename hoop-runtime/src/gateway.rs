@@ -14,6 +14,7 @@ use crate::approvals::Registry;
 use crate::clock;
 use crate::config::{Config, Enforcement, ResourceName};
 use crate::policy_files::{self, PolicyFilesError};
+use crate::rates::Rates;
 use crate::session::Session;
 use crate::trail::{Record, Ticket, Trail};
 
@@ -31,6 +32,7 @@ struct Shared {
     edition: AtomicU64,
     trail: Trail,
     approvals: Registry,
+    rates: Rates,
 }
 
 /// Somebody who wants to come in and has not proved who that is.
@@ -95,8 +97,8 @@ impl Gateway {
             .map_err(|error| OpenError::Trail { directory: config.audit.directory.clone(), error })?;
         warn_of_observed(&config);
         let policy = RwLock::new(policy);
-        let approvals = Registry::default();
-        Ok(Self(Arc::new(Shared { config, policy, edition: AtomicU64::new(0), trail, approvals })))
+        let (approvals, rates) = (Registry::default(), Rates::default());
+        Ok(Self(Arc::new(Shared { config, policy, edition: AtomicU64::new(0), trail, approvals, rates })))
     }
 
     /// The gateway's own file.
@@ -121,6 +123,11 @@ impl Gateway {
     #[must_use]
     pub fn approvals(&self) -> &Registry {
         &self.0.approvals
+    }
+
+    /// What counts commands, for all sessions together.
+    pub(crate) fn rates(&self) -> &Rates {
+        &self.0.rates
     }
 
     /// Reads the keys of all issuers. What cannot be had now is logged, and asked for again when a token needs it.

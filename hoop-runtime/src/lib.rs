@@ -28,6 +28,7 @@ mod id;
 pub mod logging;
 pub mod oidc;
 pub mod policy_files;
+pub mod rates;
 pub mod reference;
 pub mod schema;
 mod session;

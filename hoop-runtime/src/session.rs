@@ -7,7 +7,7 @@ use std::time::Duration;
 use hoopcore::audit::EventKind;
 use hoopcore::policy::ColumnPattern;
 use hoopcore::{
-    Call, Command, Decision, Denial, Event, Identity, Outcome, Permit, PolicySession, Resource, SessionFacts,
+    Call, Command, Decision, Denial, Event, Identity, Outcome, Permit, PolicySession, Rates, Resource, SessionFacts,
     Timestamp, Verified,
 };
 
@@ -153,7 +153,8 @@ impl Session {
         let judged = match self.over() {
             Some(over) => Err(over),
             None => {
-                let call = call(&self.facts, &self.origin, command, parameters.as_deref());
+                let rates = Rates::Counted(self.gateway.rates());
+                let call = Call { rates, ..call(&self.facts, &self.origin, command, parameters.as_deref()) };
                 let decision = self.rules.decide(&call);
                 Ok(self.record(match self.mode {
                     Enforcement::Enforce => decision,

@@ -11,6 +11,7 @@ use jiff::Timestamp;
 use crate::command::Digest;
 use crate::decision::{DecisionId, RuleRef, Verdict};
 use crate::identity::IdentityKind;
+use crate::limit::Limit;
 use crate::mask::{AppliedMask, CellCounts};
 
 /// One record for the audit trail. It holds no literal, no parameter and no value. Cheap to clone.
@@ -133,8 +134,10 @@ pub enum CompletionStatus {
     Done,
     /// The server refused it, with its error code.
     Failed(String),
-    /// It was cut off: the caller or the server went away, or a limit ended it.
+    /// It was cut off: the caller or the server went away.
     Aborted,
+    /// A limit of a rule ended it.
+    Limited(Limit),
     /// It was sent and its outcome was never seen.
     Unknown,
 }

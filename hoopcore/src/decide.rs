@@ -5,6 +5,7 @@
 //! that may reach one demands its people; masks attach. The order of the rules means nothing: of several the first
 //! by name stands in the record.
 
+mod limits;
 mod observe;
 mod outcome;
 mod protect;
@@ -29,7 +30,9 @@ use scene::{Item, Moment, Scene, Step};
 
 /// The bare answer.
 pub(crate) fn verdict(session: &PolicySession, call: &Call<'_>) -> Verdict {
-    Scene { session, call, moment: Moment::Now }.judge(&mut ()).verdict()
+    let scene = Scene { session, call, moment: Moment::Now };
+    let findings = scene.judge(&mut ());
+    findings.with_rate(|| scene.uncounted()).verdict()
 }
 
 /// The refusal of what no parameters, no time and no grant could permit.
@@ -44,7 +47,7 @@ pub(crate) fn prepare(session: &PolicySession, call: &Call<'_>) -> Option<Decisi
 pub(crate) fn decide(session: &PolicySession, call: &Call<'_>) -> Decision {
     let scene = Scene { session, call, moment: Moment::Now };
     let mut minutes = Minutes::default();
-    let findings = scene.judge(&mut minutes);
+    let findings = scene.judge(&mut minutes).with_rate(|| scene.charge());
     scene.conclude(&findings, minutes)
 }
 
@@ -57,6 +60,8 @@ struct Findings {
     uncovered: bool,
     /// Why no mask could keep the command safe.
     refusal: Option<Refusal>,
+    /// The allow whose rate leaves no room for the command.
+    rate: Option<usize>,
     /// The first approve that demands.
     demand: Option<usize>,
     /// The first allow that covers an effect.
@@ -68,7 +73,7 @@ struct Findings {
 impl Findings {
     /// `block > approve > mask > allow`.
     fn verdict(&self) -> Verdict {
-        if self.block.is_some() || self.uncovered || self.refusal.is_some() {
+        if self.block.is_some() || self.uncovered || self.refusal.is_some() || self.rate.is_some() {
             Verdict::Block
         } else if self.demand.is_some() {
             Verdict::Approve
@@ -77,6 +82,14 @@ impl Findings {
         } else {
             Verdict::Allow
         }
+    }
+
+    /// The same with what `rate` finds, which is asked only for a command that would not be refused without it.
+    fn with_rate(mut self, rate: impl FnOnce() -> Option<usize>) -> Self {
+        if self.verdict() != Verdict::Block {
+            self.rate = rate();
+        }
+        self
     }
 }
 

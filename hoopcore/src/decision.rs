@@ -90,9 +90,10 @@ use core::time::Duration;
 
 use jiff::Timestamp;
 
-use crate::audit::{AuditFailure, Completion, Event, EventKind, Receipt};
+use crate::audit::{AuditFailure, Completion, CompletionStatus, Event, EventKind, Receipt};
 use crate::command::{Command, Digest};
 use crate::identity::{Identity, Verified};
+use crate::limit::{LimitKind, Limits, Meter};
 use crate::mask::{AppliedMask, Layout, MaskPlan, RowMasker, Tally};
 use crate::request::SessionFacts;
 use crate::resource::Resource;
@@ -174,6 +175,8 @@ pub struct Explanation {
     pub effects: Vec<EffectNote>,
     /// The column masks that can act on the answer.
     pub masks: Vec<AppliedMask>,
+    /// How much may come back, where that is limited.
+    pub limits: Limits,
     /// Why the command was not fully understood, where it was not.
     pub uncertain: Option<Cow<'static, str>>,
 }
@@ -298,6 +301,8 @@ pub struct Denial {
     pub rule: RuleRef,
     /// Why, for the caller.
     pub reason: Cow<'static, str>,
+    /// The limit that the command went beyond, where that is why.
+    pub limit: Option<LimitKind>,
 }
 
 impl Denial {
@@ -305,7 +310,7 @@ impl Denial {
     #[must_use]
     pub fn internal(reason: impl Into<Cow<'static, str>>) -> Self {
         let rule = RuleRef { name: Arc::from("default"), file: None, line: None };
-        Self { rule, reason: reason.into() }
+        Self { rule, reason: reason.into(), limit: None }
     }
 }
 
@@ -315,6 +320,7 @@ impl Denial {
 pub struct Permit {
     pub(crate) id: DecisionId,
     pub(crate) plan: Arc<MaskPlan>,
+    pub(crate) limits: Box<Limits>,
     pub(crate) closing: Box<Event>,
 }
 
@@ -333,7 +339,7 @@ impl Permit {
 
     /// Begins the one execution that the permit stands for.
     pub fn spend(self) -> Passage {
-        Passage { plan: self.plan, closing: self.closing, tally: Tally::default() }
+        Passage { plan: self.plan, meter: Meter::new(*self.limits), closing: self.closing, tally: Tally::default() }
     }
 }
 
@@ -342,15 +348,23 @@ impl Permit {
 #[derive(Debug)]
 pub struct Passage {
     plan: Arc<MaskPlan>,
+    meter: Meter,
     closing: Box<Event>,
     tally: Tally,
 }
 
 impl Passage {
-    /// A masker for rows of this layout. It is an owned value and shares the passage's tally.
+    /// A masker for rows of this layout. It is an owned value and shares the passage's tally and its meter.
     #[must_use]
     pub fn rows(&self, layout: &Layout) -> RowMasker {
-        self.plan.rows(layout, &self.tally)
+        self.plan.rows(layout, &self.tally).with_meter(self.meter.clone())
+    }
+
+    /// Counts what comes back against the limits of the rules. [`RowMasker::row`] charges it; who uses the maskers
+    /// otherwise charges it itself.
+    #[must_use]
+    pub fn meter(&self) -> &Meter {
+        &self.meter
     }
 
     /// Whether any mask is armed for what returns.
@@ -366,9 +380,13 @@ impl Passage {
         self.plan.is_armed() && self.plan.tainted
     }
 
-    /// The closing record: what was carried out, and how many cells left masked and how many in clear.
+    /// The closing record: what was carried out, and how many cells left masked and how many in clear. Where the
+    /// meter says that rows or bytes went beyond a limit, that is how it ended.
     #[must_use]
-    pub fn close(self, how: Completion) -> Event {
+    pub fn close(self, mut how: Completion) -> Event {
+        if let Some(limit) = self.meter.exceeded() {
+            how.status = CompletionStatus::Limited(limit.clone());
+        }
         let mut event = *self.closing;
         event.kind = EventKind::Closed { completion: how, cells: self.tally.counts() };
         event

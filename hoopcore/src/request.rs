@@ -11,6 +11,7 @@ use jiff::Timestamp;
 
 use crate::command::Command;
 use crate::identity::{Identity, Verified};
+use crate::limit::Rates;
 use crate::name::{ColumnName, QualifiedName};
 use crate::resource::Resource;
 
@@ -38,13 +39,15 @@ pub struct Call<'a> {
     pub source: Option<IpAddr>,
     /// The time of the call.
     pub now: Timestamp,
+    /// What counts commands, where a rule limits how many are permitted per minute.
+    pub rates: Rates<'a>,
 }
 
 impl<'a> Call<'a> {
-    /// A call without parameters from an unknown source.
+    /// A call without parameters from an unknown source, which nothing counts.
     #[must_use]
     pub fn new(command: &'a Command, session: &'a SessionFacts, now: Timestamp) -> Self {
-        Self { command, session, parameters: None, source: None, now }
+        Self { command, session, parameters: None, source: None, now, rates: Rates::Uncounted }
     }
 }
 

@@ -50,7 +50,7 @@ impl Conversation {
         if self.client.body(head).map_err(by_client)?.is_none() {
             return Ok(Next::Starved);
         }
-        if self.is_overdue() {
+        if self.is_overdue() || self.is_braked(head) {
             return Ok(self.wait());
         }
         self.message(head).map_err(by_client)
@@ -284,6 +284,7 @@ impl Conversation {
         work.is_portal = matches!(kind, Kind::Bind | Kind::Execute);
         work.changes = changes;
         let work = self.works.begin(work);
+        self.meter_fetch(work);
         if !self.is_still_heard(head) {
             return self.works.release(work);
         }
@@ -337,7 +338,8 @@ impl Conversation {
     /// The command is refused by the policy.
     pub(crate) fn denied(&mut self, denial: &Denial) {
         let Some(asked) = &self.asked else { return };
-        let told = Refusal { code: asked.code.into(), ..refused(denial) };
+        let told = refused(denial);
+        let told = if denial.limit.is_none() { Refusal { code: asked.code.into(), ..told } } else { told };
         self.turned_down(told);
     }
 

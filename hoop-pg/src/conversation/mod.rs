@@ -5,6 +5,7 @@
 //! [`Question`] and goes on with nothing else of the client until it is answered.
 
 mod client_side;
+mod limits;
 mod parameters;
 mod server_side;
 #[cfg(test)]
@@ -29,6 +30,7 @@ use crate::refusal::{Refusal, code};
 use crate::strings::Strings;
 use crate::upkeep::Upkeep;
 use crate::works::{WorkId, Works};
+use limits::Brake;
 
 /// How many answers may be awaited before the client must wait for some of them.
 const MOST_OWED: usize = 4096;
@@ -127,6 +129,8 @@ pub(crate) struct Conversation {
     /// The server said that it ends the session.
     ended: bool,
     scratch: BytesMut,
+    /// Works with limits: one runs at a time.
+    brake: Brake,
 }
 
 impl Conversation {
@@ -149,6 +153,7 @@ impl Conversation {
             prepared: 0,
             ended: false,
             scratch: BytesMut::new(),
+            brake: Brake::default(),
         }
     }
 
@@ -171,7 +176,7 @@ impl Conversation {
 
     /// Whether nothing is under way, so that the connection to the server can be used for something else.
     pub(crate) fn is_at_rest(&self) -> bool {
-        self.fifo.is_at_rest() && self.server.buffered() == 0
+        self.fifo.is_at_rest() && self.server.buffered() == 0 && !self.holds_back()
     }
 
     /// Whether nothing is under way between transactions, on either side.
@@ -223,6 +228,7 @@ impl Conversation {
             work.run();
             work.changes
         });
+        self.brake_for(&request);
         self.owe(request, Origin::Client, changes);
     }
 

@@ -29,6 +29,7 @@ impl Conversation {
     pub(crate) fn hear_server(&mut self, facts: &mut SessionFacts) -> Result<Next, Refusal> {
         let Some(head) = self.server.head().map_err(by_server)? else { return Ok(Next::Starved) };
         let heard = match head.tag {
+            b'D' | b'd' | b'V' if self.is_stopped() => self.drop_data(head)?,
             b'D' => self.row(head)?,
             b'd' | b'V' => self.data(head)?,
             _ if self.server.body(head).map_err(by_server)?.is_none() => false,
@@ -37,18 +38,19 @@ impl Conversation {
                 true
             }
         };
+        self.settle();
         self.release();
         Ok(if heard { Next::Onward } else { Next::Starved })
     }
 
-    fn turn(&mut self, answer: Answer) -> Result<Turn<Arc<Prepared>, WorkId, Poison>, Refusal> {
+    pub(super) fn turn(&mut self, answer: Answer) -> Result<Turn<Arc<Prepared>, WorkId, Poison>, Refusal> {
         self.fifo.answer(answer).map_err(by_server)
     }
 
     /// A row: masked where a mask may act, else passed on in the pieces in which it comes.
     fn row(&mut self, head: Head) -> Result<bool, Refusal> {
-        let Event::Row(work) = self.turn(Answer::DataRow)?.event else { return Err(by_server("a row out of turn")) };
-        let Some(work) = self.works.get_mut(work) else { return Err(by_server("a row of nothing")) };
+        let Event::Row(id) = self.turn(Answer::DataRow)?.event else { return Err(by_server("a row out of turn")) };
+        let Some(work) = self.works.get_mut(id) else { return Err(by_server("a row of nothing")) };
         let masked = match &mut work.rows {
             Rows::Free => false,
             Rows::Undescribed => return Err(by_server("a row that was never described")),
@@ -57,12 +59,15 @@ impl Conversation {
                 masking::mask(body, masker, *columns, &mut self.scratch).map_err(by_server)?
             }
         };
-        if masked {
-            work.row(self.scratch.len());
+        let passes = work.row(if masked { self.scratch.len() } else { head.length });
+        if let Err(limit) = passes {
+            self.scratch.clear();
+            self.stop(id, limit);
+            self.server.skip(head);
+        } else if masked {
             self.server.skip(head);
             self.server.say(|out| out.unsplit(self.scratch.split()));
         } else {
-            work.row(head.length);
             self.server.pass(head);
         }
         Ok(true)
@@ -75,11 +80,14 @@ impl Conversation {
             return Err(by_server("data out of turn"));
         };
         self.refuse_tainted(work)?;
-        if let Some(work) = self.works.get_mut(work) {
-            work.bytes(head.length);
-            if answer == Answer::FunctionResult {
-                work.carried_out(0);
-            }
+        let Some(passes) = self.count_data(head, work)? else { return Ok(false) };
+        if let Err(limit) = passes {
+            self.stop(work, limit);
+            self.server.skip(head);
+            return Ok(true);
+        }
+        if let Some(work) = self.works.get_mut(work).filter(|_| answer == Answer::FunctionResult) {
+            work.carried_out(0);
         }
         self.server.pass(head);
         Ok(true)
@@ -100,6 +108,7 @@ impl Conversation {
 
     fn answer(&mut self, head: Head, facts: &mut SessionFacts) -> Result<(), Refusal> {
         match head.tag {
+            b'T' | b'C' | b'I' | b's' | b'c' | b'G' | b'H' | b'Z' if self.is_stopped() => self.drop_answer(head, facts),
             b'E' => self.error(head, facts),
             b'N' => self.notice_of_server(head),
             b'A' => self.notification(head),
@@ -130,8 +139,12 @@ impl Conversation {
             Event::Parsed(name) => self.parsed(&name, facts),
             Event::Bound(portal, work) => self.bound(&portal, work, facts),
             Event::Closed(subject, name) => closed(subject, &name, facts),
-            Event::Complete(work) => self.works.carried_out(work, 0),
+            Event::Complete(work) => {
+                self.works.carried_out(work, 0);
+                self.unbrake(work);
+            }
             Event::Suspended(work) => {
+                self.unbrake(work);
                 if let Some(work) = self.works.get_mut(work) {
                     work.carried_out(0);
                 }
@@ -163,6 +176,7 @@ impl Conversation {
     fn bound(&mut self, portal: &[u8], work: WorkId, facts: &mut SessionFacts) {
         if let (false, Some(work), Ok(name)) = (portal.is_empty(), self.works.get(work), core::str::from_utf8(portal)) {
             facts.cursors.insert(name.to_owned(), work.command.clone());
+            self.brake.declared(name, work.meter());
         }
     }
 
@@ -220,6 +234,7 @@ impl Conversation {
         if let Event::Complete(work) = turn.event {
             self.works.carried_out(work, rows);
             self.apply(work, facts);
+            self.unbrake(work);
         }
         if rolled_back {
             self.upkeep.rolled_back(facts);
@@ -229,7 +244,7 @@ impl Conversation {
     }
 
     /// Brings what is known of the session in step with a statement that was carried out.
-    fn apply(&mut self, id: WorkId, facts: &mut SessionFacts) {
+    pub(super) fn apply(&mut self, id: WorkId, facts: &mut SessionFacts) {
         let Some(work) = self.works.get_mut(id) else { return };
         let Some(statement) = work.command.statements().get(work.statement) else {
             // More statements were carried out than were understood.
@@ -237,6 +252,7 @@ impl Conversation {
         };
         work.statement += 1;
         let change = upkeep::change(statement, facts);
+        self.meter_cursors(id, &change);
         self.rename(&change);
         self.upkeep.carried_out(&change, facts);
     }
@@ -268,7 +284,11 @@ impl Conversation {
         self.upkeep.rolled_back(facts);
         let written = match event {
             Event::Refused(poison) => return self.tell_refusal(head, &poison),
+            Event::Failed(Some(work)) if !fatal && self.is_stopped_work(work) => {
+                return self.tell_limit(head, work, code);
+            }
             Event::Failed(Some(work)) => {
+                self.unbrake(work);
                 let text = self.works.get(work).map(|work| work.command.clone());
                 self.works.fail(work, code.as_deref());
                 text
@@ -362,8 +382,10 @@ impl Conversation {
     fn ready(&mut self, head: Head, facts: &mut SessionFacts) -> Result<(), Refusal> {
         let status = Status::read(self.said(head)).map_err(by_server)?;
         self.turn(Answer::Ready(status))?;
+        self.brake.release();
         if status == Status::Idle {
             self.upkeep.idle(facts);
+            self.brake.idle(facts);
         }
         if self.fifo.is_empty() {
             self.strings.settled();

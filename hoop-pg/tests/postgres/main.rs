@@ -17,6 +17,7 @@ mod denials;
 mod direct;
 mod front;
 mod gate;
+mod limits;
 mod masking;
 mod observe;
 mod relay;

@@ -78,7 +78,7 @@ impl Hold {
         let decision = self.gateway.policy().resume(pending, Answer::Withdrawn, clock::now());
         let explanation = decision.explanation();
         let reason = explanation.reason.clone().unwrap_or_else(|| "the command was withdrawn".into());
-        let denial = Denial { rule: explanation.rule.clone(), reason };
+        let denial = Denial { rule: explanation.rule.clone(), reason, limit: None };
         let (event, _) = decision.seal();
         self.gateway.trail().append(&Record::event(&self.origin, &event));
         Some(denial)

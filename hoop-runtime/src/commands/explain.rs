@@ -8,7 +8,9 @@ use std::process::ExitCode;
 use hoop_runtime::diagnostics::printable;
 use hoop_runtime::trail::style_word;
 use hoop_runtime::{clock, policy_files};
-use hoopcore::{Call, Command, Explanation, Identity, Request, Resource, SessionFacts, Timestamp, Verified};
+use hoopcore::{
+    Call, Command, Explanation, Identity, Limit, Rates, Request, Resource, SessionFacts, Timestamp, Verified,
+};
 
 use super::Failure;
 use super::output::{self, FAINT, STRONG};
@@ -54,7 +56,7 @@ pub(super) fn run(args: &Args) -> Result<ExitCode, Failure> {
     let (who, on) = (who(args), on(args));
     let (command, session) = (Command::sql(&args.command), SessionFacts::default());
     let now = args.now.unwrap_or_else(clock::now);
-    let call = Call { source: args.source, ..Call::new(&command, &session, now) };
+    let call = Call { source: args.source, rates: Rates::Ignored, ..Call::new(&command, &session, now) };
     let decision = policy.evaluate(&Request { who: &who, on: &on, call });
     tell(decision.explanation())?;
     Ok(ExitCode::SUCCESS)
@@ -71,7 +73,7 @@ fn on(args: &Args) -> Resource {
 }
 
 fn tell(explanation: &Explanation) -> Result<(), Failure> {
-    let Explanation { verdict, rule, reason, effects, masks, uncertain } = explanation;
+    let Explanation { verdict, rule, reason, effects, masks, limits, uncertain } = explanation;
     let mut out = output::out();
     let style = output::style_of(*verdict);
     writeln!(out, "{style}{verdict}{style:#} by {STRONG}{}{STRONG:#}", printable(&rule.to_string()))?;
@@ -89,6 +91,10 @@ fn tell(explanation: &Explanation) -> Result<(), Failure> {
     for mask in masks {
         let (column, style) = (printable(&mask.column), style_word(&mask.style));
         writeln!(out, "  mask      {column} as {style}  {FAINT}{}{FAINT:#}", printable(&mask.rule.to_string()))?;
+    }
+    for Limit { kind, most, rule } in limits.iter() {
+        let rule = printable(&rule.to_string());
+        writeln!(out, "  limit     {most} {}  {FAINT}{rule}{FAINT:#}", kind.word())?;
     }
     Ok(())
 }

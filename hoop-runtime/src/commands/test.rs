@@ -8,7 +8,7 @@ use std::process::ExitCode;
 use hoop_runtime::diagnostics::printable;
 use hoop_runtime::{clock, policy_files};
 use hoopcore::policy::Expectation;
-use hoopcore::{Call, Command, Explanation, Policy, Request, SessionFacts, Verified};
+use hoopcore::{Call, Command, Explanation, Policy, Rates, Request, SessionFacts, Verified};
 use serde::Serialize;
 
 use super::Failure;
@@ -97,7 +97,8 @@ fn ask(policy: &Policy, expected: &Expectation) -> Explanation {
     let session = SessionFacts { search_path, ..fresh };
     let now = expected.now.unwrap_or_else(clock::now);
     let parameters = expected.parameters.as_deref();
-    let call = Call { parameters, source: expected.source, ..Call::new(&command, &session, now) };
+    let call =
+        Call { parameters, source: expected.source, rates: Rates::Ignored, ..Call::new(&command, &session, now) };
     policy.evaluate(&Request { who: &who, on: &expected.on, call }).explanation().clone()
 }
 

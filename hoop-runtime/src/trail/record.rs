@@ -297,7 +297,13 @@ impl Record {
 }
 
 fn closed(event: &Event, completion: Closing) -> What {
-    What::Closed { decision: event.id().number(), rule: None, completion }
+    let rule = match &event.kind {
+        EventKind::Closed { completion: Completion { status: CompletionStatus::Limited(limit), .. }, .. } => {
+            Some(Rule::from(&limit.rule))
+        }
+        EventKind::Closed { .. } | EventKind::Decided { .. } => None,
+    };
+    What::Closed { decision: event.id().number(), rule, completion }
 }
 
 impl On {
@@ -404,6 +410,7 @@ impl Closing {
         let (status, error) = match &completion.status {
             CompletionStatus::Done => ("done", None),
             CompletionStatus::Failed(code) => ("failed", Some(code.clone())),
+            CompletionStatus::Limited(limit) => ("limited", Some(limit.kind.word().to_owned())),
             CompletionStatus::Aborted => ("aborted", None),
             CompletionStatus::Unknown => ("unknown", None),
         };

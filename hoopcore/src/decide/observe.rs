@@ -5,6 +5,7 @@ use alloc::sync::Arc;
 
 use super::outcome::closing;
 use crate::decision::{Decision, Outcome, Permit};
+use crate::limit::Limits;
 use crate::mask::MaskPlan;
 
 /// The same verdict, rule and masks on record, marked as observed; what they would have refused, held or masked goes
@@ -12,6 +13,11 @@ use crate::mask::MaskPlan;
 pub(crate) fn observe(decision: Decision) -> Decision {
     let Decision { id, explanation, mut event, outcome: _ } = decision;
     event.observed = true;
-    let permit = Permit { id, plan: Arc::new(MaskPlan::default()), closing: Box::new(closing(&event)) };
+    let permit = Permit {
+        id,
+        plan: Arc::new(MaskPlan::default()),
+        limits: Box::new(Limits::default()),
+        closing: Box::new(closing(&event)),
+    };
     Decision { id, explanation, event, outcome: Outcome::Allow(permit) }
 }

@@ -21,6 +21,7 @@ use crate::decision::{
     ApprovalRequest, Decision, DecisionId, Demand, Denial, EffectNote, Explanation, Held, Outcome, Pending, Permit,
     RuleRef, Verdict,
 };
+use crate::limit::{LimitKind, Limits};
 use crate::mask::{AppliedMask, CellCounts, ColumnMask, MaskPlan};
 use crate::policy::rule::{Action, Rule};
 use crate::request::Exposures;
@@ -30,6 +31,8 @@ pub(super) struct Words {
     pub(super) verdict: Verdict,
     pub(super) rule: RuleRef,
     pub(super) reason: Option<Cow<'static, str>>,
+    /// The limit that refuses, where one does.
+    pub(super) limit: Option<LimitKind>,
 }
 
 impl<'a> Scene<'a> {
@@ -56,10 +59,16 @@ impl<'a> Scene<'a> {
         let masks = if words.verdict == Verdict::Block { Vec::new() } else { self.applied_masks() };
         let uncertain = self.uncertain();
         let event = self.event(id, &words, minutes.recorded, masks.clone(), uncertain.clone());
-        let permit = |id| Permit { id, plan: self.mask_plan(findings.masked), closing: Box::new(closing(&event)) };
+        let limits = if words.verdict == Verdict::Block { Limits::default() } else { self.limits() };
+        let permit = |id| Permit {
+            id,
+            plan: self.mask_plan(findings.masked),
+            limits: Box::new(limits.clone()),
+            closing: Box::new(closing(&event)),
+        };
         let outcome = release(self, id, &words, &permit);
-        let Words { verdict, rule, reason } = words;
-        let explanation = Explanation { verdict, rule, reason, effects: minutes.notes, masks, uncertain };
+        let Words { verdict, rule, reason, limit: _ } = words;
+        let explanation = Explanation { verdict, rule, reason, effects: minutes.notes, masks, limits, uncertain };
         Decision { id, explanation, event, outcome }
     }
 
@@ -69,17 +78,36 @@ impl<'a> Scene<'a> {
         let verdict = findings.verdict();
         if let Some(rule) = findings.block.and_then(|rule| self.session.rule(rule)) {
             let reason = rule.reason.as_ref().map_or_else(|| self.blocked(rule, minutes), |reason| text(reason));
-            return Words { verdict, rule: rule.at.clone(), reason: Some(reason) };
+            return Words { verdict, rule: rule.at.clone(), reason: Some(reason), limit: None };
         }
         if findings.uncovered || findings.block.is_some() {
-            return Words { verdict, rule: reserved("default"), reason: Some(self.not_allowed(minutes)) };
+            let reason = Some(self.not_allowed(minutes));
+            return Words { verdict, rule: reserved("default"), reason, limit: None };
         }
         if let Some(Refusal { rule, why }) = findings.refusal {
-            return Words { verdict, rule: self.rule_ref(rule, "default"), reason: Some(Cow::Borrowed(why.words())) };
+            let reason = Some(Cow::Borrowed(why.words()));
+            return Words { verdict, rule: self.rule_ref(rule, "default"), reason, limit: None };
+        }
+        if let Some(rule) = findings.rate {
+            return self.too_often(rule);
         }
         let rule = findings.demand.or(findings.allow).and_then(|rule| self.session.rule(rule));
         let reason = rule.and_then(|rule| rule.reason.as_ref()).map(|reason| text(reason));
-        Words { verdict, rule: rule.map_or_else(|| reserved("harmless"), |rule| rule.at.clone()), reason }
+        let rule = rule.map_or_else(|| reserved("harmless"), |rule| rule.at.clone());
+        Words { verdict, rule, reason, limit: None }
+    }
+
+    /// Why a rate refuses.
+    fn too_often(&self, rule: usize) -> Words {
+        let limit = self.rate(rule).map(|limit| limit.denial());
+        let reason = match (limit, self.uncounted()) {
+            (Some(denial), None) => denial.reason,
+            (_, _) => {
+                Cow::Borrowed("a rule limits how many commands are permitted per minute, and nothing counts them")
+            }
+        };
+        let limit = Some(LimitKind::PerMinute);
+        Words { verdict: Verdict::Block, rule: self.rule_ref(rule, "default"), reason: Some(reason), limit }
     }
 
     fn rule_ref(&self, rule: usize, otherwise: &str) -> RuleRef {
@@ -312,7 +340,7 @@ impl Words {
     /// The refusal in these words.
     pub(super) fn denial(&self) -> Denial {
         let reason = self.reason.clone().unwrap_or(Cow::Borrowed("the command is refused"));
-        Denial { rule: self.rule.clone(), reason }
+        Denial { rule: self.rule.clone(), reason, limit: self.limit }
     }
 }
 

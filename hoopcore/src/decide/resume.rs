@@ -11,6 +11,7 @@ use super::scene::{Moment, Scene};
 use super::{Findings, Minutes};
 use crate::decision::{Answer, Consent, Decision, Demand, Outcome, Pending, Verdict};
 use crate::identity::{Identity, IdentityKind};
+use crate::limit::Rates;
 use crate::policy::Policy;
 use crate::request::Call;
 
@@ -25,6 +26,8 @@ pub(crate) fn resume(policy: &Policy, held: Pending, answer: Answer, now: Timest
         parameters: parameters.as_deref(),
         source: facts.source,
         now,
+        // It was counted when it was first judged.
+        rates: Rates::Ignored,
     };
     let scene = Scene { session: &session, call: &call, moment: Moment::Now };
     let mut minutes = Minutes::default();
@@ -68,7 +71,7 @@ impl Resumption<'_> {
 
     fn refuse(self, pending: &Pending, why: impl Into<Cow<'static, str>>) -> Decision {
         let rule = pending.demands.first().map_or_else(|| reserved("default"), |demand| demand.rule.clone());
-        let words = Words { verdict: Verdict::Block, rule, reason: Some(why.into()) };
+        let words = Words { verdict: Verdict::Block, rule, reason: Some(why.into()), limit: None };
         let denial = words.denial();
         self.scene.decision(words, &self.findings, self.minutes, |_, _, _, _| Outcome::Block(denial))
     }
@@ -78,7 +81,7 @@ impl Resumption<'_> {
         let rule = pending.demands.first().map_or_else(|| reserved("default"), |demand| demand.rule.clone());
         let missing = || format!("still waiting for {}", missing(&pending.demands));
         let reason = if why.is_empty() { missing().into() } else { Cow::Borrowed(why) };
-        let words = Words { verdict: Verdict::Approve, rule, reason: Some(reason) };
+        let words = Words { verdict: Verdict::Approve, rule, reason: Some(reason), limit: None };
         self.scene.decision(words, &self.findings, self.minutes, |_, _, _, _| Outcome::Approve(pending))
     }
 
@@ -89,7 +92,7 @@ impl Resumption<'_> {
             [] => Cow::Borrowed("the policy allows it by now"),
             demands => format!("approved by {}", people(demands)).into(),
         };
-        let words = Words { verdict, rule, reason: Some(reason) };
+        let words = Words { verdict, rule, reason: Some(reason), limit: None };
         self.scene.decision(words, &self.findings, self.minutes, |_, id, _, permit| Outcome::Allow(permit(id)))
     }
 }

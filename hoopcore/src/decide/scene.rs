@@ -84,7 +84,17 @@ pub(super) struct SqlItem<'a> {
     pub(super) effect: &'a Effect,
     /// Whether it is harmless: then no allow is asked, and it bears `session` beside its own verb.
     pub(super) harmless: Truth,
+    pub(super) fetched: Fetched,
     pub(super) ground: Ground<'a>,
+}
+
+/// Whether an effect is what a cursor returns: it was judged when the cursor was declared.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Fetched {
+    No,
+    Yes,
+    /// Nothing is known of the cursor: it may return anything.
+    Anything,
 }
 
 impl<'a> Item<'a> {
@@ -103,6 +113,14 @@ impl<'a> Item<'a> {
         match self {
             Self::Sql(item) => item.harmless,
             Self::Http(_) | Self::Kubernetes(_) | Self::Ssh(_) => Truth::No,
+        }
+    }
+
+    /// Whether it is what a cursor returns.
+    pub(super) fn fetched(&self) -> Fetched {
+        match self {
+            Self::Sql(item) => item.fetched,
+            Self::Http(_) | Self::Kubernetes(_) | Self::Ssh(_) => Fetched::No,
         }
     }
 
@@ -154,7 +172,7 @@ impl<'a> Scene<'a> {
                 | Object::Named(_)
                 | Object::Any => {
                     let harmless = if at.fetched { Truth::Yes } else { self.harmless(effect, ground) };
-                    visit(Step::Effect(Item::Sql(SqlItem { effect, harmless, ground })));
+                    visit(Step::Effect(Item::Sql(SqlItem { effect, harmless, fetched: at.fetched(), ground })));
                     continue;
                 }
             };
@@ -162,10 +180,12 @@ impl<'a> Scene<'a> {
                 // What the name stands for may change until it is executed.
                 (Moment::Someday, _) => {}
                 (Moment::Now, None) if fetched => {
-                    visit(Step::Effect(Item::Sql(SqlItem { effect: &FETCHED, harmless: Truth::Yes, ground })));
+                    let fetched = Fetched::Anything;
+                    visit(Step::Effect(Item::Sql(SqlItem { effect: &FETCHED, harmless: Truth::Yes, fetched, ground })));
                 }
                 (Moment::Now, None) => {
-                    visit(Step::Effect(Item::Sql(SqlItem { effect: &UNKNOWN, harmless: Truth::No, ground })));
+                    let fetched = Fetched::No;
+                    visit(Step::Effect(Item::Sql(SqlItem { effect: &UNKNOWN, harmless: Truth::No, fetched, ground })));
                 }
                 (Moment::Now, Some(command)) => {
                     let inside = Place { earlier: &[], depth: depth - 1, fetched, ..at };
@@ -246,6 +266,12 @@ struct Place<'a> {
     depth: u8,
     /// Whether it is what a cursor returns: it was judged when the cursor was declared.
     fetched: bool,
+}
+
+impl Place<'_> {
+    fn fetched(&self) -> Fetched {
+        if self.fetched { Fetched::Yes } else { Fetched::No }
+    }
 }
 
 /// One step of a walk over a call.

@@ -5,6 +5,7 @@ use alloc::boxed::Box;
 use alloc::vec::Vec;
 
 use crate::decision::Denial;
+use crate::limit::Meter;
 use crate::mask::detect::Scanner;
 use crate::mask::rewrite::{self, Form};
 use crate::mask::{CellType, Column, Layout, MaskPlan, Origin, Style, Tally};
@@ -20,6 +21,7 @@ pub struct RowMasker {
     scanner: Scanner,
     buffer: Vec<u8>,
     tally: Tally,
+    meter: Meter,
 }
 
 /// What becomes of one row.
@@ -105,7 +107,13 @@ impl RowMasker {
             scanner: Scanner::new(plan.detectors.clone()),
             buffer: Vec::new(),
             tally,
+            meter: Meter::default(),
         }
+    }
+
+    /// The same, with a meter that each whole row is charged to.
+    pub(crate) fn with_meter(self, meter: Meter) -> Self {
+        Self { meter, ..self }
     }
 
     /// Whether every cell that the layout describes passes as it is: then rows need not be looked at.
@@ -148,7 +156,8 @@ impl RowMasker {
         }
     }
 
-    /// Masks one row in place.
+    /// Masks one row in place, and counts it against the limits: a row that is stopped, and all after it, must not go
+    /// on.
     pub fn row(&mut self, cells: &mut [Option<Cow<'_, [u8]>>]) -> RowVerdict {
         let mut verdict = RowVerdict::Pass;
         for (index, cell) in cells.iter_mut().enumerate() {
@@ -160,7 +169,10 @@ impl RowMasker {
             *cell = masked;
             verdict = RowVerdict::Masked;
         }
-        verdict
+        match self.meter.row(cells.iter().flatten().map(|cell| cell.len() as u64).sum()) {
+            Ok(()) => verdict,
+            Err(limit) => RowVerdict::Stop(limit.denial()),
+        }
     }
 }
 

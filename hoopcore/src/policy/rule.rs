@@ -25,7 +25,24 @@ pub(crate) struct Rule {
     pub(crate) on: Condition<OnFact>,
     pub(crate) when: Condition<WhenFact>,
     pub(crate) action: Action,
+    pub(crate) limits: LimitWords,
     pub(crate) reason: Option<Arc<str>>,
+}
+
+/// The `limits` of an allow.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct LimitWords {
+    pub(crate) rows: Option<u64>,
+    pub(crate) bytes: Option<u64>,
+    pub(crate) seconds: Option<u64>,
+    pub(crate) per_minute: Option<u32>,
+}
+
+impl Rule {
+    /// Whether it limits what it lets through.
+    pub(crate) fn is_limited(&self) -> bool {
+        self.limits != LimitWords::default()
+    }
 }
 
 /// What a rule does.

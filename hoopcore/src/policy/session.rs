@@ -27,6 +27,8 @@ pub struct PolicySession {
     /// Rules that may concern this caller on this resource, each kind in the order of the names.
     pub(crate) blocks: Box<[Standing]>,
     pub(crate) allows: Box<[Standing]>,
+    /// Those of the allows that limit what they let through.
+    pub(crate) limited: Box<[Standing]>,
     pub(crate) approves: Box<[Standing]>,
     pub(crate) masks: Box<[Standing]>,
     /// The mask plans of rules without `when`, by whether columns are armed and the answer is tainted.
@@ -57,6 +59,8 @@ impl PolicySession {
             let standings = rules.map(|(at, rule)| Standing { rule: at, truth: stands(rule, who, on) });
             standings.filter(|standing| standing.truth.is_possible()).collect()
         };
+        let allows = standing(|action| matches!(action, Action::Allow(_)));
+        let is_limited = |standing: &&Standing| policy.rules().get(standing.rule).is_some_and(Rule::is_limited);
         let mut session = Self {
             policy: policy.clone(),
             who: who.clone(),
@@ -64,7 +68,8 @@ impl PolicySession {
             caller: Arc::new(caller(who)),
             resource: Arc::new((on.name.clone(), on.database.clone())),
             blocks: standing(|action| matches!(action, Action::Block(_))),
-            allows: standing(|action| matches!(action, Action::Allow(_))),
+            limited: allows.iter().filter(is_limited).copied().collect(),
+            allows,
             approves: standing(|action| matches!(action, Action::Approve(_))),
             masks: standing(|action| matches!(action, Action::Mask(_))),
             plans: None,

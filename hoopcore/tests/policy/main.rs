@@ -10,6 +10,7 @@
 mod approvals;
 mod corpora;
 mod effects;
+mod limits;
 mod problems;
 mod records;
 mod verdicts;

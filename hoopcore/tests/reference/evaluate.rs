@@ -8,7 +8,10 @@ use hoopcore::command::sql::{Columns, Duty, Effect, Facts, Object, Verb};
 use hoopcore::identity::IdentityKind;
 use hoopcore::{QualifiedName, Truth, Verdict};
 
-use crate::model::{ActionModel, OnModel, PolicyModel, ReachModel, RequestModel, RuleModel, WhenModel, WhoModel};
+use crate::model::{
+    ActionModel, LimitsModel, OnModel, PolicyModel, RatesModel, ReachModel, RequestModel, RuleModel, WhenModel,
+    WhoModel,
+};
 
 type Kleene = Option<bool>;
 
@@ -19,7 +22,12 @@ pub(crate) struct Answer {
     pub(crate) rule: String,
     /// The approves that demand.
     pub(crate) demands: BTreeSet<String>,
+    /// The most rows, bytes and seconds, each with its rule.
+    pub(crate) limits: Vec<Most>,
 }
+
+/// The most that is let through, and the rule that says so.
+pub(crate) type Most = Option<(u64, String)>;
 
 /// An effect with what is known of the session where it happens.
 struct Happening {
@@ -28,6 +36,9 @@ struct Happening {
     harmless: Kleene,
     path: Vec<String>,
     shadowed: bool,
+    fetched: bool,
+    /// A cursor of which nothing is known.
+    unseen: bool,
 }
 
 struct World<'a> {
@@ -49,6 +60,14 @@ pub(crate) fn evaluate(policy: &PolicyModel, request: &RequestModel) -> Answer {
     if let Some(mask) = world.refusing_mask() {
         return block(&mask);
     }
+    if let Some(rule) = world.rate_without_room() {
+        return block(&rule);
+    }
+    let limits = vec![
+        world.smallest(|limits| limits.rows),
+        world.smallest(|limits| limits.bytes),
+        world.smallest(|limits| limits.seconds),
+    ];
     let demands: BTreeSet<String> = policy
         .rules
         .iter()
@@ -57,17 +76,17 @@ pub(crate) fn evaluate(policy: &PolicyModel, request: &RequestModel) -> Answer {
         .map(|rule| rule.name.clone())
         .collect();
     if let Some(first) = demands.first().cloned() {
-        return Answer { verdict: Verdict::Approve, rule: first, demands };
+        return Answer { verdict: Verdict::Approve, rule: first, demands, limits };
     }
     let allows = policy.rules.iter().filter(|rule| matches!(rule.action, ActionModel::Allow(_)));
     let covering = allows.filter(|rule| asked.iter().any(|happening| world.reaches(rule, happening) == Some(true)));
     let rule = covering.map(|rule| rule.name.clone()).min().unwrap_or("harmless".into());
     let verdict = if world.a_mask_can_act() { Verdict::Mask } else { Verdict::Allow };
-    Answer { verdict, rule, demands }
+    Answer { verdict, rule, demands, limits }
 }
 
 fn block(rule: &str) -> Answer {
-    Answer { verdict: Verdict::Block, rule: rule.into(), demands: BTreeSet::new() }
+    Answer { verdict: Verdict::Block, rule: rule.into(), demands: BTreeSet::new(), limits: vec![None; 3] }
 }
 
 /// Each effect, with what names stand for put in their place.
@@ -82,12 +101,14 @@ fn happenings(request: &RequestModel) -> Vec<Happening> {
                 Object::Cursor(name) => (request.cursors.get(name).cloned(), true),
                 _ => (Some(vec![effect.clone()]), false),
             };
+            let unseen = fetched && effects.is_none();
             let nothing_known = if fetched { fetched_unseen() } else { Effect::unknown() };
             for effect in effects.unwrap_or(vec![nothing_known]) {
                 let harmless = if fetched { Some(true) } else { harmless(&effect, request, shadowed) };
                 let bears = |name: &QualifiedName| request.shadows.contains(&name.name);
                 let shadowed = shadowed || matches!(&effect.object, Object::Function(name) if bears(name));
-                happenings.push(Happening { effect, statement, harmless, path: path.clone(), shadowed });
+                let path = path.clone();
+                happenings.push(Happening { effect, statement, harmless, path, shadowed, fetched, unseen });
             }
         }
         shadowed |= model.effects.iter().any(|effect| effect.duty == Duty::Covered && brings_functions(effect));
@@ -134,6 +155,30 @@ impl ActionModel {
 }
 
 impl World<'_> {
+    /// The allows whose limits hold: those that may reach what an allow is asked for, or what a cursor returns.
+    fn limiting(&self) -> impl Iterator<Item = &RuleModel> {
+        let holds = |rule: &RuleModel, happening: &Happening| {
+            (happening.harmless != Some(true) || happening.fetched)
+                && (happening.unseen && self.concerns(rule) != Some(false)
+                    || self.reaches(rule, happening) != Some(false))
+        };
+        let allows = self.policy.rules.iter().filter(|rule| matches!(rule.action, ActionModel::Allow(_)));
+        allows.filter(move |rule| self.happenings.iter().any(|happening| holds(rule, happening)))
+    }
+
+    fn smallest(&self, of: fn(&LimitsModel) -> Option<u64>) -> Option<(u64, String)> {
+        self.limiting().filter_map(|rule| Some((of(&rule.limits)?, rule.name.clone()))).min()
+    }
+
+    fn rate_without_room(&self) -> Option<String> {
+        let rated = self.limiting().filter(|rule| rule.limits.per_minute.is_some()).map(|rule| rule.name.clone());
+        match &self.request.rates {
+            RatesModel::Nothing => rated.min(),
+            RatesModel::Counter(full) => rated.filter(|rule| full.contains(rule)).min(),
+            RatesModel::Ignored => None,
+        }
+    }
+
     fn rules_that(&self, kind: fn(&ActionModel) -> bool, wanted: fn(Kleene) -> bool) -> Vec<&str> {
         let rules = self.policy.rules.iter().filter(|rule| kind(&rule.action));
         let reaching =

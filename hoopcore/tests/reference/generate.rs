@@ -11,7 +11,8 @@ use proptest::prelude::*;
 use proptest::sample::{select, subsequence};
 
 use crate::model::{
-    ActionModel, OnModel, PolicyModel, ReachModel, RequestModel, RuleModel, StatementModel, WhenModel, WhoModel,
+    ActionModel, LimitsModel, OnModel, PolicyModel, RatesModel, ReachModel, RequestModel, RuleModel, StatementModel,
+    WhenModel, WhoModel,
 };
 
 const VERBS: [&str; 16] = [
@@ -55,10 +56,11 @@ pub(crate) fn rule_that(action: impl Strategy<Value = ActionModel>) -> impl Stra
     let who = prop_oneof![3 => Just(vec![]), 2 => vec(who(), 1..3)];
     let on = prop_oneof![4 => Just(vec![]), 1 => vec(on(), 1..3)];
     let when = prop_oneof![4 => Just(vec![]), 1 => vec(when(), 1..3)];
-    (who, on, when, action).prop_map(|(who, on, when, action)| {
+    (who, on, when, action, limits()).prop_map(|(who, on, when, action, limits)| {
         // A block of everything may ask for no fact that one protocol alone has.
         let fits = !matches!(action, ActionModel::BlockAll) || !when.iter().any(is_of_sql);
-        RuleModel { name: "z".into(), who, on, when: if fits { when } else { vec![] }, action }
+        let limits = if matches!(action, ActionModel::Allow(_)) { limits } else { LimitsModel::default() };
+        RuleModel { name: "z".into(), who, on, when: if fits { when } else { vec![] }, action, limits }
     })
 }
 
@@ -69,6 +71,18 @@ fn is_of_sql(when: &WhenModel) -> bool {
         WhenModel::Not(inner) => is_of_sql(inner),
         WhenModel::Both(a, b) => is_of_sql(a) || is_of_sql(b),
     }
+}
+
+pub(crate) fn limits() -> impl Strategy<Value = LimitsModel> {
+    let most = || prop_oneof![3 => Just(None), 1 => (1..4u64).prop_map(Some)];
+    (most(), most(), most(), option::weighted(0.15, 1..4u64))
+        .prop_map(|(rows, bytes, seconds, per_minute)| LimitsModel { rows, bytes, seconds, per_minute })
+}
+
+fn rates() -> impl Strategy<Value = RatesModel> {
+    let full = subsequence(vec!["m-0", "c-1", "x-2", "a-3", "q-4", "f-5", "z"], 0..=3);
+    let counter = full.prop_map(|full| RatesModel::Counter(full.into_iter().map(String::from).collect()));
+    prop_oneof![1 => Just(RatesModel::Nothing), 4 => counter, 3 => Just(RatesModel::Ignored)]
 }
 
 fn action() -> impl Strategy<Value = ActionModel> {
@@ -158,19 +172,22 @@ pub(crate) fn request() -> impl Strategy<Value = RequestModel> {
     );
     let parameters = option::of(vec(option::of(select(vec!["v", "w"]).prop_map(String::from)), 0..3));
     let source = option::of(select(vec!["10.1.2.3", "10.2.2.3", "11.1.1.1"]).prop_map(|text| text.parse().unwrap()));
-    (identity(), resource(), statements, session, parameters, source, 0..24u8).prop_map(
-        |(who, on, statements, (path, shadows, prepared, cursors, exposed), parameters, source, hour)| RequestModel {
-            who,
-            on,
-            statements,
-            path,
-            shadows,
-            prepared,
-            cursors,
-            exposed,
-            parameters,
-            source,
-            hour,
+    (identity(), resource(), statements, session, parameters, source, 0..24u8, rates()).prop_map(
+        |(who, on, statements, (path, shadows, prepared, cursors, exposed), parameters, source, hour, rates)| {
+            RequestModel {
+                who,
+                on,
+                statements,
+                path,
+                shadows,
+                prepared,
+                cursors,
+                exposed,
+                parameters,
+                source,
+                hour,
+                rates,
+            }
         },
     )
 }

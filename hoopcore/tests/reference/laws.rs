@@ -3,8 +3,9 @@
 use hoopcore::{Policy, Verdict};
 use proptest::prelude::*;
 
-use crate::generate::{allow, approve, block, mask, policy, request, rule_that};
-use crate::model::{PolicyModel, RequestModel, RuleModel};
+use crate::evaluate::Most;
+use crate::generate::{allow, approve, block, limits, mask, policy, request, rule_that};
+use crate::model::{ActionModel, LimitsModel, PolicyModel, RequestModel, RuleModel};
 use crate::{cases, engine};
 
 fn with(policy: &PolicyModel, rule: RuleModel) -> PolicyModel {
@@ -55,7 +56,29 @@ proptest! {
     }
 
     #[test]
+    fn a_limit_makes_nothing_freer(policy in policy(), limits in limits(), at in any::<prop::sample::Index>(), request in request()) {
+        let mut limited = policy.clone();
+        let rule = &mut limited.rules[at.index(policy.rules.len())];
+        if matches!(rule.action, ActionModel::Allow(_)) {
+            let added = |old: Option<u64>, new: Option<u64>| old.into_iter().chain(new).min();
+            let old = rule.limits;
+            rule.limits.rows = added(old.rows, limits.rows);
+            rule.limits.bytes = added(old.bytes, limits.bytes);
+            rule.limits.seconds = added(old.seconds, limits.seconds);
+            rule.limits.per_minute = added(old.per_minute, limits.per_minute);
+        }
+        let (before, after) = (engine(&policy, &request), engine(&limited, &request));
+        prop_assert!(after.verdict >= before.verdict);
+        let is_kept = |(before, after): (&Most, &Most)| {
+            before.as_ref().is_none_or(|before| after.as_ref().is_some_and(|after| after.0 <= before.0))
+        };
+        prop_assert!(after.verdict == Verdict::Block || before.limits.iter().zip(&after.limits).all(is_kept));
+    }
+
+    #[test]
     fn an_allow_makes_nothing_stricter(policy in policy(), rule in rule_that(allow()), request in request()) {
+        // But for its limits: they hold for what other allows let through.
+        let rule = RuleModel { limits: LimitsModel::default(), ..rule };
         let (before, after) = (engine(&policy, &request), engine(&with(&policy, rule), &request));
         prop_assert!(after.verdict <= before.verdict);
     }

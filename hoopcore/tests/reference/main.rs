@@ -15,7 +15,10 @@ mod generate;
 mod laws;
 mod model;
 
-use hoopcore::{Outcome, Policy};
+use std::collections::BTreeSet;
+
+use hoopcore::limit::LimitKind;
+use hoopcore::{Outcome, Policy, Rates};
 use proptest::prelude::*;
 
 use crate::evaluate::Answer;
@@ -28,12 +31,22 @@ fn engine(policy: &PolicyModel, request: &RequestModel) -> Answer {
         let decision = compiled.evaluate(request);
         let bare = compiled.session(request.who, request.on).verdict(&request.call);
         let (verdict, rule) = (decision.verdict(), decision.explanation().rule.name.to_string());
-        assert_eq!(bare, verdict, "the bare verdict");
-        let demands = match decision.record(|_| Ok::<(), String>(())) {
-            Outcome::Approve(pending) => pending.demands().iter().map(|demand| demand.rule.name.to_string()).collect(),
-            Outcome::Allow(_) | Outcome::Block(_) => Default::default(),
-        };
-        Answer { verdict, rule, demands }
+        let limits = &decision.explanation().limits;
+        let limits = [&limits.rows, &limits.bytes, &limits.seconds];
+        let limits = limits.map(|limit| limit.as_ref().map(|limit| (limit.most, limit.rule.name.to_string()))).to_vec();
+        let mut demands = BTreeSet::new();
+        let mut by_rate = false;
+        match decision.record(|_| Ok::<(), String>(())) {
+            Outcome::Approve(pending) => {
+                demands.extend(pending.demands().iter().map(|demand| demand.rule.name.to_string()))
+            }
+            Outcome::Block(denial) => by_rate = denial.limit == Some(LimitKind::PerMinute),
+            Outcome::Allow(_) => {}
+        }
+        // The bare verdict asks no counter.
+        let counted = by_rate && matches!(request.call.rates, Rates::Counted(_));
+        assert!(bare == verdict || counted, "the bare verdict is {bare}");
+        Answer { verdict, rule, demands, limits }
     })
 }
 

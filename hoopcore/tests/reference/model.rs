@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use hoopcore::command::sql::Effect;
 use hoopcore::command::{Change, PathChange, Statement};
+use hoopcore::limit::{Charge, RateCounter, Rates};
 use hoopcore::request::{Exposures, SessionFacts};
 use hoopcore::{Call, Command, Coverage, Identity, Request, Resource, Timestamp, Verified};
 
@@ -23,6 +24,16 @@ pub(crate) struct RuleModel {
     /// Alternatives; none means always.
     pub(crate) when: Vec<WhenModel>,
     pub(crate) action: ActionModel,
+    /// Of an allow alone.
+    pub(crate) limits: LimitsModel,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct LimitsModel {
+    pub(crate) rows: Option<u64>,
+    pub(crate) bytes: Option<u64>,
+    pub(crate) seconds: Option<u64>,
+    pub(crate) per_minute: Option<u64>,
 }
 
 /// A map of `who`: all that is there must hold.
@@ -85,6 +96,33 @@ pub(crate) struct RequestModel {
     pub(crate) source: Option<IpAddr>,
     /// The hour of the day, in UTC.
     pub(crate) hour: u8,
+    pub(crate) rates: RatesModel,
+}
+
+/// What counts commands.
+#[derive(Clone, Debug)]
+pub(crate) enum RatesModel {
+    Nothing,
+    /// The rules for which it leaves no room.
+    Counter(BTreeSet<String>),
+    Ignored,
+}
+
+impl RateCounter for RatesModel {
+    fn charge(&self, charges: &[Charge<'_>], _: Timestamp) -> Result<(), usize> {
+        let Self::Counter(full) = self else { panic!("{self:?} is not charged") };
+        charges.iter().position(|charge| full.contains(charge.rule)).map_or(Ok(()), Err)
+    }
+}
+
+impl RatesModel {
+    fn rates(&self) -> Rates<'_> {
+        match self {
+            Self::Nothing => Rates::Uncounted,
+            Self::Counter(_) => Rates::Counted(self),
+            Self::Ignored => Rates::Ignored,
+        }
+    }
 }
 
 #[derive(Clone, Debug)]
@@ -107,7 +145,8 @@ impl RequestModel {
             exposures: if self.exposed { Exposures::Assumed } else { Exposures::Known(Arc::new([])) },
         };
         let parameters = self.parameters.as_deref();
-        let call = Call { parameters, source: self.source, ..Call::new(&command, &facts, self.now()) };
+        let rates = self.rates.rates();
+        let call = Call { parameters, source: self.source, rates, ..Call::new(&command, &facts, self.now()) };
         then(&Request { who: &who, on: &self.on, call })
     }
 
@@ -156,7 +195,17 @@ impl RuleModel {
             when => format!("\n    when: {}", or(when, "", WhenModel::yaml)),
         };
         let head = format!("  - rule: {}\n    who: {who}\n    on: {on}{when}\n", self.name);
-        format!("{head}    {}\n", self.action.yaml())
+        format!("{head}    {}\n{}", self.action.yaml(), self.limits.yaml())
+    }
+}
+
+impl LimitsModel {
+    fn yaml(&self) -> String {
+        let Self { rows, bytes, seconds, per_minute } = self;
+        let words = [("rows", rows), ("bytes", bytes), ("seconds", seconds), ("per_minute", per_minute)];
+        let words: Vec<String> =
+            words.iter().filter_map(|(word, most)| most.map(|most| format!("{word}: {most}"))).collect();
+        if words.is_empty() { String::new() } else { format!("    limits: {{ {} }}\n", words.join(", ")) }
     }
 }
 

@@ -47,7 +47,7 @@ impl Malformed {
 
 impl Answer {
     pub(super) fn new(id: Value, command: &Command, explanation: &Explanation) -> Self {
-        let Explanation { verdict, rule, reason, effects, masks, uncertain } = explanation;
+        let Explanation { verdict, rule, reason, effects, masks, limits: _, uncertain } = explanation;
         let full = uncertain.is_none() && command.coverage() == Coverage::Full;
         Self {
             id,

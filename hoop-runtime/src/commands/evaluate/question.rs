@@ -6,7 +6,8 @@ use std::sync::Arc;
 
 use hoop_runtime::clock;
 use hoopcore::{
-    Call, Command, Identity, IdentityKind, Policy, Request, Resource, ResourceKind, SessionFacts, Timestamp, Verified,
+    Call, Command, Identity, IdentityKind, Policy, Rates, Request, Resource, ResourceKind, SessionFacts, Timestamp,
+    Verified,
 };
 use serde::{Deserialize, Deserializer};
 use serde_json::{Map, Value};
@@ -122,7 +123,8 @@ impl Question {
         let session = self.session.unwrap_or_default().into_facts();
         let now = self.now.unwrap_or_else(clock::now);
         let parameters = self.parameters.as_deref();
-        let call = Call { parameters, source: self.source, ..Call::new(&command, &session, now) };
+        let call =
+            Call { parameters, source: self.source, rates: Rates::Ignored, ..Call::new(&command, &session, now) };
         let decision = policy.evaluate(&Request { who: &who, on: &on, call });
         Answer::new(self.id, &command, decision.explanation())
     }

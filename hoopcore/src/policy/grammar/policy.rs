@@ -89,7 +89,11 @@ pub(in crate::policy) static RULE: Map = Map {
             Shape::OneOrMore(&WHEN),
             "What else must hold: a map of facts that all hold, or a list of such maps of which one holds.",
         ),
-        Key::optional("limits", Shape::Later, "How much may be read."),
+        Key::optional(
+            "limits",
+            Shape::Map(&LIMITS),
+            "How much an allow lets through. The smallest limits of all allows that may reach a command hold for it.",
+        ),
         Key::optional("reason", Shape::Text, "What a refused caller is told, and what records say."),
     ],
     choice: &["allow", "block", "approve", "mask"],
@@ -211,6 +215,26 @@ pub(in crate::policy) static EFFECTS: Map = Map {
             "ssh",
             SSH,
             "Commands, files and tunnels of SSH: verbs for everything, or a map to what each is done to.",
+        ),
+    ],
+    choice: &[],
+};
+
+/// Twice that is still a number.
+pub(in crate::policy) const MOST: u64 = u64::MAX / 2;
+
+pub(in crate::policy) static LIMITS: Map = Map {
+    name: "limits",
+    noun: "`limits`",
+    about: "How much an allow lets through, over a whole answer, and how often.",
+    keys: &[
+        Key::optional("rows", Shape::Number(1, MOST), "Rows of an answer. One more ends it with an error."),
+        Key::optional("bytes", Shape::Number(1, MOST), "Bytes of an answer. More end it with an error."),
+        Key::optional("seconds", Shape::Number(1, 86_400), "Seconds for which a command runs; then it is cancelled."),
+        Key::optional(
+            "per_minute",
+            Shape::Number(1, 1_000_000),
+            "Commands of one caller within any sixty seconds. More are refused before they run.",
         ),
     ],
     choice: &[],

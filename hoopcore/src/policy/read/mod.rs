@@ -6,6 +6,7 @@ mod expect;
 mod facts;
 mod http;
 mod kubernetes;
+mod limits;
 mod names;
 mod reach;
 mod ssh;
@@ -191,13 +192,14 @@ impl Reader {
         let on = fields.get("on").map(|on| self.on(on));
         let when = fields.get("when").map(|when| self.when(when));
         let reason = fields.get("reason").and_then(|reason| self.one_text(reason, "`reason`")).map(Arc::from);
+        let limits = self.limits(&fields);
         let action = self.action(&fields, &at);
         if let (Some(when), Some(action)) = (fields.get("when"), &action) {
             self.facts_fit(when, action);
         }
         if let (Some(who), Some(on), Some(action)) = (who, on, action) {
             let when = when.unwrap_or_else(super::rule::Condition::always);
-            self.rules.push(Rule { at, who, on, when, action, reason });
+            self.rules.push(Rule { at, who, on, when, action, limits, reason });
             let mut normal = String::new();
             self.normalise(node, &mut normal);
             self.normal.insert(normal);
