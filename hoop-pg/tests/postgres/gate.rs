@@ -129,6 +129,7 @@ fn configuration(directory: PathBuf) -> Config {
         ]),
         approvals: None,
         cancel: None,
+        admin: None,
     }
 }
 
