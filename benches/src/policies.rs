@@ -24,7 +24,7 @@ const VERBS: [Verb; 8] =
 /// A policy of so many rules, as text.
 ///
 /// Each is about one of 100 groups and one of 50 databases (one in ten about all), on one to three verbs, and in
-/// three of ten cases about some tables only. One in six blocks; ten mask columns.
+/// three of ten cases about some tables only. One in six blocks; ten at most mask columns.
 #[must_use]
 pub fn policy(rules: usize) -> String {
     let mut random = Random::new(7);
@@ -35,7 +35,7 @@ pub fn policy(rules: usize) -> String {
             true => "{ kind: postgres }".to_owned(),
             false => format!("db-{}", random.below(RESOURCES)),
         };
-        let action = match place % (rules / 10).max(1) {
+        let action = match place % (rules / 10).max(10) {
             0 => format!("mask: {{ columns: {{ public.t{}.email: redact }} }}", random.below(TABLES)),
             _ => format!(
                 "{}: {{ sql: {{ {} }} }}",

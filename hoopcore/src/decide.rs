@@ -21,22 +21,23 @@ pub(crate) use observe::observe;
 pub(crate) use resume::resume;
 
 use crate::decision::{Decision, EffectNote, Verdict};
-use crate::policy::PolicySession;
+use crate::policy::index::Class;
 use crate::policy::rule::{Action, Approval, Asked};
+use crate::policy::standings::{Ranks, Standing, Standpoint};
 use crate::request::Call;
 use crate::truth::Truth;
 use protect::{Flow, Refusal};
 use scene::{Item, Moment, Scene, Step};
 
 /// The bare answer.
-pub(crate) fn verdict(session: &PolicySession, call: &Call<'_>) -> Verdict {
+pub(crate) fn verdict(session: Standpoint<'_>, call: &Call<'_>) -> Verdict {
     let scene = Scene { session, call, moment: Moment::Now };
     let findings = scene.judge(&mut ());
     findings.with_rate(|| scene.uncounted()).verdict()
 }
 
 /// The refusal of what no parameters, no time and no grant could permit.
-pub(crate) fn prepare(session: &PolicySession, call: &Call<'_>) -> Option<Decision> {
+pub(crate) fn prepare(session: Standpoint<'_>, call: &Call<'_>) -> Option<Decision> {
     let scene = Scene { session, call, moment: Moment::Someday };
     let mut minutes = Minutes::default();
     let findings = scene.judge(&mut minutes);
@@ -44,7 +45,7 @@ pub(crate) fn prepare(session: &PolicySession, call: &Call<'_>) -> Option<Decisi
 }
 
 /// The decision about a call.
-pub(crate) fn decide(session: &PolicySession, call: &Call<'_>) -> Decision {
+pub(crate) fn decide(session: Standpoint<'_>, call: &Call<'_>) -> Decision {
     let scene = Scene { session, call, moment: Moment::Now };
     let mut minutes = Minutes::default();
     let findings = scene.judge(&mut minutes).with_rate(|| scene.charge());
@@ -156,7 +157,7 @@ impl Clerk for Minutes {
 impl<'a> Scene<'a> {
     fn judge(&self, clerk: &mut impl Clerk) -> Findings {
         let mut findings = Findings::default();
-        let guarded = !self.session.masks.is_empty() && self.guards_columns();
+        let guarded = !self.session.rules.masks.is_empty() && self.guards_columns();
         let mut flow = Flow::default();
         self.walk(&mut |step| match step {
             Step::Effect(item) => {
@@ -188,8 +189,8 @@ impl<'a> Scene<'a> {
         if !asked {
             return finding;
         }
-        finding.allow = self.first(&self.session.allows, item, |truth| self.covers(truth));
-        for standing in &self.session.approves {
+        finding.allow = self.first(&self.session.rules.allows, item, |truth| self.covers(truth));
+        for standing in &self.session.rules.approves {
             let truth = self.approval(standing.rule).map_or(Truth::No, |approval| match approval.what {
                 Asked::Effects(_) => self.reaches(*standing, item),
                 Asked::Otherwise if finding.allow.is_some() || item.effect().is_unknown() => Truth::No,
@@ -208,7 +209,7 @@ impl<'a> Scene<'a> {
 
     /// The first block that may reach an effect; at Parse, the first that will whatever follows.
     fn block(&self, item: &Item<'a>) -> Option<usize> {
-        self.first(&self.session.blocks, item, |truth| match self.moment {
+        self.first(&self.session.rules.blocks, item, |truth| match self.moment {
             Moment::Now => truth.is_possible(),
             Moment::Someday => truth.is_sure(),
         })
@@ -222,13 +223,23 @@ impl<'a> Scene<'a> {
         }
     }
 
-    fn first(
-        &self,
-        standings: &[crate::policy::session::Standing],
-        item: &Item<'a>,
-        wanted: impl Fn(Truth) -> bool,
-    ) -> Option<usize> {
-        standings.iter().find(|standing| wanted(self.reaches(**standing, item))).map(|standing| standing.rule)
+    /// The first rule whose truth is wanted; what is harmless is matched by its own verb and by `session`.
+    fn first(&self, ranks: &Ranks, item: &Item<'a>, wanted: impl Fn(Truth) -> bool) -> Option<usize> {
+        let own = Class::of(item.effect());
+        let first = |class: Class, borne: Truth| {
+            let mut rules = ranks.of(class);
+            rules.find(|standing| wanted(self.truth(**standing, item, class, borne))).map(|standing| standing.rule)
+        };
+        let by_verb = first(own, Truth::Yes);
+        match item.harmless() {
+            Truth::No => by_verb,
+            borne @ (Truth::May | Truth::Yes) => earlier(by_verb, first(Class::SESSION, borne)),
+        }
+    }
+
+    /// Whether a rule reaches an effect that bears a class. A rule that matches the whole class need not look at it.
+    fn truth(&self, standing: Standing, item: &Item<'a>, class: Class, borne: Truth) -> Truth {
+        if standing.is_whole(class) && borne.is_sure() { standing.truth } else { self.reaches(standing, item) }
     }
 
     fn approval(&self, rule: usize) -> Option<&'a Approval> {
@@ -241,10 +252,18 @@ impl<'a> Scene<'a> {
 
 impl Findings {
     fn add(&mut self, finding: &Finding) {
-        let first = |one: Option<usize>, other: Option<usize>| one.into_iter().chain(other).min();
-        self.block = first(self.block, finding.block);
+        self.block = earlier(self.block, finding.block);
         self.uncovered |= finding.is_uncovered();
-        self.demand = first(self.demand, finding.demand);
-        self.allow = first(self.allow, finding.allow);
+        self.demand = earlier(self.demand, finding.demand);
+        self.allow = earlier(self.allow, finding.allow);
+    }
+}
+
+/// The rule that comes first by name.
+fn earlier(one: Option<usize>, other: Option<usize>) -> Option<usize> {
+    match (one, other) {
+        (Some(one), Some(other)) => Some(one.min(other)),
+        (one, None) => one,
+        (None, other) => other,
     }
 }

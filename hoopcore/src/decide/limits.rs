@@ -5,18 +5,18 @@ use alloc::vec::Vec;
 use super::scene::{Fetched, Item, Scene, Step};
 use crate::limit::{Charge, Limit, LimitKind, Limits, Rates};
 use crate::policy::rule::Rule;
-use crate::policy::session::Standing;
+use crate::policy::standings::Standing;
 
 impl<'a> Scene<'a> {
     /// Hands over each rule with limits that may reach an effect which an allow is asked for, or which a cursor returns;
     /// a rule as often as it does, by its place.
     fn limiting(&self, visit: &mut dyn FnMut(usize, &'a Rule)) {
-        if self.session.limited.is_empty() {
+        if self.session.rules.limited.is_empty() {
             return;
         }
         self.walk(&mut |step| match step {
             Step::Effect(item) if item.is_asked() || item.fetched() != Fetched::No => {
-                for standing in &self.session.limited {
+                for standing in &self.session.rules.limited {
                     if self.may_limit(*standing, &item)
                         && let Some(rule) = self.session.rule(standing.rule)
                     {
@@ -71,7 +71,7 @@ impl<'a> Scene<'a> {
         let mut rates: Vec<(usize, Charge<'_>)> = Vec::new();
         self.limiting(&mut |place, rule| {
             if let Some(per_minute) = rule.limits.per_minute {
-                rates.push((place, Charge { who: &self.session.who, rule: &rule.at.name, per_minute }));
+                rates.push((place, Charge { who: self.session.who, rule: &rule.at.name, per_minute }));
             }
         });
         rates.sort_by_key(|(place, _)| *place);

@@ -24,6 +24,7 @@ use crate::decision::{
 use crate::limit::{LimitKind, Limits};
 use crate::mask::{AppliedMask, CellCounts, ColumnMask, MaskPlan};
 use crate::policy::rule::{Action, Rule};
+use crate::policy::standings::Named;
 use crate::request::Exposures;
 
 /// The words that stand in an explanation and a record.
@@ -192,11 +193,12 @@ impl<'a> Scene<'a> {
         uncertain: Option<Cow<'static, str>>,
     ) -> Event {
         let (rule, reason) = (words.rule.clone(), words.reason.clone());
+        let Named { caller, resource } = self.session.named();
         Event {
             id,
             at: self.call.now,
-            who: Arc::clone(&self.session.caller),
-            resource: Arc::clone(&self.session.resource),
+            who: caller,
+            resource,
             command: self.call.command.shared_canonical(),
             digest: *self.call.command.digest(),
             effects: effects.into(),
@@ -221,6 +223,7 @@ impl<'a> Scene<'a> {
     fn is_armed(&self, rule: &Rule) -> bool {
         let standing = self
             .session
+            .rules
             .masks
             .iter()
             .find(|standing| self.session.rule(standing.rule).is_some_and(|other| other.at.name == rule.at.name));
@@ -236,13 +239,13 @@ impl<'a> Scene<'a> {
 
     /// The column masks that can act on what returns.
     fn applied_masks(&self) -> Vec<AppliedMask> {
-        if self.session.masks.is_empty() || !self.guards_columns() {
+        if self.session.rules.masks.is_empty() || !self.guards_columns() {
             return Vec::new();
         }
         let mut applied: Vec<AppliedMask> = Vec::new();
         self.walk(&mut |step| {
             let Step::Effect(Item::Sql(item)) = step else { return };
-            for standing in &self.session.masks {
+            for standing in &self.session.rules.masks {
                 let Some(Action::Mask(masks)) = self.session.rule(standing.rule).map(|rule| &rule.action) else {
                     continue;
                 };

@@ -9,7 +9,7 @@ use crate::mask::ColumnMask;
 use crate::name::QualifiedName;
 use crate::policy::ColumnPattern;
 use crate::policy::rule::{Action, Masks, OnInference, OnUncertain};
-use crate::policy::session::Standing;
+use crate::policy::standings::Standing;
 use crate::request::{Exposure, Exposures};
 
 /// What a statement does with protected values, as far as it has been read.
@@ -83,7 +83,7 @@ impl<'a> Scene<'a> {
     pub(super) fn flow(&self, flow: &mut Flow, item: &SqlItem<'a>) {
         let opaque = item.is_asked() && is_opaque(item.effect.verb);
         flow.opaque |= opaque;
-        for standing in &self.session.masks {
+        for standing in &self.session.rules.masks {
             if let Some(masks) = self.masks(*standing, item) {
                 self.flow_of(flow, standing.rule, masks, item, opaque);
             }

@@ -8,7 +8,8 @@ use crate::command::{Effect, http};
 use crate::policy::Glob;
 use crate::policy::reach::Reaches;
 use crate::policy::rule::{Action, Asked, Rule, WhenFact};
-use crate::policy::session::{Standing, claim_holds};
+use crate::policy::session::claim_holds;
+use crate::policy::standings::Standing;
 use crate::truth::Truth;
 
 impl Scene<'_> {
@@ -50,7 +51,7 @@ impl Scene<'_> {
                 Moment::Someday => Truth::May,
             },
             WhenFact::Source(network) => self.call.source.map_or(Truth::May, |address| network.holds(address).into()),
-            WhenFact::Claim(path, value) => claim_holds(&self.session.who, path, value),
+            WhenFact::Claim(path, value) => claim_holds(self.session.who, path, value),
             WhenFact::Parameter(number, value) => self.parameter(*number, value),
         }
     }

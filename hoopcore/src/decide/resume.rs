@@ -29,7 +29,7 @@ pub(crate) fn resume(policy: &Policy, held: Pending, answer: Answer, now: Timest
         // It was counted when it was first judged.
         rates: Rates::Ignored,
     };
-    let scene = Scene { session: &session, call: &call, moment: Moment::Now };
+    let scene = Scene { session: session.standpoint(), call: &call, moment: Moment::Now };
     let mut minutes = Minutes::default();
     let findings = scene.judge(&mut minutes);
     let pending = Pending { request, demands, held: facts };

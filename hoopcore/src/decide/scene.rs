@@ -2,7 +2,7 @@
 
 use crate::command::sql::{Columns, Duty, Effect, Facts, Object, Verb};
 use crate::command::{self, Change, Command, Effects, PathChange, Statement, http, kubernetes, ssh};
-use crate::policy::PolicySession;
+use crate::policy::standings::Standpoint;
 use crate::request::Call;
 use crate::truth::Truth;
 
@@ -45,7 +45,7 @@ static UNKNOWN: Effect = Effect {
 /// What is judged: a call in a session, now or at any time.
 #[derive(Clone, Copy)]
 pub(super) struct Scene<'a> {
-    pub(super) session: &'a PolicySession,
+    pub(super) session: Standpoint<'a>,
     pub(super) call: &'a Call<'a>,
     pub(super) moment: Moment,
 }

@@ -9,6 +9,7 @@
 mod expectation;
 #[cfg(feature = "yaml")]
 pub mod grammar;
+pub(crate) mod index;
 #[cfg(feature = "yaml")]
 mod node;
 mod pattern;
@@ -19,6 +20,7 @@ mod read;
 pub(crate) mod rule;
 pub(crate) mod session;
 pub(crate) mod shipped;
+pub(crate) mod standings;
 pub(crate) mod time;
 #[cfg(feature = "yaml")]
 mod yaml;
@@ -40,11 +42,13 @@ pub use session::PolicySession;
 pub use yaml::{Malformed, parse};
 
 use crate::command::Digest;
-use crate::decision::{Answer, Decision, Pending};
+use crate::decision::{Answer, Decision, Pending, Verdict};
 use crate::identity::{Identity, Verified};
 use crate::request::Request;
 use crate::resource::Resource;
+use index::{Classes, Index};
 use rule::Rule;
+use standings::{Standings, Standpoint};
 
 /// Rules that were read, checked and compiled. Cheap to clone, shared by all sessions.
 #[derive(Clone, Debug)]
@@ -54,6 +58,7 @@ pub struct Policy(Arc<Compiled>);
 struct Compiled {
     /// In the order of their names.
     rules: Vec<Rule>,
+    index: Index,
     expectations: Vec<Expectation>,
     warnings: Vec<Problem>,
     digest: Digest,
@@ -93,7 +98,8 @@ impl Policy {
     #[cfg(feature = "yaml")]
     fn read(files: &[(Option<&str>, &str)]) -> Result<Self, PolicyErrors> {
         let read::Document { rules, expectations, warnings, digest } = read::read(files)?;
-        Ok(Self(Arc::new(Compiled { rules, expectations, warnings, digest })))
+        let index = Index::new(&rules);
+        Ok(Self(Arc::new(Compiled { rules, index, expectations, warnings, digest })))
     }
 
     /// SHA-256 over the normalised rules: the same rules in another order have the same digest.
@@ -116,7 +122,18 @@ impl Policy {
 
     /// Decides one request. It is total: what cannot be decided is blocked.
     pub fn evaluate(&self, request: &Request<'_>) -> Decision {
-        self.session(request.who, request.on).decide(&request.call)
+        let Request { who, on, call } = request;
+        let rules = self.standings(who, on, Classes::of_command(call.command));
+        crate::decide::decide(Standpoint { policy: self, who, on, rules: &rules, named: None, plans: None }, call)
+    }
+
+    /// The bare answer to one request: to count, to try a policy. Nothing is recorded, so nothing may act on it.
+    #[must_use]
+    pub fn verdict(&self, request: &Request<'_>) -> Verdict {
+        let Request { who, on, call } = request;
+        let found = self.0.index.standings(&self.0.rules, who, on, Classes::of_command(call.command));
+        let rules = Standings::new(self, found);
+        crate::decide::verdict(Standpoint { policy: self, who, on, rules: &rules, named: None, plans: None }, call)
     }
 
     /// The policy for one caller on one resource.
@@ -131,6 +148,14 @@ impl Policy {
     /// whoever agreed.
     pub fn resume(&self, held: Pending, answer: Answer, now: Timestamp) -> Decision {
         crate::decide::resume(self, held, answer, now)
+    }
+
+    /// The rules that may concern a caller on a resource and match an effect of these classes, in their order.
+    fn standings(&self, who: &Identity, on: &Resource, asked: Classes) -> Standings {
+        let mut found = self.0.index.standings(&self.0.rules, who, on, asked);
+        found.sort_unstable_by_key(|standing| standing.rule);
+        found.dedup_by_key(|standing| standing.rule);
+        Standings::new(self, found)
     }
 
     pub(crate) fn rules(&self) -> &[Rule] {

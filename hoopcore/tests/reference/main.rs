@@ -45,7 +45,8 @@ fn engine(policy: &PolicyModel, request: &RequestModel) -> Answer {
         }
         // The bare verdict asks no counter.
         let counted = by_rate && matches!(request.call.rates, Rates::Counted(_));
-        assert!(bare == verdict || counted, "the bare verdict is {bare}");
+        assert!(bare == verdict || counted, "the bare verdict in a session is {bare}");
+        assert_eq!(compiled.verdict(request), bare, "the bare verdict without a session");
         Answer { verdict, rule, demands, limits }
     })
 }

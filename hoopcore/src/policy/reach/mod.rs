@@ -87,6 +87,11 @@ impl<V: Verbs> VerbSet<V> {
         self.0 & Self::bit(verb) != 0
     }
 
+    /// The set as bits, by the verbs' places.
+    pub(crate) fn bits(self) -> u32 {
+        self.0
+    }
+
     fn bit(verb: V) -> u32 {
         1 << verb.place()
     }

@@ -8,6 +8,7 @@ mod http;
 mod kubernetes;
 mod limits;
 mod names;
+mod normal;
 mod reach;
 mod ssh;
 
@@ -16,8 +17,6 @@ use alloc::format;
 use alloc::string::{String, ToString};
 use alloc::sync::Arc;
 use alloc::vec::Vec;
-
-use sha2::{Digest as _, Sha256};
 
 use super::expectation::Expectation;
 use super::grammar::{self, Map, Meanings};
@@ -67,7 +66,7 @@ struct Reader {
     names: BTreeMap<String, RuleRef>,
     rules: Vec<Rule>,
     expectations: Vec<Expectation>,
-    normal: BTreeSet<String>,
+    digests: Vec<Digest>,
 }
 
 /// A map whose keys are known words, each there at most once.
@@ -93,6 +92,26 @@ impl<'n> Fields<'n> {
     }
 }
 
+/// How many keys are looked through one by one.
+const FEW: usize = 16;
+
+/// Which keys of a map were met: maps of a few keys, which are most, need no set for that.
+#[derive(Default)]
+struct Seen<'n>(BTreeSet<&'n str>);
+
+impl<'n> Seen<'n> {
+    /// Whether a key stood there before, among those that were kept.
+    fn before(&mut self, name: &'n str, kept: &[(&'n str, &'n Node, &'n Node)]) -> bool {
+        if kept.len() < FEW {
+            return kept.iter().any(|(known, ..)| *known == name);
+        }
+        if self.0.is_empty() {
+            self.0.extend(kept.iter().map(|(known, ..)| *known));
+        }
+        !self.0.insert(name)
+    }
+}
+
 impl Reader {
     fn tree(&mut self, file: Option<Arc<str>>, text: &str) -> Option<(Option<Arc<str>>, Node)> {
         self.problems.enter(file.clone());
@@ -110,12 +129,8 @@ impl Reader {
         let warnings = self.problems.finish()?;
         let mut rules = self.rules;
         rules.sort_by(|a, b| a.at.name.cmp(&b.at.name));
-        let mut hash = Sha256::new();
-        for rule in &self.normal {
-            hash.update((rule.len() as u64).to_be_bytes());
-            hash.update(rule);
-        }
-        Ok(Document { rules, expectations: self.expectations, warnings, digest: hash.finalize().into() })
+        let digest = normal::digest_of_all(self.digests);
+        Ok(Document { rules, expectations: self.expectations, warnings, digest })
     }
 
     fn sets(&mut self, tree: &Node) {
@@ -200,9 +215,7 @@ impl Reader {
         if let (Some(who), Some(on), Some(action)) = (who, on, action) {
             let when = when.unwrap_or_else(super::rule::Condition::always);
             self.rules.push(Rule { at, who, on, when, action, limits, reason });
-            let mut normal = String::new();
-            self.normalise(node, &mut normal);
-            self.normal.insert(normal);
+            self.digests.push(normal::digest(node, &self.sets));
         }
     }
 
@@ -225,44 +238,6 @@ impl Reader {
             self.names.insert(name.to_string(), at.clone());
         }
         at
-    }
-
-    /// The one form in which equal rules are written equally: maps and lists in order, sets in place.
-    fn normalise(&self, node: &Node, out: &mut String) {
-        match &node.value {
-            Value::Empty => out.push('~'),
-            Value::Text(text) => match text.strip_prefix('$').and_then(|set| self.sets.get(set)) {
-                Some(texts) => join(out, '[', texts.iter().map(|text| format!("{text:?}"))),
-                None => out.push_str(&format!("[{text:?};")),
-            },
-            Value::List(items) => join(out, '[', self.spliced(items).into_iter()),
-            Value::Map(entries) => {
-                let entries = entries.iter().flat_map(|(key, value)| {
-                    let mut normal = String::new();
-                    self.normalise(value, &mut normal);
-                    let keys = self.spliced(core::slice::from_ref(key));
-                    keys.into_iter().map(move |key| format!("{key}:{normal}"))
-                });
-                join(out, '{', entries);
-            }
-        }
-    }
-
-    fn spliced(&self, items: &[Node]) -> Vec<String> {
-        let set = |item: &Node| item.text().and_then(|text| self.sets.get(text.strip_prefix('$')?));
-        let mut normal = Vec::new();
-        for item in items {
-            match (set(item), item.text()) {
-                (Some(texts), _) => normal.extend(texts.iter().map(|text| format!("{text:?}"))),
-                (None, Some(text)) => normal.push(format!("{text:?}")),
-                (None, None) => {
-                    let mut inner = String::new();
-                    self.normalise(item, &mut inner);
-                    normal.push(inner);
-                }
-            }
-        }
-        normal
     }
 
     /// The entries of a map with known keys; keys that are unknown, not supported yet or missing are reported.
@@ -329,12 +304,12 @@ impl Reader {
             self.mismatch(node, what, "a map").help = Some("write `name: value`".to_string());
             return None;
         };
-        let mut seen = BTreeSet::new();
-        let mut fields = Vec::new();
+        let mut seen = Seen::default();
+        let mut fields = Vec::with_capacity(entries.len());
         for (key, value) in entries {
             match key.text() {
                 None => drop(self.mismatch(key, &format!("a key of {what}"), "a word")),
-                Some(name) if !seen.insert(name) => self.duplicate(key.at, name),
+                Some(name) if seen.before(name, &fields) => self.duplicate(key.at, name),
                 Some(name) => fields.push((name, key, value)),
             }
         }
@@ -408,14 +383,5 @@ impl Reader {
     fn unsupported(&mut self, at: Place, what: &str) {
         let problem = self.problems.error(at, format!("{what} is not supported yet"));
         problem.help = Some("hoop refuses what it would not enforce; leave it out".to_string());
-    }
-}
-
-fn join(out: &mut String, open: char, items: impl Iterator<Item = String>) {
-    let items: BTreeSet<String> = items.collect();
-    out.push(open);
-    for item in items {
-        out.push_str(&item);
-        out.push(';');
     }
 }

@@ -1,0 +1,194 @@
+//! The rules that may concern a caller on a resource, sorted by what they do.
+
+use alloc::boxed::Box;
+use alloc::string::{String, ToString};
+use alloc::sync::Arc;
+use alloc::vec::Vec;
+
+use super::Policy;
+use super::index::{Class, Classes};
+use super::rule::{Action, Masks, Rule};
+use super::session::Plans;
+use crate::audit::Caller;
+use crate::identity::{Identity, Verified};
+use crate::mask::{Detector, MaskPlan, Style};
+use crate::resource::Resource;
+use crate::truth::Truth;
+
+/// A rule whose who and on hold, perhaps.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Standing {
+    /// Its place among the policy's rules.
+    pub(crate) rule: usize,
+    /// Whether who and on hold: never `No`.
+    pub(crate) truth: Truth,
+    /// Of which classes it may match an effect.
+    pub(super) may: Classes,
+    /// Of which classes it matches every effect, whatever the call.
+    pub(super) whole: Classes,
+}
+
+/// Rules by what they do.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Standings {
+    pub(crate) blocks: Ranks,
+    pub(crate) allows: Ranks,
+    /// Those of the allows that limit what they let through.
+    pub(crate) limited: Vec<Standing>,
+    pub(crate) approves: Vec<Standing>,
+    pub(crate) masks: Vec<Standing>,
+}
+
+/// Rules of which the first that matches counts.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Ranks {
+    all: Vec<Standing>,
+    by_class: Option<ByClass>,
+}
+
+/// The rules for each class, up to the first that surely matches whatever is asked.
+#[derive(Clone, Debug)]
+struct ByClass {
+    rules: Box<[Standing]>,
+    /// Where the rules of each class end.
+    ends: Box<[u32; Class::COUNT]>,
+}
+
+/// A policy as it concerns one caller on one resource, for as long as a question is answered.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Standpoint<'a> {
+    pub(crate) policy: &'a Policy,
+    pub(crate) who: &'a Verified<Identity>,
+    pub(crate) on: &'a Resource,
+    pub(crate) rules: &'a Standings,
+    pub(super) named: Option<&'a Named>,
+    pub(crate) plans: Option<&'a Plans>,
+}
+
+/// The caller and the resource as records name them.
+#[derive(Clone, Debug)]
+pub(crate) struct Named {
+    pub(crate) caller: Arc<Caller>,
+    pub(crate) resource: Arc<(String, Option<String>)>,
+}
+
+impl Named {
+    pub(super) fn of(who: &Verified<Identity>, on: &Resource) -> Self {
+        let caller = Caller {
+            user: who.user.clone(),
+            kind: who.kind,
+            issuer: who.issuer.clone(),
+            groups: who.groups.clone(),
+            how: who.how().to_string(),
+        };
+        Self { caller: Arc::new(caller), resource: Arc::new((on.name.clone(), on.database.clone())) }
+    }
+}
+
+impl Standing {
+    /// Whether it matches every effect of a class, whatever the call.
+    pub(crate) fn is_whole(&self, class: Class) -> bool {
+        self.whole.has(class)
+    }
+}
+
+impl Standings {
+    /// Sorts rules by what they do; each kind keeps their order.
+    pub(super) fn new(policy: &Policy, found: Vec<Standing>) -> Self {
+        let mut standings = Self::default();
+        for standing in found {
+            let Some(rule) = policy.rules().get(standing.rule) else { continue };
+            match &rule.action {
+                Action::Block(_) => standings.blocks.all.push(standing),
+                Action::Allow(_) => standings.allows.all.push(standing),
+                Action::Approve(_) => standings.approves.push(standing),
+                Action::Mask(_) => standings.masks.push(standing),
+            }
+            if matches!(rule.action, Action::Allow(_)) && rule.is_limited() {
+                standings.limited.push(standing);
+            }
+        }
+        standings
+    }
+
+    /// Makes looking them up faster, for many questions.
+    pub(super) fn by_class(mut self) -> Self {
+        for ranks in [&mut self.blocks, &mut self.allows] {
+            ranks.by_class = Some(ByClass::new(&ranks.all));
+        }
+        self
+    }
+}
+
+impl Ranks {
+    /// Whether there is no rule.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.all.is_empty()
+    }
+
+    /// The rules that may match an effect of a class, in their order; what comes after one that surely does is left out.
+    pub(crate) fn of(&self, class: Class) -> impl Iterator<Item = &Standing> {
+        let rules = self.by_class.as_ref().map_or(self.all.as_slice(), |by_class| by_class.of(class));
+        rules.iter().filter(move |standing| standing.may.has(class))
+    }
+}
+
+impl ByClass {
+    fn new(all: &[Standing]) -> Self {
+        let (mut rules, mut ends) = (Vec::new(), Box::new([0; Class::COUNT]));
+        for (class, end) in Class::all().zip(ends.iter_mut()) {
+            for standing in all.iter().filter(|standing| standing.may.has(class)) {
+                rules.push(*standing);
+                if standing.is_whole(class) && standing.truth.is_sure() {
+                    break;
+                }
+            }
+            *end = u32::try_from(rules.len()).unwrap_or(u32::MAX);
+        }
+        Self { rules: rules.into(), ends }
+    }
+
+    fn of(&self, class: Class) -> &[Standing] {
+        let end = |place: usize| self.ends.get(place).map_or(0, |end| *end as usize);
+        let start = class.place().checked_sub(1).map_or(0, end);
+        self.rules.get(start..end(class.place())).unwrap_or_default()
+    }
+}
+
+impl<'a> Standpoint<'a> {
+    /// The caller and the resource as records name them.
+    pub(crate) fn named(&self) -> Named {
+        self.named.cloned().unwrap_or_else(|| Named::of(self.who, self.on))
+    }
+
+    /// The rule at a place.
+    pub(crate) fn rule(&self, at: usize) -> Option<&'a Rule> {
+        self.policy.rules().get(at)
+    }
+
+    /// The mask rules that may concern the caller.
+    pub(crate) fn mask_rules(&self) -> impl Iterator<Item = (&'a Rule, &'a Masks)> {
+        let policy = self.policy;
+        self.rules.masks.iter().filter_map(move |standing| {
+            let rule = policy.rules().get(standing.rule)?;
+            match &rule.action {
+                Action::Mask(masks) => Some((rule, masks)),
+                Action::Allow(_) | Action::Block(_) | Action::Approve(_) => None,
+            }
+        })
+    }
+
+    /// The plan of those mask rules that are armed.
+    pub(crate) fn plan(&self, armed: impl Fn(&Rule) -> bool, with_columns: bool, tainted: bool) -> MaskPlan {
+        let rules = || self.mask_rules().filter(|(rule, _)| armed(rule)).map(|(_, masks)| masks);
+        let columns = rules().filter(|_| with_columns).flat_map(|masks| masks.columns.iter().cloned()).collect();
+        let styles = |detector| {
+            rules()
+                .flat_map(|masks| &masks.detectors)
+                .filter(move |(other, _)| *other == detector)
+                .map(|(_, style)| style)
+        };
+        let strictest = |detector| Style::strictest(styles(detector)).map(|style| (detector, style));
+        MaskPlan::new(columns, Detector::ALL.into_iter().filter_map(strictest).collect(), tainted)
+    }
+}
