@@ -2,7 +2,7 @@
 
 use bytes::BytesMut;
 use hoopcore::RowMasker;
-use hoopcore::mask::{Cell, CellFormat, CellType, Column, Layout, Origin};
+use hoopcore::mask::{Cell, CellFormat, CellType, Column, Layout, Origin, Width};
 
 use crate::catalog::Catalog;
 use crate::message::{Frame, Malformed, Reader, RowDescription};
@@ -30,10 +30,15 @@ fn kind(oid: u32) -> CellType {
     match oid {
         // "char", name, text, unknown, bpchar, varchar
         18 | 19 | 25 | 705 | 1042 | 1043 => CellType::Text,
-        // bool, int8, int2, int4, oid, tid, xid, cid, float4, float8, money, date, time, timestamp, timestamptz,
-        // interval, timetz, bit, varbit, numeric, uuid
-        16 | 20 | 21 | 23 | 26 | 27 | 28 | 29 | 700 | 701 | 790 | 1082 | 1083 | 1114 | 1184 | 1186 | 1266 | 1560
-        | 1562 | 1700 | 2950 => CellType::Scalar,
+        20 => CellType::Integer(Width::Eight),
+        21 => CellType::Integer(Width::Two),
+        23 => CellType::Integer(Width::Four),
+        2950 => CellType::Uuid,
+        1082 => CellType::Date,
+        // timestamp, timestamptz
+        1114 | 1184 => CellType::Timestamp,
+        // bool, oid, tid, xid, cid, float4, float8, money, time, interval, timetz, bit, varbit, numeric
+        16 | 26 | 27 | 28 | 29 | 700 | 701 | 790 | 1083 | 1186 | 1266 | 1560 | 1562 | 1700 => CellType::Scalar,
         // json, jsonb
         114 | 3802 => CellType::Json,
         _ => CellType::Other,

@@ -4,6 +4,7 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
+use hoopcore::mask::Keyring;
 use hoopcore::policy::Problem;
 use hoopcore::{Policy, PolicyErrors};
 
@@ -48,13 +49,28 @@ pub enum PolicyFilesError {
 /// # Errors
 /// Where a file cannot be read, or with every problem of all files at once.
 pub fn load<P: AsRef<Path>>(paths: &[P]) -> Result<Loaded, PolicyFilesError> {
+    load_as(paths, Policy::from_files)
+}
+
+/// The same, with keys for its pseudonyms and shifts; one that is missing is a problem of the policy.
+///
+/// # Errors
+/// As [`load`].
+pub fn load_with_keys<P: AsRef<Path>>(paths: &[P], keys: &Keyring) -> Result<Loaded, PolicyFilesError> {
+    load_as(paths, |files| Policy::from_files_with_keys(files, keys))
+}
+
+fn load_as<P: AsRef<Path>>(
+    paths: &[P],
+    compile: impl FnOnce(&[(&str, &str)]) -> Result<Policy, PolicyErrors>,
+) -> Result<Loaded, PolicyFilesError> {
     let mut sources = Sources::default();
     for path in paths.iter().map(AsRef::as_ref) {
         let text = read(path).map_err(|error| PolicyFilesError::Unreadable { path: path.to_owned(), error })?;
         sources.insert(path.display().to_string(), text);
     }
     let files: Vec<(&str, &str)> = sources.iter().collect();
-    match Policy::from_files(&files) {
+    match compile(&files) {
         Ok(policy) => Ok(Loaded { policy, sources }),
         Err(PolicyErrors { problems }) => Err(PolicyFilesError::Wrong { problems, sources }),
     }

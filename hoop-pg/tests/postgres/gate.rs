@@ -33,6 +33,11 @@ const POLICY: &str = r#"
 hoop: 1
 rules:
   - { rule: staff, who: { group: staff }, on: [db, many], allow: { sql: { read: "*", set: work_mem } } }
+  - rule: builds-of-main
+    who: { issuer: "https://ci.example", group: ci/builders, kind: workload, claim: { ref: [refs/heads/main, refs/tags/*], run.attempt: 1, run.protected: true } }
+    on: db
+    allow: { sql: { read: pg_catalog.pg_class } }
+    when: { source: 127.0.0.0/8, claim: { repository: acme/* }, not: { claim: { actor: mallory } } }
 "#;
 
 /// A gateway in this process, with one listener of each kind: TLS, plain text, a Unix socket; and one without a resource.
@@ -115,6 +120,7 @@ fn configuration(directory: PathBuf) -> Config {
         audit: Audit { directory: directory.join("audit"), mode: Mode::Written },
         identities: Identities::from_iter([known("ann", "staff"), known("eve", "visitors")]),
         issuers: issuers(&directory),
+        keyring: hoopcore::mask::Keyring::new(),
         listeners: vec![
             listener(any(), Some(certificate.clone()), Some(name("db"))),
             listener(any(), None, Some(name("db"))),
@@ -129,7 +135,6 @@ fn configuration(directory: PathBuf) -> Config {
         ]),
         approvals: None,
         cancel: None,
-        admin: None,
     }
 }
 

@@ -20,6 +20,7 @@ mod gate;
 mod limits;
 mod masking;
 mod observe;
+mod pseudonyms;
 mod relay;
 mod same;
 mod script;

@@ -71,6 +71,7 @@ impl Gateway {
         write_certificates(directory.path()).unwrap_or_else(|error| panic!("{error}"));
         write_private(&directory.path().join("caller.secret"), PASSWORD).unwrap();
         write_private(&directory.path().join("server.secret"), &cluster().password).unwrap();
+        write_private(&directory.path().join("masks.secret"), "a key of masks that is long enough").unwrap();
         fs::write(directory.path().join("policy.yaml"), policy).unwrap();
         fs::write(directory.path().join("gateway.yaml"), configuration(port, database)).unwrap();
         let log = fs::File::create(directory.path().join("log")).unwrap();
@@ -148,6 +149,7 @@ identities:
   job: {{ kind: workload, groups: [callers], password: {{ file: caller.secret }} }}
   ann: {{ kind: human, groups: [developers], password: {{ file: caller.secret }} }}
   boss: {{ kind: human, groups: [dba], password: {{ file: caller.secret }} }}
+keyring: {{ people: {{ file: masks.secret }} }}
 listeners:
   - {{ protocol: postgres, address: \"127.0.0.1:{port}\", tls: {{ certificate: server.crt, key: server.key }}, resource: target }}
 resources:

@@ -34,6 +34,12 @@ pub static FILE: Map = Map {
             Shape::Names(&Shape::Map(&ISSUER)),
             "Whose tokens let callers in. The name stands before their groups: `issuer/group`.",
         ),
+        Key::optional(
+            "keyring",
+            Shape::Names(&SECRET),
+            "Keys of pseudonyms and shifts, by the domain that masks name; `default` serves those that have none of their own. \
+             A policy that needs a key and finds none does not load.",
+        ),
         Key::required(
             "listeners",
             Shape::OneOrMore(&Shape::Map(&LISTENER)),
@@ -55,11 +61,6 @@ pub static FILE: Map = Map {
             "cancel",
             Shape::Map(&CANCEL),
             "What several instances share, so that each carries out cancel requests that belong to another.",
-        ),
-        Key::optional(
-            "admin",
-            Shape::Map(&ADMIN),
-            "Where metrics and the gateway's health are told. Nowhere where left out.",
         ),
     ],
     choice: &[],
@@ -88,16 +89,6 @@ pub(super) static CANCEL: Map = Map {
             "Where the other instances listen, by their numbers: `{ 2: \"gw-2.internal:6432\" }`.",
         ),
     ],
-    choice: &[],
-};
-
-pub(super) static ADMIN: Map = Map {
-    name: "admin",
-    noun: "`admin`",
-    about: "Metrics for Prometheus under `/metrics`, and `/health`: 200 while commands can be carried out, 503 while the \
-            gateway is ending or its trail cannot be written. Plain HTTP without a login: bind it to loopback or to a \
-            network of your own.",
-    keys: &[Key::required("address", Shape::Text, "An IP address and a port.", "write `address: \"127.0.0.1:9464\"`")],
     choice: &[],
 };
 

@@ -14,6 +14,7 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use hoopcore::mask::Keyring;
 use hoopcore::policy::{self, Node, Place, Problem, Problems};
 use hoopcore::{Identity, Resource, ResourceKind, Verified};
 use secrecy::{ExposeSecret, SecretString};
@@ -41,6 +42,8 @@ pub struct Config {
     pub identities: Identities,
     /// Whose tokens let callers in.
     pub issuers: Issuers,
+    /// Keys of the pseudonyms and shifts of the policy.
+    pub keyring: Keyring,
     /// Where clients connect.
     pub listeners: Vec<Listener>,
     /// What is protected.
@@ -49,8 +52,6 @@ pub struct Config {
     pub approvals: Option<Approvals>,
     /// What several instances share to carry out cancel requests.
     pub cancel: Option<CancelRequests>,
-    /// Where metrics and the gateway's health are told; nowhere where there is none.
-    pub admin: Option<SocketAddr>,
 }
 
 /// Where a gateway keeps its trail and answers approvers: all of its file that `hoop` itself needs. Secrets are not looked
@@ -396,11 +397,6 @@ impl Target {
 }
 
 impl Identities {
-    /// The names of all of them.
-    pub fn names(&self) -> impl Iterator<Item = &str> {
-        self.0.keys().map(String::as_str)
-    }
-
     /// The caller of that name.
     #[must_use]
     pub fn find(&self, user: &str) -> Option<&Known> {

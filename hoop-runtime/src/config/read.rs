@@ -9,9 +9,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
+use hoopcore::mask::Keyring;
 use hoopcore::policy::grammar::{Map, Meanings};
 use hoopcore::policy::{Node, Place, Problems, Value};
 use hoopcore::{Identity, IdentityKind, ResourceKind};
+use secrecy::{ExposeSecret as _, SecretString};
 
 use super::secret::{Lookup, Secrets};
 use super::{
@@ -21,6 +23,9 @@ use super::{
 
 /// PostgreSQL's own port.
 const POSTGRES_PORT: u16 = 5432;
+
+/// A shorter key of pseudonyms could be guessed by who knows some of them.
+const SHORTEST_KEY: usize = 32;
 
 /// Reads one file's tree. A part with a problem is `None`; the problem is reported where it was found.
 pub(super) struct Reader {
@@ -49,11 +54,11 @@ impl Reader {
         let audit = fields.get("audit").and_then(|node| self.audit(node));
         let identities = self.optional(&fields, "identities", Self::identities);
         let issuers = self.optional(&fields, "issuers", Self::issuers);
+        let keyring = self.optional(&fields, "keyring", Self::keyring);
         let resources = fields.get("resources").and_then(|node| self.resources(node));
         let listeners = fields.get("listeners").and_then(|node| self.listeners(node));
         let approvals = self.optional(&fields, "approvals", Self::approvals);
         let cancel = self.optional(&fields, "cancel", Self::cancel);
-        let admin = self.optional(&fields, "admin", Self::admin);
         if let (Some(node), Some(resources)) = (fields.entries.get("listeners"), fields.entries.get("resources")) {
             self.cross(node, resources);
         }
@@ -62,11 +67,11 @@ impl Reader {
             audit: audit?,
             identities: identities?.unwrap_or_default(),
             issuers: issuers?.unwrap_or_default(),
+            keyring: keyring?.unwrap_or_default(),
             listeners: listeners?,
             resources: resources?,
             approvals: approvals?,
             cancel: cancel?,
-            admin: admin?,
         })
     }
 
@@ -122,6 +127,27 @@ impl Reader {
         Some(Known { identity, password: password? })
     }
 
+    fn keyring(&mut self, node: &Node) -> Option<Keyring> {
+        let keys: Vec<_> = self
+            .entries(node, "`keyring`")?
+            .into_iter()
+            .map(|(domain, _, node)| {
+                let secret = self.secret(node)?;
+                if secret.expose_secret().len() >= SHORTEST_KEY {
+                    return Some((domain, secret));
+                }
+                let message = format!("the key of `{domain}` has less than {SHORTEST_KEY} characters");
+                self.error(node.at, message, "make one with `openssl rand -hex 32`");
+                None
+            })
+            .collect();
+        let keys: Option<Vec<_>> = keys.into_iter().collect();
+        let with = |keyring: Keyring, (domain, secret): (&str, SecretString)| {
+            keyring.with(domain, secret.expose_secret().as_bytes())
+        };
+        Some(keys?.into_iter().fold(Keyring::new(), with))
+    }
+
     fn listeners(&mut self, node: &Node) -> Option<Vec<Listener>> {
         if node.items().is_empty() {
             self.error(node.at, "the gateway listens nowhere", "name at least one listener");
@@ -154,18 +180,6 @@ impl Reader {
             self.error(node.at, format!("`{text}` is no address to listen on"), help);
         }
         parsed.map(ListenAddr::Tcp)
-    }
-
-    fn admin(&mut self, node: &Node) -> Option<SocketAddr> {
-        let fields = self.fields(node, &grammar::ADMIN)?;
-        let node = fields.get("address")?;
-        let text = self.text(node, "an address")?;
-        let parsed = text.parse().ok();
-        if parsed.is_none() {
-            let help = "write an IP address and a port: `127.0.0.1:9464`";
-            self.error(node.at, format!("`{text}` is no address to listen on"), help);
-        }
-        parsed
     }
 
     /// A text that is a path rather than a host.

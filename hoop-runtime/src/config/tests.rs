@@ -17,6 +17,7 @@ fn folder() -> tempfile::TempDir {
         ("gw.key", ""),
         ("etl.secret", "opensesame\n"),
         ("empty.secret", "\n"),
+        ("short.secret", "too short\n"),
         ("cancel.key", "0123456789abcdef0123456789abcdef\n"),
     ] {
         fs::write(folder.path().join(name), text).unwrap();

@@ -401,6 +401,8 @@ pub fn style_word(style: &Style) -> &'static str {
         Style::Null => "null",
         Style::Redact => "redact",
         Style::Fixed(_) => "fixed",
+        Style::Pseudonym(_) => "pseudonym",
+        Style::Shift(_) => "shift",
         Style::Partial { .. } => "partial",
     }
 }

@@ -43,13 +43,44 @@ pub enum Origin {
 pub enum CellType {
     /// Text of any content: `text`, `varchar`, `bpchar`, `name`, and the types of unknown literals.
     Text,
-    /// A type whose values are never text that a detector could find something in: numbers, times, `uuid`, `bool`.
+    /// A whole number: `int2`, `int4`, `int8`.
+    Integer(Width),
+    /// `uuid`
+    Uuid,
+    /// `date`
+    Date,
+    /// A date with a time of day: `timestamp`, `timestamptz`.
+    Timestamp,
+    /// Another type whose values are never text that a detector could find something in: other numbers and times, `bool`.
     Scalar,
     /// JSON as text: `json` in either format, `jsonb` as text or in its binary form, which is the same text after a
     /// version byte.
     Json,
     /// Anything else that may hold text in a form of its own: arrays, `bytea`, XML, composites.
     Other,
+}
+
+/// How many bytes a whole number has.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Width {
+    /// 16 bits.
+    Two,
+    /// 32 bits.
+    Four,
+    /// 64 bits.
+    Eight,
+}
+
+impl Width {
+    /// The same in bits.
+    #[must_use]
+    pub fn bits(self) -> u32 {
+        match self {
+            Self::Two => 16,
+            Self::Four => 32,
+            Self::Eight => 64,
+        }
+    }
 }
 
 /// How cells are written.

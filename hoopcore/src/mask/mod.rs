@@ -7,12 +7,14 @@
 //!
 //! What a cell becomes depends on what its type can carry:
 //!
-//! | style | [`CellType::Text`] | [`CellType::Json`] in a masked column | any other type |
-//! |---|---|---|---|
-//! | `null` | NULL | NULL | NULL |
-//! | `redact` | `[redacted]` | NULL | NULL |
-//! | `fixed` | the rule's text | NULL | NULL |
-//! | `partial` | `****` and the last characters | NULL | NULL |
+//! | style | [`CellType::Text`] | whole numbers, UUIDs | dates, timestamps | any other type |
+//! |---|---|---|---|---|
+//! | `null` | NULL | NULL | NULL | NULL |
+//! | `redact` | `[redacted]` | NULL | NULL | NULL |
+//! | `fixed` | the rule's text | NULL | NULL | NULL |
+//! | `pseudonym` | another text of the same shape | another of its type | NULL | NULL |
+//! | `shift` | NULL | NULL | moved by days | NULL |
+//! | `partial` | `****` and the last characters | NULL | NULL | NULL |
 //!
 //! What a detector finds is replaced where it stands in a text, and within the strings of JSON (a JSON number
 //! becomes a string); in any other form of text the whole cell becomes NULL. NULL stays NULL.
@@ -35,14 +37,18 @@
 //! ```
 
 mod detect;
+mod key;
 mod layout;
+mod pseudonym;
 mod rewrite;
 mod rows;
+mod shift;
 mod style;
 mod tally;
 
 pub use detect::{Detector, Finding};
-pub use layout::{CellFormat, CellType, Column, Layout, Origin};
+pub use key::{Domain, Keyring};
+pub use layout::{CellFormat, CellType, Column, Layout, Origin, Width};
 pub use rows::{Cell, RowMasker, RowVerdict};
 pub use style::Style;
 pub use tally::{CellCounts, Tally};

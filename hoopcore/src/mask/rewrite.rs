@@ -152,7 +152,11 @@ fn write_in_string(style: &Style, part: &[u8], out: &mut Vec<u8>) -> Option<()> 
         Style::Fixed(text) => escape(text, out),
         // The end of an escape alone would mean something else.
         Style::Partial { .. } if part.contains(&b'\\') => Style::Partial { keep: 0 }.write(part, out)?,
-        Style::Null | Style::Redact | Style::Partial { .. } => style.write(part, out)?,
+        // The letters of an escape must stay what they are.
+        Style::Pseudonym(_) if part.contains(&b'\\') => Style::Redact.write(part, out)?,
+        Style::Null | Style::Redact | Style::Pseudonym(_) | Style::Shift(_) | Style::Partial { .. } => {
+            style.write(part, out)?
+        }
     }
     Some(())
 }

@@ -8,7 +8,7 @@ use crate::decision::Denial;
 use crate::limit::Meter;
 use crate::mask::detect::Scanner;
 use crate::mask::rewrite::{self, Form};
-use crate::mask::{CellType, Column, Layout, MaskPlan, Origin, Style, Tally};
+use crate::mask::{CellFormat, CellType, Column, Layout, MaskPlan, Origin, Style, Tally};
 
 /// Masks the rows of one layout.
 ///
@@ -56,6 +56,8 @@ enum Treatment {
     Hide,
     /// The whole cell becomes what the style leaves, or what a stricter style leaves whose detector finds something.
     Whole(Style),
+    /// The whole cell becomes another value of its type.
+    Exchange(Style, CellType, CellFormat),
     /// What the detectors find is masked within the cell.
     Scan(Form),
 }
@@ -63,17 +65,20 @@ enum Treatment {
 impl Treatment {
     fn of(plan: &MaskPlan, column: &Column) -> Self {
         match style_on(plan, column) {
-            Some(style) => Self::masked(style, column.kind),
+            Some(style) => Self::masked(style, column),
             None if plan.detectors.is_empty() => Self::Pass,
             None => Self::scanned(column.kind),
         }
     }
 
-    /// A protected column: only a text can carry anything but NULL.
-    fn masked(style: Style, kind: CellType) -> Self {
-        match (kind, style) {
-            (CellType::Text, Style::Null) | (CellType::Scalar | CellType::Json | CellType::Other, _) => Self::Hide,
+    /// A protected column, with a style that its type can carry.
+    fn masked(style: Style, column: &Column) -> Self {
+        match (column.kind, style) {
+            (_, Style::Null) | (CellType::Scalar | CellType::Json | CellType::Other, _) => Self::Hide,
             (CellType::Text, style) => Self::Whole(style),
+            (CellType::Integer(_) | CellType::Uuid | CellType::Date | CellType::Timestamp, style) => {
+                Self::Exchange(style, column.kind, column.format)
+            }
         }
     }
 
@@ -82,7 +87,9 @@ impl Treatment {
             CellType::Text => Self::Scan(Form::Text),
             CellType::Json => Self::Scan(Form::Json),
             CellType::Other => Self::Scan(Form::Opaque),
-            CellType::Scalar => Self::Pass,
+            CellType::Integer(_) | CellType::Uuid | CellType::Date | CellType::Timestamp | CellType::Scalar => {
+                Self::Pass
+            }
         }
     }
 }
@@ -91,7 +98,7 @@ impl Treatment {
 fn style_on(plan: &MaskPlan, column: &Column) -> Option<Style> {
     match &column.origin {
         Origin::Columns(names) if !names.is_empty() => {
-            Style::strictest(names.iter().flat_map(|name| plan.styles_of(name)))
+            Style::strictest_on(column.kind, names.iter().flat_map(|name| plan.styles_of(name)))
         }
         Origin::Columns(_) | Origin::Unknown => (!plan.columns.is_empty()).then_some(Style::Null),
         Origin::Derived => plan.tainted.then_some(Style::Null),
@@ -130,7 +137,7 @@ impl RowMasker {
         let treatment = self.columns.get(index).unwrap_or(&self.undescribed);
         match (treatment, value) {
             (Treatment::Pass, _) | (Treatment::Scan(_), None) => Cell::Pass,
-            (Treatment::Hide | Treatment::Whole(_), None) => {
+            (Treatment::Hide | Treatment::Whole(_) | Treatment::Exchange(..), None) => {
                 self.tally.count_clear();
                 Cell::Pass
             }
@@ -143,6 +150,11 @@ impl RowMasker {
                 self.buffer.clear();
                 let style = self.scanner.strictest(style, value);
                 written(style.write(value, &mut self.buffer), &self.buffer)
+            }
+            (Treatment::Exchange(style, kind, format), Some(value)) => {
+                self.tally.count_masked();
+                self.buffer.clear();
+                written(style.exchange(*kind, *format, value, &mut self.buffer), &self.buffer)
             }
             (Treatment::Scan(form), Some(value)) => {
                 self.scanner.scan(value, *form);

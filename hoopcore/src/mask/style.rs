@@ -3,6 +3,9 @@
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 
+use super::key::Domain;
+use super::{CellFormat, CellType, pseudonym, shift};
+
 /// What `redact` leaves of a text.
 const REDACTED: &[u8] = b"[redacted]";
 
@@ -20,6 +23,10 @@ pub enum Style {
     Redact,
     /// The value becomes this text.
     Fixed(Arc<str>),
+    /// Another value of the same shape, the same for the same value: whole numbers, UUIDs and texts carry it.
+    Pseudonym(Arc<Domain>),
+    /// A date, with or without a time, is moved by a number of days, the same for all values of the domain.
+    Shift(Arc<Domain>),
     /// The value becomes `****` and its last characters: the length of what is hidden does not show. A value of no
     /// more characters than would stay becomes `****`, and so does one whose end is not UTF-8.
     Partial {
@@ -33,16 +40,69 @@ pub enum Style {
 pub(crate) struct Strictest<'a> {
     best: Option<&'a Style>,
     fixed: Option<&'a Style>,
+    pseudonym: Option<&'a Style>,
+    shift: Option<&'a Style>,
     partial: Option<&'a Style>,
 }
 
 impl Style {
-    /// The strictest of several: `null > redact > fixed > partial`; two of one style that differ add `redact`.
+    /// The strictest of several: `null > redact > fixed > pseudonym > shift > partial`; two of one style that
+    /// differ add `redact`.
     #[must_use]
     pub fn strictest<'a>(styles: impl IntoIterator<Item = &'a Self>) -> Option<Self> {
         let mut strictest = Strictest::default();
         styles.into_iter().for_each(|style| strictest.add(style));
         strictest.style().cloned()
+    }
+
+    /// The strictest of several on a cell of this type: each, and what comes of them, is first what the type can carry.
+    pub(crate) fn strictest_on<'a>(kind: CellType, styles: impl IntoIterator<Item = &'a Self>) -> Option<Self> {
+        let strictest = Self::strictest(styles.into_iter().map(|style| style.carried_by(kind)))?;
+        Some(strictest.carried_by(kind).clone())
+    }
+
+    /// The style itself where a cell of this type can carry what it leaves, else `null`.
+    fn carried_by(&self, kind: CellType) -> &Self {
+        let carried = match self {
+            Self::Null => true,
+            Self::Redact | Self::Fixed(_) | Self::Partial { .. } => kind == CellType::Text,
+            Self::Pseudonym(domain) => {
+                domain.has_key() && matches!(kind, CellType::Text | CellType::Integer(_) | CellType::Uuid)
+            }
+            Self::Shift(domain) => domain.has_key() && matches!(kind, CellType::Date | CellType::Timestamp),
+        };
+        if carried { self } else { &Self::Null }
+    }
+
+    /// Writes what the style leaves of a value that is no text, in its own type and format; `None` where it leaves NULL.
+    pub(crate) fn exchange(&self, kind: CellType, format: CellFormat, value: &[u8], out: &mut Vec<u8>) -> Option<()> {
+        match (self, kind) {
+            (Self::Pseudonym(domain), CellType::Integer(width)) => {
+                pseudonym::integer(domain, width, format, value, out)
+            }
+            (Self::Pseudonym(domain), CellType::Uuid) => pseudonym::uuid(domain, format, value, out),
+            (Self::Shift(domain), CellType::Date) => shift::date(domain, format, value, out),
+            (Self::Shift(domain), CellType::Timestamp) => shift::timestamp(domain, format, value, out),
+            (Self::Null | Self::Redact | Self::Fixed(_) | Self::Partial { .. }, _)
+            | (
+                Self::Pseudonym(_),
+                CellType::Text
+                | CellType::Date
+                | CellType::Timestamp
+                | CellType::Scalar
+                | CellType::Json
+                | CellType::Other,
+            )
+            | (
+                Self::Shift(_),
+                CellType::Text
+                | CellType::Integer(_)
+                | CellType::Uuid
+                | CellType::Scalar
+                | CellType::Json
+                | CellType::Other,
+            ) => None,
+        }
     }
 
     /// Whether it hides more than `other`, as the policy orders them.
@@ -54,7 +114,8 @@ impl Style {
     /// Writes what the style leaves of `text`; `None` where it leaves NULL.
     pub(crate) fn write(&self, text: &[u8], out: &mut Vec<u8>) -> Option<()> {
         match self {
-            Self::Null => return None,
+            Self::Null | Self::Shift(_) => return None,
+            Self::Pseudonym(domain) => pseudonym::text(domain, text, out)?,
             Self::Redact => out.extend_from_slice(REDACTED),
             Self::Fixed(fixed) => out.extend_from_slice(fixed.as_bytes()),
             Self::Partial { keep } => {
@@ -67,9 +128,11 @@ impl Style {
 
     fn rank(&self) -> u8 {
         match self {
-            Self::Null => 3,
-            Self::Redact => 2,
-            Self::Fixed(_) => 1,
+            Self::Null => 5,
+            Self::Redact => 4,
+            Self::Fixed(_) => 3,
+            Self::Pseudonym(_) => 2,
+            Self::Shift(_) => 1,
             Self::Partial { .. } => 0,
         }
     }
@@ -81,6 +144,8 @@ impl<'a> Strictest<'a> {
         let same = match style {
             Style::Null | Style::Redact => None,
             Style::Fixed(_) => self.fixed.replace(style),
+            Style::Pseudonym(_) => self.pseudonym.replace(style),
+            Style::Shift(_) => self.shift.replace(style),
             Style::Partial { .. } => self.partial.replace(style),
         };
         if same.is_some_and(|same| same != style) {

@@ -44,6 +44,8 @@ pub use yaml::{Malformed, parse};
 use crate::command::Digest;
 use crate::decision::{Answer, Decision, Pending, Verdict};
 use crate::identity::{Identity, Verified};
+#[cfg(feature = "yaml")]
+use crate::mask::Keyring;
 use crate::request::Request;
 use crate::resource::Resource;
 use index::{Classes, Index};
@@ -82,7 +84,7 @@ impl Policy {
     /// Where the text is not a policy: all problems at once, each with line, column and help.
     #[cfg(feature = "yaml")]
     pub fn from_yaml(text: &str) -> Result<Self, PolicyErrors> {
-        Self::read(&[(None, text)])
+        Self::read(&[(None, text)], None)
     }
 
     /// The one policy that several files are together; each is given by name and text. The order does not matter.
@@ -92,12 +94,23 @@ impl Policy {
     #[cfg(feature = "yaml")]
     pub fn from_files(files: &[(&str, &str)]) -> Result<Self, PolicyErrors> {
         let files: Vec<_> = files.iter().map(|(name, text)| (Some(*name), *text)).collect();
-        Self::read(&files)
+        Self::read(&files, None)
+    }
+
+    /// The same, with keys for pseudonyms and shifts. Without a key for its domain such a style does not load; a policy that
+    /// was read without a keyring leaves NULL in its place.
+    ///
+    /// # Errors
+    /// As [`Policy::from_files`].
+    #[cfg(feature = "yaml")]
+    pub fn from_files_with_keys(files: &[(&str, &str)], keys: &Keyring) -> Result<Self, PolicyErrors> {
+        let files: Vec<_> = files.iter().map(|(name, text)| (Some(*name), *text)).collect();
+        Self::read(&files, Some(keys))
     }
 
     #[cfg(feature = "yaml")]
-    fn read(files: &[(Option<&str>, &str)]) -> Result<Self, PolicyErrors> {
-        let read::Document { rules, expectations, warnings, digest } = read::read(files)?;
+    fn read(files: &[(Option<&str>, &str)], keys: Option<&Keyring>) -> Result<Self, PolicyErrors> {
+        let read::Document { rules, expectations, warnings, digest } = read::read(files, keys)?;
         let index = Index::new(&rules);
         Ok(Self(Arc::new(Compiled { rules, index, expectations, warnings, digest })))
     }

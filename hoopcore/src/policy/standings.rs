@@ -11,7 +11,7 @@ use super::rule::{Action, Masks, Rule};
 use super::session::Plans;
 use crate::audit::Caller;
 use crate::identity::{Identity, Verified};
-use crate::mask::{Detector, MaskPlan, Style};
+use crate::mask::{CellType, Detector, MaskPlan, Style};
 use crate::resource::Resource;
 use crate::truth::Truth;
 
@@ -188,7 +188,7 @@ impl<'a> Standpoint<'a> {
                 .filter(move |(other, _)| *other == detector)
                 .map(|(_, style)| style)
         };
-        let strictest = |detector| Style::strictest(styles(detector)).map(|style| (detector, style));
+        let strictest = |detector| Style::strictest_on(CellType::Text, styles(detector)).map(|style| (detector, style));
         MaskPlan::new(columns, Detector::ALL.into_iter().filter_map(strictest).collect(), tainted)
     }
 }

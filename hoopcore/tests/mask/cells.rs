@@ -60,6 +60,8 @@ fn style_of(text: &str) -> Option<Style> {
         ("-", _) => None,
         ("null", _) => Some(Style::Null),
         ("redact", _) => Some(Style::Redact),
+        ("pseudonym", domain) => Some(Style::Pseudonym(crate::order::domain(domain))),
+        ("shift", domain) => Some(Style::Shift(crate::order::domain(domain))),
         ("fixed:", text) => Some(Style::Fixed(text.into())),
         ("partial", keep) => Some(Style::Partial { keep: keep.parse().expect("how many stay") }),
         _ => panic!("no style: `{text}`"),

@@ -11,6 +11,7 @@ mod cells;
 mod corpora;
 mod detectors;
 mod floods;
+mod order;
 mod origins;
 mod passage;
 mod properties;

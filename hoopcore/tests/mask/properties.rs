@@ -49,6 +49,7 @@ fn style() -> impl Strategy<Value = Style> {
         Just(Style::Redact),
         Just(Style::Fixed("a \"fixed\" text".into())),
         (0..20_u8).prop_map(|keep| Style::Partial { keep }),
+        Just(Style::Pseudonym(crate::order::domain("a"))),
     ]
 }
 

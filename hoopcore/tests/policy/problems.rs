@@ -3,6 +3,7 @@
 use std::fs;
 
 use hoopcore::Policy;
+use hoopcore::mask::Keyring;
 use hoopcore::policy::{Problem, Severity};
 
 const CASES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/policy/problems.txt");
@@ -97,4 +98,18 @@ fn hostile_texts_are_refused() {
         let errors = Policy::from_yaml(text).expect_err(&text.chars().take(40).collect::<String>());
         assert!(errors.problems.iter().any(|problem| problem.severity == Severity::Error));
     }
+}
+
+#[test]
+fn a_key_that_is_missing_is_a_problem_where_there_is_a_keyring() {
+    let text = "hoop: 1\nrules:\n  - { rule: a, who: anyone, on: db, mask: { columns: { a.b.c: { pseudonym: { domain: x } } } } }\n";
+    let files = [("a.yaml", text)];
+    assert!(Policy::from_files(&files).is_ok());
+    for keys in [Keyring::new().with("x", b"secret"), Keyring::new().with("default", b"secret")] {
+        assert!(Policy::from_files_with_keys(&files, &keys).is_ok());
+    }
+    let problems = Policy::from_files_with_keys(&files, &Keyring::new().with("y", b"secret")).unwrap_err().problems;
+    let shown: Vec<String> = problems.iter().map(line).collect();
+    let help = "give it one in `keyring` of the gateway's file, or one called `default`";
+    assert_eq!(shown, [format!("3:86+1 error: there is no key for the domain `x` |  | {help}\n")]);
 }

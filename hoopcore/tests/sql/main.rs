@@ -8,7 +8,6 @@
     reason = "a test fails by panicking"
 )]
 
-mod analyses;
 mod bounds;
 mod cases;
 mod lexical;

@@ -121,7 +121,11 @@ pub(in crate::policy) static WHO_FACTS: Map = Map {
         Key::optional("group", TEXTS, "A group that it is in, or a glob, or a list of which one is enough."),
         Key::optional("claim", Shape::Names(&TEXTS), "Claims of its token, by path: `{ ref: refs/heads/main }`."),
         Key::optional("kind", Shape::OneOrMore(&Shape::Word(|| words(&KINDS))), "Whether a person or a program calls."),
-        Key::optional("issuer", TEXTS, "Who vouched for it: an issuer of the gateway's file."),
+        Key::optional(
+            "issuer",
+            TEXTS,
+            "Who vouched for it: the `iss` of its token, such as `https://ci.example`, or a glob.",
+        ),
         Key::optional("not", Shape::AnyOf(&WHO), "Holds for everybody else."),
     ],
     choice: &[],
@@ -259,7 +263,7 @@ pub(in crate::policy) static BY: Map = Map {
 pub(in crate::policy) static MASK: Map = Map {
     name: "mask",
     noun: "`mask`",
-    about: "What is hidden, and how. Of several masks on one value the strictest wins: null > redact > fixed > partial.",
+    about: "What is hidden, and how. Of several masks on one value the strictest wins: null > redact > fixed > pseudonym > shift > partial.",
     keys: &[
         Key::optional(
             "columns",
@@ -302,8 +306,27 @@ pub(in crate::policy) static STYLE_OPTIONS: Map = Map {
     keys: &[
         Key::optional("fixed", Shape::Text, "This text stands in place of the value."),
         Key::optional("partial", Shape::Map(&PARTIAL), "The last characters stay, the others become `*`."),
+        Key::optional(
+            "pseudonym",
+            Shape::Map(&DOMAIN),
+            "Another value of the same shape, the same for the same value.",
+        ),
+        Key::optional("shift", Shape::Map(&DOMAIN), "A date is moved by days, as many for all values of the domain."),
     ],
-    choice: &["fixed", "partial"],
+    choice: &["fixed", "partial", "pseudonym", "shift"],
+};
+
+pub(in crate::policy) static DOMAIN: Map = Map {
+    name: "domain",
+    noun: "a style with a key",
+    about: "Whose key is used: one of the gateway's `keyring`.",
+    keys: &[Key::required(
+        "domain",
+        Shape::Text,
+        "Values of one domain have the same pseudonyms, and are moved by the same number of days.",
+        "say which values belong together: `{ domain: customers }`",
+    )],
+    choice: &[],
 };
 
 pub(in crate::policy) static PARTIAL: Map = Map {
@@ -435,8 +458,13 @@ pub(in crate::policy) const ON_INFERENCE: [(&str, OnInference, &str); 2] = [
 ];
 pub(in crate::policy) const ON_COPY: [(&str, (), &str); 1] = [("block", (), "It is refused.")];
 /// Styles that stand without options.
-pub(in crate::policy) const STYLES: [(&str, (), &str); 3] =
-    [("null", (), "NULL."), ("redact", (), "`[redacted]`."), ("partial", (), "The last four characters stay.")];
+pub(in crate::policy) const STYLES: [(&str, (), &str); 5] = [
+    ("null", (), "NULL."),
+    ("redact", (), "`[redacted]`."),
+    ("pseudonym", (), "Another value of the same shape, the same for the same value; domain `default`."),
+    ("shift", (), "A date is moved by days; domain `default`."),
+    ("partial", (), "The last four characters stay."),
+];
 
 /// The verbs of SQL, and `*`.
 pub(in crate::policy) fn verbs() -> Vec<Word> {

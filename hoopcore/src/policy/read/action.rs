@@ -8,7 +8,7 @@ use core::time::Duration;
 
 use super::{Fields, Reader};
 use crate::decision::RuleRef;
-use crate::mask::{ColumnMask, Detector, Style};
+use crate::mask::{ColumnMask, Detector, Domain, Keyring, Style};
 use crate::policy::grammar::{self, Meanings, ON_COPY, ON_INFERENCE, ON_UNCERTAIN, STYLES};
 use crate::policy::node::{Node, Place, Value};
 use crate::policy::problem::shorten;
@@ -159,7 +159,12 @@ impl Reader {
                 self.problems.unknown(key.at, "detector", name, &words);
                 self.problems.help_with("`hoop detectors` lists them with examples");
             }
-            detectors.extend(found.zip(self.style(style)));
+            let read = self.style(style);
+            if let Some(Style::Shift(_)) = read {
+                let problem = self.problems.error(style.at, "`shift` moves dates and times; a detector finds texts");
+                problem.help = Some("give it another style, such as `redact` or `pseudonym`".to_string());
+            }
+            detectors.extend(found.zip(read));
         }
         detectors
     }
@@ -177,10 +182,8 @@ impl Reader {
                     Some("write `{ fixed: text }`".to_string());
                 None
             }
-            later @ ("pseudonym" | "shift") => {
-                self.unsupported(node.at, &format!("the style `{later}`"));
-                None
-            }
+            "pseudonym" => Some(Style::Pseudonym(self.domain(Keyring::DEFAULT, node.at))),
+            "shift" => Some(Style::Shift(self.domain(Keyring::DEFAULT, node.at))),
             text => {
                 let known: Vec<&str> = STYLES.iter().map(|(word, ..)| *word).chain(["fixed"]).collect();
                 self.problems.unknown(node.at, "style", text, &known);
@@ -204,10 +207,32 @@ impl Reader {
                 }
                 number.map(|keep| Style::Partial { keep })
             }
+            [("pseudonym", _, options)] => self.domain_of(options).map(Style::Pseudonym),
+            [("shift", _, options)] => self.domain_of(options).map(Style::Shift),
+            [] if !fields.meant.is_empty() => None,
             _ => {
                 self.problems.error(node.at, "one style is expected");
                 None
             }
         }
+    }
+
+    /// The `domain` of a style with a key.
+    fn domain_of(&mut self, options: &Node) -> Option<Arc<Domain>> {
+        let fields = self.fields(options, &grammar::DOMAIN)?;
+        let node = fields.get("domain")?;
+        let name = self.one_text(node, "`domain`")?;
+        Some(self.domain(name, node.at))
+    }
+
+    /// A domain with its key, where there are keys at all.
+    fn domain(&mut self, name: &str, at: Place) -> Arc<Domain> {
+        let Some(keys) = &self.keys else { return Arc::new(Domain::keyless(name)) };
+        let domain = keys.domain(name);
+        if !domain.has_key() {
+            let problem = self.problems.error(at, format!("there is no key for the domain `{}`", shorten(name)));
+            problem.help = Some("give it one in `keyring` of the gateway's file, or one called `default`".to_string());
+        }
+        Arc::new(domain)
     }
 }

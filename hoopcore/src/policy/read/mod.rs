@@ -26,6 +26,7 @@ use super::rule::Rule;
 use super::{shipped, yaml};
 use crate::command::Digest;
 use crate::decision::RuleRef;
+use crate::mask::Keyring;
 
 /// What the files of a policy hold.
 pub(super) struct Document {
@@ -36,8 +37,8 @@ pub(super) struct Document {
 }
 
 /// Reads the files of one policy.
-pub(super) fn read(files: &[(Option<&str>, &str)]) -> Result<Document, PolicyErrors> {
-    let mut reader = Reader::default();
+pub(super) fn read(files: &[(Option<&str>, &str)], keys: Option<&Keyring>) -> Result<Document, PolicyErrors> {
+    let mut reader = Reader { keys: keys.cloned(), ..Reader::default() };
     let trees: Vec<_> = files.iter().filter_map(|(name, text)| reader.tree(name.map(Arc::from), text)).collect();
     for (file, tree) in &trees {
         reader.problems.enter(file.clone());
@@ -62,6 +63,8 @@ pub(super) fn read(files: &[(Option<&str>, &str)]) -> Result<Document, PolicyErr
 #[derive(Default)]
 struct Reader {
     problems: Problems,
+    /// Keys of pseudonyms and shifts, where those who load the policy have any.
+    keys: Option<Keyring>,
     sets: BTreeMap<String, Vec<String>>,
     names: BTreeMap<String, RuleRef>,
     rules: Vec<Rule>,
