@@ -87,7 +87,10 @@ class Stage:
         data = owner / "data"
         initdb = [self.programs / "initdb", "-D", data, "-U", "postgres", "-A", "scram-sha-256", "--pwfile", secret,
                   "-E", "UTF8", "--locale=C.UTF-8", "-N"]
-        self.execute(as_server([*initdb]), self.folder / "initdb.log")
+        self.execute(as_server(initdb), self.folder / "initdb.log")
+        # For tokio-postgres' tests: users who log in in other ways.
+        rules = data / "pg_hba.conf"
+        rules.write_text("host all pass_user all password\nhost all md5_user all md5\n" + rules.read_text())
         settings = [word for setting in SETTINGS for word in ("-c", setting)]
         server = [self.programs / "postgres", "-D", data, "-p", str(self.server_port), "-k", owner, *settings]
         self.launch(as_server(server), self.folder / "server.log", self.server_port)

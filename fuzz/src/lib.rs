@@ -1,6 +1,8 @@
 //! What must hold for any bytes: one function per target. None may panic, hang, or break its property.
 #![forbid(unsafe_code)]
 
+mod fifo;
+
 use hoop_pg::frame::{FrameError, Limits, Splitter, Way};
 use hoop_pg::message;
 use hoop_pg::startup::{Negotiated, packet_length};
@@ -104,6 +106,12 @@ fn take(splitter: &mut Splitter, read: &impl Fn(u8, &[u8]), frames: &mut Vec<(u8
         frames.push((head.tag, head.length));
         splitter.pass(head);
     }
+}
+
+/// The order of answers, against a model of the server or against a server that keeps no order.
+pub fn fifo(data: &[u8]) {
+    let mut script = fifo::Script::new(data);
+    if script.below(2) == 0 { fifo::honest(&mut script) } else { fifo::hostile(&mut script) }
 }
 
 /// The packets before a session.

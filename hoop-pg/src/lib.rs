@@ -14,6 +14,7 @@ pub mod cancel;
 pub mod catalog;
 mod conversation;
 pub mod drain;
+pub mod dsn;
 mod entrance;
 pub mod fifo;
 pub mod frame;

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use clap::error::ErrorKind;
 use clap::{CommandFactory as _, Parser, Subcommand};
-use hoop_pg::Server;
+use hoop_pg::{Server, dsn};
 use hoop_runtime::config::{Config, Enforcement};
 use hoop_runtime::{Gateway, logging, policy_files};
 use tokio::signal::unix::{SignalKind, signal};
@@ -85,12 +85,14 @@ async fn run(gateway: Gateway) -> Result<(), Failure> {
     let (mut terminate, mut interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
     gateway.load_keys().await;
     let server = hoop_pg::serve(gateway.clone()).await?;
-    announce(&server);
+    announce(&server, gateway.config());
+    open_admin(&gateway).await?;
     tokio::select! {
         Err(error) = gateway.serve_approvals() => return Err(format!("approvers cannot be answered: {error}").into()),
         _ = terminate.recv() => {}
         _ = interrupt.recv() => {}
     }
+    gateway.end();
     tracing::info!("ending: sessions have {} seconds, a second signal ends at once", GRACE.as_secs());
     tokio::select! {
         () = server.shutdown(GRACE) => {}
@@ -100,8 +102,21 @@ async fn run(gateway: Gateway) -> Result<(), Failure> {
     Ok(())
 }
 
-fn announce(server: &Server) {
-    for address in server.addresses() {
+fn announce(server: &Server, config: &Config) {
+    for (address, listener) in server.addresses().iter().zip(&config.listeners) {
         tracing::info!(%address, "listening");
+        for line in dsn::lines(config, listener, address) {
+            tracing::info!("connect with: psql \"{line}\"");
+        }
     }
+}
+
+/// Serves the admin address, where there is one, until the process ends.
+async fn open_admin(gateway: &Gateway) -> Result<(), Failure> {
+    let bound = gateway.admin().await.map_err(|error| format!("the admin address cannot be listened on: {error}"))?;
+    if let Some(admin) = bound {
+        tracing::info!(address = %admin.address()?, "metrics and health");
+        tokio::spawn(admin.serve());
+    }
+    Ok(())
 }

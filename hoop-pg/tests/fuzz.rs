@@ -94,6 +94,18 @@ fn server_frames() {
 }
 
 #[test]
+fn fifo() {
+    replay(targets::fifo, &corpus("fifo"), 2000);
+    // Bytes are choices here: any of them are a conversation.
+    for state in 1..20_000_u64 {
+        targets::fifo(&vary(
+            &state.wrapping_mul(0x9e37_79b9_7f4a_7c15).to_le_bytes().repeat(1 + state as usize % 40),
+            state,
+        ));
+    }
+}
+
+#[test]
 fn startup() {
     replay(targets::startup, &corpus("startup"), 2000);
 }

@@ -3,7 +3,7 @@
 use std::io;
 use std::net::IpAddr;
 use std::path::PathBuf;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
@@ -13,6 +13,7 @@ use hoopcore::{AuditFailure, Denial, Identity, Policy, Resource, Timestamp, Veri
 use crate::approvals::Registry;
 use crate::clock;
 use crate::config::{Config, Enforcement, ResourceName};
+use crate::metrics::Metrics;
 use crate::policy_files::{self, PolicyFilesError};
 use crate::rates::Rates;
 use crate::session::Session;
@@ -33,6 +34,8 @@ struct Shared {
     trail: Trail,
     approvals: Registry,
     rates: Rates,
+    metrics: Option<Metrics>,
+    ending: AtomicBool,
 }
 
 /// Somebody who wants to come in and has not proved who that is.
@@ -98,7 +101,9 @@ impl Gateway {
         warn_of_observed(&config);
         let policy = RwLock::new(policy);
         let (approvals, rates) = (Registry::default(), Rates::default());
-        Ok(Self(Arc::new(Shared { config, policy, edition: AtomicU64::new(0), trail, approvals, rates })))
+        let metrics = config.admin.map(|_| Metrics::default());
+        let (edition, ending) = (AtomicU64::new(0), AtomicBool::new(false));
+        Ok(Self(Arc::new(Shared { config, policy, edition, trail, approvals, rates, metrics, ending })))
     }
 
     /// The gateway's own file.
@@ -128,6 +133,30 @@ impl Gateway {
     /// What counts commands, for all sessions together.
     pub(crate) fn rates(&self) -> &Rates {
         &self.0.rates
+    }
+
+    /// What is counted, where the configuration names an admin address.
+    pub(crate) fn metrics(&self) -> Option<&Metrics> {
+        self.0.metrics.as_ref()
+    }
+
+    /// All that is counted, in the text form of OpenMetrics.
+    pub(crate) fn metrics_text(&self) -> String {
+        let told = |metrics: &Metrics| metrics.text(self.approvals().list().len(), self.trail().waiting());
+        self.metrics().map(told).unwrap_or_default()
+    }
+
+    /// Why nothing should be sent to this gateway now, if so.
+    pub(crate) fn ailment(&self) -> Option<&'static str> {
+        if self.0.ending.load(Ordering::Relaxed) {
+            return Some("the gateway is ending");
+        }
+        self.trail().is_failing().then_some("the audit trail cannot be written")
+    }
+
+    /// Says from now on that the gateway is ending.
+    pub fn end(&self) {
+        self.0.ending.store(true, Ordering::Relaxed);
     }
 
     /// Reads the keys of all issuers. What cannot be had now is logged, and asked for again when a token needs it.
@@ -189,6 +218,9 @@ impl Gateway {
     /// Records that somebody was not let in, and gives the words for the caller, which do not tell why.
     pub async fn refuse_login(&self, attempt: &Attempt, reason: &str) -> Denial {
         tracing::warn!(user = %attempt.user.escape_debug(), reason, "login refused");
+        if let Some(metrics) = self.metrics() {
+            metrics.refused_login();
+        }
         let ticket = self.trail().submit(&Record::login_refused(clock::now(), attempt, reason));
         if let Err(failure) = self.patience(ticket).await {
             tracing::error!(%failure, "a refused login could not be recorded");

@@ -19,6 +19,7 @@
     )
 )]
 
+mod admin;
 pub mod approvals;
 pub mod clock;
 pub mod config;
@@ -26,6 +27,7 @@ pub mod diagnostics;
 mod gateway;
 mod id;
 pub mod logging;
+mod metrics;
 pub mod oidc;
 pub mod policy_files;
 pub mod rates;
@@ -34,6 +36,7 @@ pub mod schema;
 mod session;
 pub mod trail;
 
+pub use admin::Admin;
 pub use approvals::Hold;
 pub use config::Config;
 pub use gateway::{Attempt, Gateway, OpenError, Proven};

@@ -2,7 +2,7 @@
 
 use std::future::Future;
 use std::net::IpAddr;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use hoopcore::audit::EventKind;
 use hoopcore::policy::ColumnPattern;
@@ -15,6 +15,7 @@ use crate::approvals::{self, Hold};
 use crate::clock;
 use crate::config::Enforcement;
 use crate::gateway::{Attempt, Gateway, Proven};
+use crate::metrics::{Metrics, Open};
 use crate::trail::{Origin, Record};
 
 /// One client connection: who it is, what it calls, and what is known of its state.
@@ -31,6 +32,8 @@ pub struct Session {
     edition: u64,
     facts: SessionFacts,
     mode: Enforcement,
+    /// Counts as open while it lives.
+    _open: Option<Open>,
 }
 
 /// What becomes of a command, once that is recorded.
@@ -52,7 +55,8 @@ impl Session {
         let rules = policy.session(&who, &on);
         let mode = gateway.mode(&on);
         let origin = Origin::new(source, mode == Enforcement::Observe, &who, &on);
-        Self { gateway, origin, who, until, on, rules, edition, facts: SessionFacts::default(), mode }
+        let _open = gateway.metrics().map(Metrics::open);
+        Self { gateway, origin, who, until, on, rules, edition, facts: SessionFacts::default(), mode, _open }
     }
 
     /// The name under which the audit trail knows the session.
@@ -181,6 +185,9 @@ impl Session {
 
     /// Queues the record of what was carried out; in order, and never lost silently.
     pub fn close(&self, event: Event) {
+        if let Some(metrics) = self.gateway.metrics() {
+            metrics.event(&event);
+        }
         self.gateway.trail().append(&Record::event(&self.origin, &event));
     }
 
@@ -231,10 +238,18 @@ pub(crate) fn record(
 ) -> impl Future<Output = Outcome> + Send + use<> {
     let (event, sealed) = decision.seal();
     log(origin, &event);
+    let begun = gateway.metrics().map(|metrics| {
+        metrics.event(&event);
+        Instant::now()
+    });
     let ticket = gateway.trail().submit(&Record::event(origin, &event));
     let (gateway, origin) = (gateway.clone(), origin.clone());
     async move {
-        match gateway.patience(ticket).await {
+        let safe = gateway.patience(ticket).await;
+        if let Some((metrics, begun)) = gateway.metrics().zip(begun) {
+            metrics.waited(begun.elapsed());
+        }
+        match safe {
             Ok(()) => sealed.release(event.written()),
             Err(failure) => {
                 let late = Record::not_carried_out(clock::now(), &origin, event.id().number());

@@ -12,11 +12,12 @@ mod server_side;
 mod tests;
 
 use std::borrow::Cow;
-use std::collections::{BTreeSet, HashMap};
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use bytes::BytesMut;
 use hoop_runtime::config::Enforcement;
+use hoopcore::command::Analyses;
 use hoopcore::command::{Change, Statement, sql};
 use hoopcore::{Command, Coverage, Event, SessionFacts};
 
@@ -40,10 +41,6 @@ const MOST_UNANSWERED: usize = 64 << 20;
 
 /// How much text of prepared statements is kept for one session, in bytes.
 const MOST_PREPARED: usize = 64 << 20;
-
-/// Texts whose analysis is kept for one session, and how long they may be.
-const KEPT_TEXTS: usize = 128;
-const KEPT_LENGTH: usize = 2048;
 
 /// What a prepared statement does.
 #[derive(Debug)]
@@ -112,7 +109,7 @@ pub(crate) struct Conversation {
     catalog: Catalog,
     upkeep: Upkeep,
     strings: Strings,
-    texts: HashMap<Box<str>, Command>,
+    analyses: Analyses,
     asked: Option<Asked>,
     /// Protected values may stand in what the server says besides rows.
     guarded: bool,
@@ -143,7 +140,7 @@ impl Conversation {
             catalog,
             upkeep: Upkeep::new(facts),
             strings: Strings::default(),
-            texts: HashMap::new(),
+            analyses: Analyses::default(),
             asked: None,
             guarded: false,
             observed: mode == Enforcement::Observe,
@@ -275,17 +272,7 @@ impl Conversation {
         if self.strings.may_differ(text) {
             return Command::unread(text, "a backslash, while standard_conforming_strings is or may be off");
         }
-        if let Some(command) = self.texts.get(text) {
-            return command.clone();
-        }
-        let command = Command::sql(text);
-        if text.len() <= KEPT_LENGTH {
-            if self.texts.len() >= KEPT_TEXTS {
-                self.texts.clear();
-            }
-            self.texts.insert(text.into(), command.clone());
-        }
-        command
+        self.analyses.command(text)
     }
 
     /// Tells the client something, between two messages of the server.

@@ -35,4 +35,15 @@ create table visits_2026 partition of visits for values from ('2026-01-01') to (
 insert into visits values ('2026-02-03', '900-44-5566');
 create function telltale(customers) returns text language sql stable as 'select $1.ssn';
 create function sneak() returns setof text language sql stable security definer as 'select ssn from customers';
+create view loud as select id, upper(ssn) as u from customers;
+create view united as select name as x from customers union all select ssn from customers;
+create view viewed as select reach as again from contacts;
+create view wholes as select c as w from customers c;
+create view scalars as select (select ssn from customers where id = 1) as s;
+create view tales as select telltale(c) as t from customers c;
+create view withs as with q as (select ssn from customers) select ssn || '' as s from q;
+create view joined as select e from (customers c cross join (select 1) o) as j(a, b, x, d, e);
+create materialized view gathered as select string_agg(ssn, ',') as everybody from customers;
+create table made(id int, ssn text, made text generated always as ('x' || ssn) stored);
+insert into made(id, ssn) values (1, '900-77-8899');
 analyze;

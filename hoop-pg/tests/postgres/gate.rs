@@ -135,6 +135,7 @@ fn configuration(directory: PathBuf) -> Config {
         ]),
         approvals: None,
         cancel: None,
+        admin: None,
     }
 }
 

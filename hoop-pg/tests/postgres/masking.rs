@@ -23,11 +23,12 @@ rules:
         public.customers.phone: null
         public.people.ssn: null
         public.visits.ssn: redact
+        public.made.ssn: redact
         hidden.vault.secret: null
 "#;
 
 /// What is protected in `shop.sql`.
-const PROTECTED: [&str; 14] = [
+const PROTECTED: [&str; 15] = [
     "521-73-9284",
     "467-88-1530",
     "219-64-7053",
@@ -41,6 +42,7 @@ const PROTECTED: [&str; 14] = [
     "+1 202 555 0143",
     "900-11-2233",
     "900-44-5566",
+    "900-77-8899",
     "hunter2-api-key",
 ];
 

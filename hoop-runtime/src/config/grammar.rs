@@ -62,6 +62,11 @@ pub static FILE: Map = Map {
             Shape::Map(&CANCEL),
             "What several instances share, so that each carries out cancel requests that belong to another.",
         ),
+        Key::optional(
+            "admin",
+            Shape::Map(&ADMIN),
+            "Where metrics and the gateway's health are told. Nowhere where left out.",
+        ),
     ],
     choice: &[],
 };
@@ -89,6 +94,16 @@ pub(super) static CANCEL: Map = Map {
             "Where the other instances listen, by their numbers: `{ 2: \"gw-2.internal:6432\" }`.",
         ),
     ],
+    choice: &[],
+};
+
+pub(super) static ADMIN: Map = Map {
+    name: "admin",
+    noun: "`admin`",
+    about: "Metrics for Prometheus under `/metrics`, and `/health`: 200 while commands can be carried out, 503 while the \
+            gateway is ending or its trail cannot be written. Plain HTTP without a login: bind it to loopback or to a \
+            network of your own.",
+    keys: &[Key::required("address", Shape::Text, "An IP address and a port.", "write `address: \"127.0.0.1:9464\"`")],
     choice: &[],
 };
 

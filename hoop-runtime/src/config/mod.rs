@@ -52,6 +52,8 @@ pub struct Config {
     pub approvals: Option<Approvals>,
     /// What several instances share to carry out cancel requests.
     pub cancel: Option<CancelRequests>,
+    /// Where metrics and the gateway's health are told; nowhere where there is none.
+    pub admin: Option<SocketAddr>,
 }
 
 /// Where a gateway keeps its trail and answers approvers: all of its file that `hoop` itself needs. Secrets are not looked
@@ -397,6 +399,11 @@ impl Target {
 }
 
 impl Identities {
+    /// The names of all of them.
+    pub fn names(&self) -> impl Iterator<Item = &str> {
+        self.0.keys().map(String::as_str)
+    }
+
     /// The caller of that name.
     #[must_use]
     pub fn find(&self, user: &str) -> Option<&Known> {

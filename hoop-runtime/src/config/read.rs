@@ -59,6 +59,7 @@ impl Reader {
         let listeners = fields.get("listeners").and_then(|node| self.listeners(node));
         let approvals = self.optional(&fields, "approvals", Self::approvals);
         let cancel = self.optional(&fields, "cancel", Self::cancel);
+        let admin = self.optional(&fields, "admin", Self::admin);
         if let (Some(node), Some(resources)) = (fields.entries.get("listeners"), fields.entries.get("resources")) {
             self.cross(node, resources);
         }
@@ -72,6 +73,7 @@ impl Reader {
             resources: resources?,
             approvals: approvals?,
             cancel: cancel?,
+            admin: admin?,
         })
     }
 
@@ -180,6 +182,18 @@ impl Reader {
             self.error(node.at, format!("`{text}` is no address to listen on"), help);
         }
         parsed.map(ListenAddr::Tcp)
+    }
+
+    fn admin(&mut self, node: &Node) -> Option<SocketAddr> {
+        let fields = self.fields(node, &grammar::ADMIN)?;
+        let node = fields.get("address")?;
+        let text = self.text(node, "an address")?;
+        let parsed = text.parse().ok();
+        if parsed.is_none() {
+            let help = "write an IP address and a port: `127.0.0.1:9464`";
+            self.error(node.at, format!("`{text}` is no address to listen on"), help);
+        }
+        parsed
     }
 
     /// A text that is a path rather than a host.

@@ -18,6 +18,7 @@ use std::io;
 use std::path::Path;
 use std::pin::Pin;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll};
 use std::thread::{self, JoinHandle};
 
@@ -59,6 +60,7 @@ pub struct Trail(Arc<Handle>);
 struct Handle {
     queue: Arc<Queue>,
     mode: Mode,
+    failing: Arc<AtomicBool>,
     writer: Option<JoinHandle<()>>,
 }
 
@@ -77,10 +79,10 @@ impl Trail {
         let prefix = format!("{}-{instance}", clock::now().strftime("%Y%m%dT%H%M%S%.3fZ"));
         let mut writer = Writer::new(folder, mode, instance, prefix);
         writer.begin()?;
-        let queue = Arc::new(Queue::new(QUEUE_BYTES));
+        let (queue, failing) = (Arc::new(Queue::new(QUEUE_BYTES)), writer.failing());
         let shared = Arc::clone(&queue);
         let thread = thread::Builder::new().name("audit".to_owned()).spawn(move || writer::run(&shared, writer))?;
-        Ok(Self(Arc::new(Handle { queue, mode, writer: Some(thread) })))
+        Ok(Self(Arc::new(Handle { queue, mode, failing, writer: Some(thread) })))
     }
 
     /// Queues a record at once, in the order of the calls; the ticket says when it is safe.
@@ -117,6 +119,16 @@ impl Trail {
             Ok(()) => Ticket(Wait::For(receiver)),
             Err(failure) => Ticket(Wait::Over(Some(Err(failure)))),
         }
+    }
+
+    /// Bytes of records that wait for the disk.
+    pub(crate) fn waiting(&self) -> usize {
+        self.0.queue.bytes()
+    }
+
+    /// Whether the last records could not be written.
+    pub(crate) fn is_failing(&self) -> bool {
+        self.0.failing.load(Ordering::Relaxed)
     }
 
     fn push(&self, record: &Record, claim: Claim) -> Result<(), AuditFailure> {

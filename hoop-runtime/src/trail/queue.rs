@@ -108,6 +108,11 @@ impl Queue {
         state.bytes = state.bytes.saturating_sub(bytes);
     }
 
+    /// Bytes of what waits here and of what the writer has in hand.
+    pub(crate) fn bytes(&self) -> usize {
+        self.lock().bytes
+    }
+
     /// Ends the queue: what waits is still written, nothing more is taken.
     pub(crate) fn close(&self) {
         self.lock().closed = true;

@@ -187,6 +187,19 @@ async fn a_file_that_failed_is_named_by_the_next() {
 }
 
 #[tokio::test]
+async fn a_trail_says_that_it_fails_until_it_does_not() {
+    let disk = Disk::failing(6..7);
+    let trail = Trail::over(Box::new(disk.clone()), Mode::Durable).unwrap();
+    let mut story = Vec::new();
+    for number in 0..6 {
+        let safe = trail.submit(&attempt(&number.to_string())).await.is_ok();
+        assert_eq!(trail.is_failing(), !safe);
+        story.push(safe);
+    }
+    assert_eq!((story.first(), story.contains(&false), story.last()), (Some(&true), true, Some(&true)), "{story:?}");
+}
+
+#[tokio::test]
 async fn many_records_share_a_sync() {
     let disk = Disk::default();
     let trail = Trail::over(Box::new(disk.clone()), Mode::Durable).unwrap();

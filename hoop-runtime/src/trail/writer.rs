@@ -3,6 +3,7 @@
 use std::io;
 use std::process;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 
 use hoopcore::AuditFailure;
@@ -52,6 +53,8 @@ pub(crate) struct Writer {
     /// Records that nobody waits for and that must not be lost.
     owed: Vec<Entry>,
     buffer: Vec<u8>,
+    /// The last records could not be written.
+    failing: Arc<AtomicBool>,
 }
 
 struct Segment {
@@ -73,12 +76,18 @@ impl Writer {
             previous: None,
             owed: Vec::new(),
             buffer: Vec::new(),
+            failing: Arc::default(),
         }
     }
 
     /// Begins the first segment, so that a folder that cannot be written is found at the start.
     pub(crate) fn begin(&mut self) -> io::Result<()> {
         self.write(&[])
+    }
+
+    /// Whether the last records could not be written, for others to look at.
+    pub(crate) fn failing(&self) -> Arc<AtomicBool> {
+        Arc::clone(&self.failing)
     }
 
     pub(crate) fn owes(&self) -> bool {
@@ -90,6 +99,7 @@ impl Writer {
         let mut entries = std::mem::take(&mut self.owed);
         entries.extend(batch);
         let outcome = self.write(&entries);
+        self.failing.store(outcome.is_err(), Ordering::Relaxed);
         if let Err(error) = &outcome {
             tracing::error!(%error, records = entries.len(), "the audit trail could not be written");
             self.abandon(error);

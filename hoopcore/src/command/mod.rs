@@ -20,6 +20,9 @@ use sha2::{Digest as _, Sha256};
 pub use verb::Verbs;
 
 #[cfg(feature = "sql")]
+pub use crate::sql::Analyses;
+
+#[cfg(feature = "sql")]
 use crate::name::QualifiedName;
 
 /// SHA-256 over the exact bytes of a command.
@@ -34,7 +37,7 @@ struct Analysed {
     text: Box<str>,
     canonical: Arc<str>,
     digest: Digest,
-    effects: Effects,
+    effects: Arc<Effects>,
     coverage: Coverage,
 }
 
@@ -68,7 +71,22 @@ impl Command {
     #[must_use]
     pub fn of(text: &str, canonical: Box<str>, effects: Effects, coverage: Coverage) -> Self {
         let digest = Sha256::digest(text.as_bytes()).into();
-        Self(Arc::new(Analysed { text: text.into(), canonical: canonical.into(), digest, effects, coverage }))
+        Self(Arc::new(Analysed {
+            text: text.into(),
+            canonical: canonical.into(),
+            digest,
+            effects: Arc::new(effects),
+            coverage,
+        }))
+    }
+
+    /// The same command in another text, for which the analysis is the same.
+    #[cfg(feature = "sql")]
+    pub(crate) fn again(&self, text: &str) -> Self {
+        let Analysed { canonical, effects, coverage, .. } = &*self.0;
+        let (canonical, effects, coverage) = (Arc::clone(canonical), Arc::clone(effects), coverage.clone());
+        let digest = Sha256::digest(text.as_bytes()).into();
+        Self(Arc::new(Analysed { text: text.into(), canonical, digest, effects, coverage }))
     }
 
     /// A batch of PostgreSQL statements, as one simple query or one Parse message carries it.
@@ -126,7 +144,7 @@ impl Command {
     /// command of another protocol.
     #[must_use]
     pub fn statements(&self) -> &[Statement] {
-        match &self.0.effects {
+        match &*self.0.effects {
             Effects::Sql(statements) => statements,
             Effects::Http(_) | Effects::Kubernetes(_) | Effects::Ssh(_) => &[],
         }
@@ -141,7 +159,7 @@ impl Command {
     /// Its effects, in order.
     #[must_use]
     pub fn effects(&self) -> Vec<Effect<'_>> {
-        match &self.0.effects {
+        match &*self.0.effects {
             Effects::Sql(statements) => statements.iter().flat_map(|one| &one.effects).map(Effect::Sql).collect(),
             Effects::Http(effects) => effects.iter().map(Effect::Http).collect(),
             Effects::Kubernetes(effects) => effects.iter().map(Effect::Kubernetes).collect(),

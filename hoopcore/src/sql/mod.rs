@@ -12,6 +12,7 @@
 mod agreement;
 mod bounds;
 mod bridge;
+mod cache;
 mod canonical;
 pub mod catalogue;
 mod effects;
@@ -22,6 +23,7 @@ mod utility;
 
 use alloc::vec::Vec;
 
+pub use self::cache::Analyses;
 use self::effects::Effects;
 pub(crate) use self::effects::unknown;
 use self::lex::{Cursor, Lexed};

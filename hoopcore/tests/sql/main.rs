@@ -8,6 +8,7 @@
     reason = "a test fails by panicking"
 )]
 
+mod analyses;
 mod bounds;
 mod cases;
 mod lexical;

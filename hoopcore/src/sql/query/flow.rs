@@ -83,7 +83,7 @@ struct Scope<'a> {
     derived: Vec<&'a str>,
 }
 
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 struct Relation<'a> {
     scope: usize,
     name: QualifiedName,
@@ -198,6 +198,14 @@ impl<'a> Flow<'a> {
         renamed: bool,
     ) {
         self.relations.push(Relation { scope, name, exposed, read, renamed });
+    }
+
+    /// The relations met since there were this many go by another name as well: that of the join that they are in.
+    pub(super) fn expose_since(&mut self, count: usize, exposed: &'a str, renamed: bool) {
+        let joined: Vec<_> = self.relations.iter().skip(count).cloned().collect();
+        for relation in joined {
+            self.relations.push(Relation { exposed, renamed: renamed || relation.renamed, ..relation });
+        }
     }
 
     pub(super) fn mention(&mut self, scope: usize, qualifier: Option<&'a str>, name: &'a str, usage: Use) {

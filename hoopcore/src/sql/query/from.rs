@@ -90,9 +90,11 @@ impl<'a> Walk<'a> {
                 self.table_function(name, args, alias.as_ref(), scope);
             }
             TableFactor::NestedJoin { table_with_joins, alias } => {
+                let count = self.flow.relation_count();
                 self.joins(table_with_joins, scope);
-                if alias.is_some() {
-                    self.derived(alias.as_ref(), None, scope);
+                if let Some(alias) = alias {
+                    self.flow.expose_since(count, &alias.name.value, !alias.columns.is_empty());
+                    self.derived(Some(alias), None, scope);
                 }
             }
             TableFactor::TableFunction { .. }
