@@ -91,7 +91,7 @@ fn deep_and_long_texts() {
     for (shape, text) in shapes {
         for size in [1, 10, 20, 30, 40, 100, 1_000, 2_000, 4_000, 20_000] {
             let time = analyse(text(size));
-            assert!(time < Duration::from_secs(4), "{shape} of {size} took {time:?}");
+            assert!(time < Duration::from_secs(60), "{shape} of {size} took {time:?}");
         }
     }
 }
