@@ -5,6 +5,12 @@ use std::time::Duration;
 use hoopcore::audit::CompletionStatus;
 use hoopcore::{Command, Completion, Event, Layout, Limit, Meter, Passage, Permit, RowMasker};
 
+/// What a portal or prepared statement takes besides its text or parameters, in bytes, about.
+pub(crate) const FRAME: usize = 1024;
+
+/// What a column of masked rows takes, in bytes, about.
+const COLUMN: usize = 64;
+
 /// Names a work for as long as something holds it.
 pub(crate) type WorkId = u32;
 
@@ -89,6 +95,13 @@ impl Work {
     /// Whether its permit is used up: it was carried out or failed.
     pub(crate) fn is_spent(&self) -> bool {
         self.passage.is_none()
+    }
+
+    /// What it takes, in bytes.
+    fn taken(&self) -> usize {
+        let parameters = self.parameters.iter().flatten().flatten().map(String::len).sum::<usize>();
+        let columns = if let Rows::Masked(_, columns) = self.rows { columns } else { 0 };
+        parameters + FRAME + columns * COLUMN
     }
 
     /// Its rows have this layout from now on.
@@ -221,6 +234,11 @@ impl Works {
     /// The same, to be changed.
     pub(crate) fn get_mut(&mut self, id: WorkId) -> Option<&mut Work> {
         self.slot(id)?.as_mut()
+    }
+
+    /// What all of them take, in bytes.
+    pub(crate) fn taken(&self) -> usize {
+        self.works.iter().flatten().map(Work::taken).sum()
     }
 
     /// One more thing holds the work.

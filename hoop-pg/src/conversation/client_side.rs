@@ -2,11 +2,12 @@
 
 use std::sync::Arc;
 
+use hoopcore::command::Change;
 use hoopcore::{Command, Denial, Permit, SessionFacts};
 
 use super::{
-    Asked, Conversation, Kind, MOST_OWED, MOST_PREPARED, MOST_UNANSWERED, Next, Prepared, Question, by_client,
-    not_text, parameters,
+    Asked, Conversation, Kind, MOST_BOUND, MOST_OWED, MOST_PREPARED, MOST_UNANSWERED, Next, Prepared, Question,
+    by_client, not_text, parameters,
 };
 use crate::fifo::{Hearing, Lookup, Origin, Request, name};
 use crate::frame::Head;
@@ -14,7 +15,7 @@ use crate::message::{Bind, Call, Execute, Malformed, Parse, Subject, close_or_de
 use crate::poison::refused;
 use crate::refusal::{Refusal, code};
 use crate::upkeep;
-use crate::works::{Work, WorkId};
+use crate::works::{FRAME, Work, WorkId};
 
 /// `invalid_sql_statement_name`: drivers prepare a statement again when they see it.
 const NO_STATEMENT: &str = "26000";
@@ -108,6 +109,10 @@ impl Conversation {
             return Ok(Next::Onward);
         };
         let command = self.command(&text);
+        if prepares(&command) && self.has_prepared_too_much(head.length + FRAME) {
+            self.refuse(head, Kind::Query, b"", too_much_prepared());
+            return Ok(Next::Onward);
+        }
         Ok(self.ask(head, Kind::Query, command, None, code::PRIVILEGE))
     }
 
@@ -118,25 +123,38 @@ impl Conversation {
             self.refuse(head, Kind::Parse, &given, not_text());
             return Ok(Next::Onward);
         };
-        if self.has_prepared_too_much(text.len()) {
-            let told = Refusal::new(TOO_MUCH, "the session holds too many prepared statements")
-                .with_hint("close those that are no longer used");
-            self.refuse(head, Kind::Parse, &given, told);
+        if self.has_prepared_too_much(head.length + FRAME) {
+            self.refuse(head, Kind::Parse, &given, too_much_prepared());
             return Ok(Next::Onward);
         }
         let command = self.command(&text);
         Ok(self.ask(head, Kind::Parse, command, None, code::PRIVILEGE))
     }
 
-    /// Whether a statement of this length is one too many. What was closed is counted out only when that matters.
-    fn has_prepared_too_much(&mut self, length: usize) -> bool {
-        if self.prepared.saturating_add(length) > MOST_PREPARED {
-            self.prepared = self.fifo.statements().map(|prepared| prepared.command.text().len()).sum();
+    /// Whether a statement that takes so much is one too many. What was closed is counted out only when that matters.
+    fn has_prepared_too_much(&mut self, taken: usize) -> bool {
+        if self.prepared.saturating_add(taken) > MOST_PREPARED {
+            self.prepared = self.fifo.statements().map(|prepared| prepared.taken()).sum();
         }
-        self.prepared.saturating_add(length) > MOST_PREPARED
+        self.prepared.saturating_add(taken) > MOST_PREPARED
+    }
+
+    /// Whether a portal that takes so much is one too many. What was closed is counted out only when that matters.
+    fn has_bound_too_much(&mut self, taken: usize) -> bool {
+        if self.bound.saturating_add(taken) > MOST_BOUND {
+            self.bound = self.works.taken();
+        }
+        self.bound.saturating_add(taken) > MOST_BOUND
     }
 
     fn bind(&mut self, head: Head) -> Result<Next, Malformed> {
+        if self.has_bound_too_much(head.length + FRAME) {
+            Bind::read(self.body(head))?;
+            let told = Refusal::new(TOO_MUCH, "the session holds too many portals")
+                .with_hint("close those that are no longer used, or end the transaction");
+            self.refuse(head, Kind::Bind, b"", told);
+            return Ok(Next::Onward);
+        }
         let bind = Bind::read(self.body(head))?;
         let (command, parameters, code) = match self.fifo.statement(bind.statement) {
             Lookup::Pending => return Ok(self.wait()),
@@ -267,7 +285,7 @@ impl Conversation {
         }
         let Ok(parse) = Parse::read(self.body(head)) else { return };
         let (named, types) = (name(parse.name), parse.types().collect());
-        self.prepared = self.prepared.saturating_add(command.text().len());
+        self.prepared = self.prepared.saturating_add(head.length + FRAME);
         self.owe(
             Request::Parse { name: named, statement: Arc::new(Prepared { command, types }) },
             Origin::Client,
@@ -307,6 +325,7 @@ impl Conversation {
     fn permit_bind(&mut self, head: Head, work: WorkId) {
         let Ok(bind) = Bind::read(self.body(head)) else { return };
         let portal = name(bind.portal);
+        self.bound = self.bound.saturating_add(head.length + FRAME);
         self.owe(Request::Bind { portal: portal.clone(), work }, Origin::Client, false);
         self.forward(head);
         if self.works.get(work).is_some_and(Work::has_masks) {
@@ -360,6 +379,16 @@ impl Conversation {
     pub(crate) fn leaves(&self) -> bool {
         self.asked.as_ref().is_some_and(|asked| self.client.has_behind(asked.head, b'X'))
     }
+}
+
+/// Whether a statement of the command prepares another one.
+fn prepares(command: &Command) -> bool {
+    command.statements().iter().any(|statement| matches!(statement.change, Change::Prepare { .. }))
+}
+
+fn too_much_prepared() -> Refusal {
+    Refusal::new(TOO_MUCH, "the session holds too many prepared statements")
+        .with_hint("close those that are no longer used")
 }
 
 /// A name as SQL writes it.

@@ -30,7 +30,7 @@ use crate::poison::{self, Poison};
 use crate::refusal::{Refusal, code};
 use crate::strings::Strings;
 use crate::upkeep::Upkeep;
-use crate::works::{WorkId, Works};
+use crate::works::{FRAME, WorkId, Works};
 use limits::Brake;
 
 /// How many answers may be awaited before the client must wait for some of them.
@@ -39,7 +39,10 @@ const MOST_OWED: usize = 4096;
 /// How many bytes may have been sent since the last time that nothing was awaited.
 const MOST_UNANSWERED: usize = 64 << 20;
 
-/// How much text of prepared statements is kept for one session, in bytes.
+/// How much the portals of one session may take, in bytes.
+const MOST_BOUND: usize = 64 << 20;
+
+/// How much the prepared statements of one session may take, in bytes.
 const MOST_PREPARED: usize = 64 << 20;
 
 /// What a prepared statement does.
@@ -48,6 +51,13 @@ pub(crate) struct Prepared {
     command: Command,
     /// The types of its parameters, as far as the client or the server named them.
     types: Vec<u32>,
+}
+
+impl Prepared {
+    /// What it takes, in bytes, about.
+    fn taken(&self) -> usize {
+        self.command.text().len() + self.types.len() * size_of::<u32>() + FRAME
+    }
 }
 
 /// What is known of the relay's progress with one side.
@@ -121,8 +131,10 @@ pub(crate) struct Conversation {
     flushed: bool,
     /// Bytes sent since the last time that nothing was awaited.
     unanswered: usize,
-    /// Bytes of prepared statements' texts, at most.
+    /// What prepared statements take, at most, in bytes.
     prepared: usize,
+    /// What portals take, at most, in bytes.
+    bound: usize,
     /// The server said that it ends the session.
     ended: bool,
     scratch: BytesMut,
@@ -148,6 +160,7 @@ impl Conversation {
             flushed: true,
             unanswered: 0,
             prepared: 0,
+            bound: 0,
             ended: false,
             scratch: BytesMut::new(),
             brake: Brake::default(),

@@ -262,6 +262,7 @@ impl Conversation {
         match change {
             Change::Prepare { name, command } => {
                 let prepared = Prepared { command: command.clone(), types: Vec::new() };
+                self.prepared = self.prepared.saturating_add(prepared.taken());
                 self.fifo.hold_statement(name.as_bytes(), Arc::new(prepared));
             }
             Change::Deallocate(Some(name)) => self.fifo.forget_statement(Some(name.as_bytes())),

@@ -357,7 +357,7 @@ async fn the_corpus_of_first_bytes() {
     assert!(refused > 5, "{refused} cases");
 }
 
-fn base64(text: &str) -> Vec<u8> {
+pub(crate) fn base64(text: &str) -> Vec<u8> {
     let digit = |byte: u8| match byte {
         b'A'..=b'Z' => byte - b'A',
         b'a'..=b'z' => byte - b'a' + 26,

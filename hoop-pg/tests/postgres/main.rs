@@ -17,6 +17,7 @@ mod denials;
 mod direct;
 mod front;
 mod gate;
+mod hostile;
 mod limits;
 mod masking;
 mod observe;

@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 use std::io::{self, Read, Write};
-use std::net::{SocketAddr, TcpStream};
+use std::net::{Shutdown, SocketAddr, TcpStream};
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
@@ -15,6 +15,9 @@ use rustls::{ClientConfig, ClientConnection, RootCertStore, StreamOwned};
 /// How long a client waits for an answer before its test fails.
 const PATIENCE: Duration = Duration::from_secs(30);
 
+/// Whoever takes nothing for this long takes nothing more.
+const STUCK: Duration = Duration::from_secs(3);
+
 /// Where to connect, and as whom.
 #[derive(Clone, Debug)]
 pub(crate) struct Address {
@@ -26,8 +29,34 @@ pub(crate) struct Address {
     pub(crate) database: String,
 }
 
-trait Duplex: Read + Write + Send {}
-impl<T: Read + Write + Send> Duplex for T {}
+trait Duplex: Read + Write + Send {
+    /// Says that nothing more will be sent.
+    fn finish(&mut self);
+    /// Fails to write where the other side takes nothing for this long.
+    fn limit_writes(&mut self, patience: Duration);
+}
+
+impl Duplex for TcpStream {
+    fn finish(&mut self) {
+        let _gone = self.shutdown(Shutdown::Write);
+    }
+
+    fn limit_writes(&mut self, patience: Duration) {
+        self.set_write_timeout(Some(patience)).unwrap();
+    }
+}
+
+impl Duplex for StreamOwned<ClientConnection, TcpStream> {
+    fn finish(&mut self) {
+        self.conn.send_close_notify();
+        let _gone = self.flush();
+        let _gone = self.sock.shutdown(Shutdown::Write);
+    }
+
+    fn limit_writes(&mut self, patience: Duration) {
+        self.sock.limit_writes(patience);
+    }
+}
 
 /// A connection to a server or a gateway.
 pub(crate) struct Wire {
@@ -110,6 +139,23 @@ impl Wire {
     pub(crate) fn send(&mut self, bytes: &[u8]) {
         self.stream.write_all(bytes).unwrap();
         self.stream.flush().unwrap();
+    }
+
+    /// Sends what the other side may not want to hear to its end.
+    pub(crate) fn try_send(&mut self, bytes: &[u8]) -> io::Result<()> {
+        self.stream.write_all(bytes)?;
+        self.stream.flush()
+    }
+
+    /// Sending fails where the other side takes nothing any more.
+    pub(crate) fn give_up_writing_when_stuck(&mut self) {
+        self.stream.limit_writes(STUCK);
+    }
+
+    /// Says that nothing more will be sent; gives what still comes.
+    pub(crate) fn leave(&mut self) -> Vec<Message> {
+        self.stream.finish();
+        self.until(b"")
     }
 
     /// The next message; `None` where the connection ended.
