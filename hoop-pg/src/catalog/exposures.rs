@@ -111,8 +111,12 @@ impl Findings {
     }
 
     fn expose_telltales(&self, exposed: &mut Exposed) {
-        let all: BTreeSet<ColumnName> = self.protected.values().cloned().collect();
+        let all = self.everything();
         self.telltales.iter().for_each(|column| expose(exposed, *column, all.clone()));
+    }
+
+    fn everything(&self) -> BTreeSet<ColumnName> {
+        self.protected.values().cloned().collect()
     }
 
     fn expose_view(&self, view: u32, exposed: &mut Exposed) {
@@ -129,10 +133,14 @@ impl Findings {
         }
     }
 
-    /// What a computed column of a view may carry: all that the view reads.
+    /// What a computed column of a view may carry: all that the view reads, and anything where it calls a function of
+    /// others.
     ///
     /// The catalog keeps which columns that is, but does not count a whole row used as a value.
     fn read_by(&self, view: u32, tree: Option<&RuleTree>, exposed: &Exposed) -> BTreeSet<ColumnName> {
+        if tree.is_some_and(|tree| tree.calls) {
+            return self.everything();
+        }
         let mut sources: BTreeSet<Column> = self.dependencies_of(view).collect();
         match tree {
             Some(tree) => {
@@ -215,7 +223,7 @@ mod tests {
     fn view(outputs: &[Option<Column>], relations: &[u32]) -> Option<RuleTree> {
         let relations = relations.iter().copied().collect();
         let output = |source: &Option<Column>| source.map_or(Output::Anything, |source| Output::Of([source].into()));
-        Some(RuleTree { outputs: outputs.iter().map(output).collect(), relations, whole_rows: false })
+        Some(RuleTree { outputs: outputs.iter().map(output).collect(), relations, whole_rows: false, calls: false })
     }
 
     fn check(findings: &Findings, expected: &str) {

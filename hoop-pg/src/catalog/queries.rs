@@ -49,6 +49,16 @@ WHERE a.attnum > 0 AND NOT a.attisdropped AND (
     OR (n.nspname = 'pg_catalog' AND c.relname = 'pg_stat_activity' AND a.attname = 'query')
     OR (c.relname = 'pg_stat_statements' AND a.attname = 'query'))";
 
+/// Views that call functions or operators which are not made with the database. Those of an extension are not counted:
+/// whoever could install it could do anything.
+const CALLING: &str = "
+SELECT DISTINCT r.ev_class FROM pg_catalog.pg_rewrite r
+JOIN pg_catalog.pg_depend d ON d.classid = 'pg_catalog.pg_rewrite'::pg_catalog.regclass AND d.objid = r.oid
+WHERE r.ev_type = '1' AND d.refobjid >= 16384 AND d.refclassid IN
+    ('pg_catalog.pg_proc'::pg_catalog.regclass, 'pg_catalog.pg_operator'::pg_catalog.regclass)
+    AND NOT EXISTS (SELECT FROM pg_catalog.pg_depend e WHERE e.deptype = 'e'
+        AND e.classid = 'pg_catalog.pg_class'::pg_catalog.regclass AND e.objid = r.ev_class)";
+
 /// Every relation that a result column can come from, as `oid:columns`, in one value.
 const RELATIONS: &str = "
 SELECT pg_catalog.string_agg(c.oid::text || ':' || c.relnatts::text, ' ') FROM pg_catalog.pg_class c
@@ -79,6 +89,7 @@ pub(super) fn affected(patterns: &[ColumnPattern]) -> String {
         "
 WITH RECURSIVE protected(oid) AS MATERIALIZED (SELECT DISTINCT a.attrelid FROM {COLUMNS} AND ({})),
 telltale(oid) AS (SELECT DISTINCT t.attrelid FROM ({TELLTALES}) t),
+calling(oid) AS ({CALLING}),
 edge(base, dependent) AS (
     SELECT i.inhparent, i.inhrelid FROM pg_catalog.pg_inherits i
     UNION ALL SELECT i.inhrelid, i.inhparent FROM pg_catalog.pg_inherits i
@@ -94,6 +105,7 @@ edge(base, dependent) AS (
 affected(oid) AS (
     SELECT p.oid FROM protected p
     UNION SELECT t.oid FROM telltale t WHERE EXISTS (SELECT FROM protected)
+    UNION SELECT c.oid FROM calling c WHERE EXISTS (SELECT FROM protected)
     UNION SELECT e.dependent FROM affected JOIN edge e ON e.base = affected.oid
 )
 SELECT pg_catalog.array_agg(oid) FROM affected",

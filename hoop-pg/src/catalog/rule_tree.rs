@@ -19,6 +19,8 @@ pub(super) struct RuleTree {
     pub(super) relations: BTreeSet<u32>,
     /// Whether a whole row is used as a value anywhere: then any column of any relation may be.
     pub(super) whole_rows: bool,
+    /// Whether a function that PostgreSQL does not ship is called anywhere: it may return anything.
+    pub(super) calls: bool,
 }
 
 /// What an output column of a view is made of.
@@ -54,6 +56,11 @@ pub(super) fn attributes_used(expression: &str) -> Option<BTreeSet<i16>> {
     Some(used)
 }
 
+/// Fields that name a function or an operator.
+const CALLS: [&str; 5] = [":funcid", ":opno", ":opfuncid", ":aggfnoid", ":winfnoid"];
+/// The first OID of what is not made with the database itself (`FirstNormalObjectId`).
+const FIRST_OF_OTHERS: u32 = 16_384;
+
 /// Where the query stands in its tree: in a list that holds nothing else.
 const QUERY_DEPTH: usize = 2;
 /// Where an entry of a list stands that is a field of the query.
@@ -71,6 +78,7 @@ struct Reader<'a> {
     outputs: Vec<Target>,
     relations: BTreeSet<u32>,
     whole_rows: bool,
+    calls: bool,
 }
 
 /// What the next token is.
@@ -173,6 +181,7 @@ impl<'a> Reader<'a> {
         match field {
             ":relid" if value != "0" => drop(self.relations.insert(value.parse().ok()?)),
             ":varattno" if value == "0" => self.whole_rows = true,
+            _ if CALLS.contains(&field) && value.parse::<u32>().ok()? >= FIRST_OF_OTHERS => self.call(),
             _ => {}
         }
         match (self.list, self.depth) {
@@ -183,13 +192,21 @@ impl<'a> Reader<'a> {
         }
     }
 
+    /// A function of others is called, perhaps in the expression of an output.
+    fn call(&mut self) {
+        self.calls = true;
+        if let (List::Outputs, Some(target)) = (self.list, self.outputs.last_mut()) {
+            target.opaque = true;
+        }
+    }
+
     fn finish(self) -> Option<RuleTree> {
-        let Self { depth, queries, range, outputs, relations, whole_rows, .. } = self;
+        let Self { depth, queries, range, outputs, relations, whole_rows, calls, .. } = self;
         let outputs = outputs.into_iter().filter(|output| output.junk != Some(true));
         let numbered = outputs.enumerate().map(|(index, output)| output.finish(index + 1, &range));
         let outputs = numbered.collect::<Option<Vec<_>>>()?;
         let whole = depth == 0 && queries == 1 && !outputs.is_empty();
-        whole.then_some(RuleTree { outputs, relations, whole_rows })
+        whole.then_some(RuleTree { outputs, relations, whole_rows, calls })
     }
 }
 
@@ -288,7 +305,8 @@ mod tests {
         let outputs: String = tree.outputs.iter().map(output).collect();
         let relations: Vec<String> = tree.relations.iter().map(u32::to_string).collect();
         let whole = if tree.whole_rows { ", whole rows" } else { "" };
-        format!("{outputs} from {}{whole}", relations.join(" "))
+        let calls = if tree.calls { ", calls" } else { "" };
+        format!("{outputs} from {}{whole}{calls}", relations.join(" "))
     }
 
     fn target(number: u32, expression: &str, relation: u32, attribute: i16) -> String {
@@ -328,6 +346,10 @@ mod tests {
         check(&computed(&function(&variable(1, 3))), "[7.3] from 7 8");
         check(&computed(&function(&(variable(1, 3) + &variable(2, 1)))), "[7.3 8.1] from 7 8");
         check(&computed(&function(&variable(2, 0))), "[8.0] from 7 8, whole rows");
+        // A function of others, an operator of others.
+        check(&computed("{FUNCEXPR :funcid 16384 :args <>}"), "[anything] from 7 8, calls");
+        check(&computed("{OPEXPR :opno 99999 :opfuncid 0 :args <>}"), "[anything] from 7 8, calls");
+        check(&computed("{AGGREF :aggfnoid 16383 :args <>}"), "[] from 7 8");
         // A column of a sub-select, of nothing, of a query around this one; a query inside.
         check(&computed(&variable(3, 1)), "[anything] from 7 8");
         check(&computed(&variable(4, 1)), "[anything] from 7 8");
