@@ -22,11 +22,13 @@ use super::expectation::Expectation;
 use super::grammar::{self, Map, Meanings};
 use super::node::{Node, Place, Value};
 use super::problem::{PolicyErrors, Problem, Problems, nearest, shorten};
-use super::rule::Rule;
+use super::rule::{Condition, OnFact, Rule};
 use super::{shipped, yaml};
 use crate::command::Digest;
 use crate::decision::RuleRef;
 use crate::mask::Keyring;
+use crate::resource::ResourceKind;
+use crate::truth::Truth;
 
 /// What the files of a policy hold.
 pub(super) struct Document {
@@ -212,6 +214,9 @@ impl Reader {
         let reason = fields.get("reason").and_then(|reason| self.one_text(reason, "`reason`")).map(Arc::from);
         let limits = self.limits(&fields);
         let action = self.action(&fields, &at);
+        if let (Some((key, _)), Some(on)) = (fields.entry("mask"), &on) {
+            self.maskable(key, on);
+        }
         if let (Some(when), Some(action)) = (fields.get("when"), &action) {
             self.facts_fit(when, action);
         }
@@ -219,6 +224,20 @@ impl Reader {
             let when = when.unwrap_or_else(super::rule::Condition::always);
             self.rules.push(Rule { at, who, on, when, action, limits, reason });
             self.digests.push(normal::digest(node, &self.sets));
+        }
+    }
+
+    /// A mask is enforced where an adapter for it exists: on answers of PostgreSQL.
+    fn maskable(&mut self, key: &Node, on: &Condition<OnFact>) {
+        let on_postgres = on.truth(&|fact| match fact {
+            OnFact::Kind(kind) => (*kind == ResourceKind::Postgres).into(),
+            OnFact::Name(_) | OnFact::Label(..) | OnFact::Database(_) => Truth::May,
+        });
+        // What was not understood holds nowhere, and was reported already.
+        let is_understood = on.truth(&|_| Truth::May).is_possible();
+        if on_postgres == Truth::No && is_understood {
+            let problem = self.problems.error(key.at, "nothing masks the answers of these resources yet");
+            problem.help = Some("masks are enforced on resources of kind `postgres`; leave the rule out".to_string());
         }
     }
 
