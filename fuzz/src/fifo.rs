@@ -182,6 +182,8 @@ struct Server {
     copying: Option<(u32, Option<VecDeque<Fate>>, Status)>,
     answers: VecDeque<(Answer, Option<u32>)>,
     copy_failed: bool,
+    /// Something ran that the next Sync commits, and that can fail then.
+    uncommitted: bool,
     dead: bool,
 }
 
@@ -192,6 +194,7 @@ impl Server {
 
     fn ready(&mut self, status: Status) {
         self.status = Some(status);
+        self.uncommitted = false;
         if status == Status::Idle {
             self.portals.clear();
         }
@@ -200,6 +203,7 @@ impl Server {
 
     fn fail(&mut self, extended: bool) {
         self.say(Answer::Error, None);
+        self.uncommitted = false;
         if extended {
             self.ignoring = true;
         } else {
@@ -245,7 +249,10 @@ impl Server {
                 None => self.fail(true),
             },
             Message::Execute(name, fate) => match self.portals.get(&name).copied() {
-                Some(work) => self.run(work, fate, None, Status::Idle),
+                Some(work) => {
+                    self.uncommitted = true;
+                    self.run(work, fate, None, Status::Idle);
+                }
                 None => self.fail(true),
             },
             Message::Close(subject, name) => {
@@ -256,6 +263,7 @@ impl Server {
                 self.say(Answer::CloseComplete, None);
             }
             Message::Sync(good) => {
+                let good = good || !self.uncommitted;
                 self.ignoring = false;
                 if !good {
                     self.say(Answer::Error, None);

@@ -237,6 +237,8 @@ pub struct Fifo<S, W, P> {
     skipping: bool,
     /// The oldest entry ended in an error, and only its ReadyForQuery is to come.
     failed: bool,
+    /// Something of the oldest entry was carried out: a query or call is not over before that, or an error.
+    carried_out: bool,
     copying: Copying,
     status: Status,
     changing: usize,
@@ -253,6 +255,7 @@ impl<S, W, P> Default for Fifo<S, W, P> {
             portals: HashMap::new(),
             skipping: false,
             failed: false,
+            carried_out: false,
             copying: Copying::No,
             status: Status::Idle,
             changing: 0,
@@ -556,8 +559,10 @@ impl<S: Clone, W: Copy, P> Fifo<S, W, P> {
         if answer == Answer::CopyIn {
             self.drop_syncs();
         }
+        self.carried_out |= matches!(answer, Answer::CommandComplete | Answer::EmptyQuery | Answer::FunctionResult);
         let ends = matches!(answer, Answer::CommandComplete | Answer::EmptyQuery | Answer::PortalSuspended);
         if ends && runs == Runs::Portal {
+            self.carried_out = false;
             self.pop();
             self.released.push(work);
         }
@@ -624,8 +629,14 @@ impl<S: Clone, W: Copy, P> Fifo<S, W, P> {
         if !matches!(request, Request::Sync | Request::Query(_) | Request::Call(_)) || self.copying != Copying::No {
             return Err(Violation);
         }
+        // One that came early belongs to a Sync that was taken for ignored: a copy had failed before it. All answers
+        // after it would be accounted to another message.
+        if !matches!(request, Request::Sync) && !self.carried_out && !self.failed {
+            return Err(Violation);
+        }
         self.pop();
         self.failed = false;
+        self.carried_out = false;
         self.resting = self.entries.is_empty();
         self.status = status;
         self.released.extend(work);

@@ -259,11 +259,23 @@ fn the_server_rests_when_it_awaits_a_query() {
         "rests?: query=1 rests?: C rests?: ZI rests?:",
         "true false false true complete=1 false true ready:Idle -1 true false",
     );
-    check("query=1 ZT rests?: query=1 ZI rests?:", "ready:Open -1 false false ready:Idle -1 true false");
+    check(
+        "query=1 C ZT rests?: query=1 C ZI rests?:",
+        "complete=1 ready:Open -1 false false complete=1 ready:Idle -1 true false",
+    );
     check(
         "bind=1 rests?: 2 rests?: sync rests?: ZI rests?:",
         "false false bound:=1 false false false true ready:Idle -1 true false",
     );
+}
+
+#[test]
+fn a_query_is_not_over_before_anything_of_it_was_carried_out() {
+    check("query=1 ZI", "violation");
+    check("call=1 ZI", "violation");
+    check("query=1 T D ZI", "columns=1 row=1 violation");
+    // The Sync was sent before the server copied, and read after the copy failed: its ReadyForQuery comes first.
+    check("query=1 sync G E ZI query=2 ZI", "copy-in=1 failed=1 ready:Idle -1 violation");
 }
 
 #[test]

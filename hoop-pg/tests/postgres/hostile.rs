@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use serde_json::Value;
 
-use crate::big::peak;
+use crate::big::{POLICY, peak};
 use crate::gate::base64;
 use crate::setting::{Gateway, direct, run, shop};
 use crate::wire::{Address, Message, Wire, frame};
@@ -18,19 +18,6 @@ rules:
     who: anyone
     on: target
     allow: { sql: { read: "*", call: "*" } }
-"#;
-
-const MASKED: &str = r#"
-hoop: 1
-rules:
-  - rule: everything
-    who: anyone
-    on: target
-    allow: { sql: ["*", unknown] }
-  - rule: masks
-    who: anyone
-    on: target
-    mask: { columns: { public.customers.ssn: redact } }
 "#;
 
 /// What the gateway may hold, in KiB, whatever one client does: twice the most that it keeps for one.
@@ -118,7 +105,7 @@ fn tables(database: &str) -> Vec<String> {
 #[test]
 fn bodies_that_do_not_end_where_their_frames_do() {
     let database = shop();
-    let gateway = Gateway::start(&database, MASKED);
+    let gateway = Gateway::start(&database, POLICY);
     let drop = frame(b'Q', b"drop table notes\0");
     let parse = frame(b'P', b"\0select 1\0\0\0");
     let cases: Vec<(&str, Vec<u8>)> = vec![
@@ -158,7 +145,7 @@ fn bodies_that_do_not_end_where_their_frames_do() {
 #[test]
 fn lengths_that_are_only_declared_take_nothing() {
     let database = shop();
-    let gateway = Gateway::start(&database, MASKED);
+    let gateway = Gateway::start(&database, POLICY);
     let before = peak(gateway.process());
     let declared: Vec<Wire> = (0..60)
         .map(|at| {
@@ -183,7 +170,7 @@ fn lengths_that_are_only_declared_take_nothing() {
 #[test]
 fn a_client_that_never_reads_holds_nobody_and_little() {
     let database = shop();
-    let gateway = Gateway::start(&database, MASKED);
+    let gateway = Gateway::start(&database, POLICY);
     let sent = AtomicUsize::new(0);
     let big = frame(b'Q', b"select repeat('x', 10000), ssn from customers, generate_series(1, 1000)\0");
     std::thread::scope(|scope| {
@@ -227,7 +214,7 @@ fn until_refused(client: &mut Wire, rounds: usize, mut next: impl FnMut(usize) -
 #[test]
 fn prepared_statements_and_portals_without_number() {
     let database = shop();
-    let gateway = Gateway::start(&database, MASKED);
+    let gateway = Gateway::start(&database, POLICY);
     let mut client = gateway.connect("ann");
     let named = |at: usize| frame(b'P', format!("s{at}\0select ssn from customers where id = $1\0\0\0").as_bytes());
     let refused = until_refused(&mut client, 400, named).expect("statements are refused at some number");
