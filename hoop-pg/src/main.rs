@@ -85,6 +85,7 @@ async fn run(gateway: Gateway) -> Result<(), Failure> {
     let (mut terminate, mut interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
     gateway.load_keys().await;
     let server = hoop_pg::serve(gateway.clone()).await?;
+    follow_policy(&gateway)?;
     announce(&server, gateway.config());
     open_admin(&gateway).await?;
     tokio::select! {
@@ -99,6 +100,19 @@ async fn run(gateway: Gateway) -> Result<(), Failure> {
         _ = terminate.recv() => {}
         _ = interrupt.recv() => {}
     }
+    Ok(())
+}
+
+/// A changed policy is put in force as soon as it is seen, and at once on SIGHUP.
+fn follow_policy(gateway: &Gateway) -> Result<(), Failure> {
+    let mut hangup = signal(SignalKind::hangup())?;
+    let (following, told) = (gateway.clone(), gateway.clone());
+    tokio::spawn(async move { following.follow_policy_files().await });
+    tokio::spawn(async move {
+        while hangup.recv().await.is_some() {
+            told.reload_policy().await;
+        }
+    });
     Ok(())
 }
 

@@ -217,7 +217,11 @@ where
             Exposures::Assumed => true,
             Exposures::Known(exposures) => !exposures.is_empty(),
         };
-        self.conversation.guard(exposed && !self.session.protected_columns().is_empty());
+        let guarded = exposed && !self.session.protected_columns().is_empty();
+        // What runs goes on as it began, whatever the policy says now.
+        if guarded || self.conversation.is_at_rest() {
+            self.conversation.guard(guarded);
+        }
     }
 
     fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Stop> {
@@ -234,6 +238,7 @@ where
 
     /// Does once everything that can be done now; whether there was anything.
     fn step(&mut self, cx: &mut Context<'_>) -> Result<bool, Stop> {
+        self.follow_policy();
         let mut moved = self.keep_limits(cx)?;
         moved |= self.poll_decision(cx)?;
         moved |= self.hear_client(cx)?;
@@ -306,9 +311,9 @@ where
 
     /// A new policy may protect other columns than those that the catalog was read for.
     fn follow_policy(&mut self) {
-        if self.edition != self.session.edition() {
-            self.edition = self.session.edition();
-            self.session.facts_mut().exposures = Exposures::Assumed;
+        let edition = self.session.follow_policy();
+        if self.edition != edition {
+            self.edition = edition;
             self.conversation.distrust();
             self.guard();
         }
@@ -354,8 +359,12 @@ where
                 Poll::Ready(Admission::Held(hold)) => Done::Held(hold),
             },
             Decision::Holding { hold, cancelled } => {
-                if let Poll::Ready(answer) = Pin::new(hold).poll(cx) {
+                if let Poll::Ready(answer) = Pin::new(&mut *hold).poll(cx) {
                     Done::Decided(answer)
+                } else if hold.take_change() {
+                    let told = held(hold);
+                    self.conversation.notice(&told);
+                    return Ok(true);
                 } else if cancelled.as_mut().poll(cx).is_ready() {
                     Done::Cancelled
                 } else if self.client_gone || self.conversation.leaves() {

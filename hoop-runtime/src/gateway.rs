@@ -10,12 +10,13 @@ use std::time::Duration;
 use hoopcore::identity::jwt::Admitted;
 use hoopcore::{AuditFailure, Denial, Identity, Policy, Resource, Timestamp, Verified};
 
-use crate::approvals::Registry;
+use crate::approvals::{Grants, Registry};
 use crate::clock;
 use crate::config::{Config, Enforcement, ResourceName};
 use crate::metrics::Metrics;
 use crate::policy_files::{self, PolicyFilesError};
 use crate::rates::Rates;
+use crate::reload::Reload;
 use crate::session::Session;
 use crate::trail::{Record, Ticket, Trail};
 
@@ -33,9 +34,11 @@ struct Shared {
     edition: AtomicU64,
     trail: Trail,
     approvals: Registry,
+    grants: Grants,
     rates: Rates,
     metrics: Option<Metrics>,
     ending: AtomicBool,
+    reload: Reload,
 }
 
 /// Somebody who wants to come in and has not proved who that is.
@@ -95,15 +98,18 @@ impl Gateway {
     /// # Errors
     /// Where the policy cannot be loaded or the trail cannot be written.
     pub fn open(config: Config) -> Result<Self, OpenError> {
-        let policy = policy_files::load_with_keys(&config.policy, &config.keyring)?.policy;
+        let sources = policy_files::read(&config.policy)?;
+        let reload = Reload::of(&sources);
+        let policy = policy_files::parse_with_keys(sources, &config.keyring)?.policy;
         let trail = Trail::open(&config.audit.directory, config.audit.mode)
             .map_err(|error| OpenError::Trail { directory: config.audit.directory.clone(), error })?;
         warn_of_observed(&config);
         let policy = RwLock::new(policy);
-        let (approvals, rates) = (Registry::default(), Rates::default());
+        let (approvals, grants, rates) = (Registry::default(), Grants::default(), Rates::default());
         let metrics = config.admin.map(|_| Metrics::default());
-        let (edition, ending) = (AtomicU64::new(0), AtomicBool::new(false));
-        Ok(Self(Arc::new(Shared { config, policy, edition, trail, approvals, rates, metrics, ending })))
+        let (edition, ending) = (AtomicU64::new(1), AtomicBool::new(false));
+        let shared = Shared { config, policy, edition, trail, approvals, grants, rates, metrics, ending, reload };
+        Ok(Self(Arc::new(shared)))
     }
 
     /// The gateway's own file.
@@ -157,6 +163,21 @@ impl Gateway {
     /// Says from now on that the gateway is ending.
     pub fn end(&self) {
         self.0.ending.store(true, Ordering::Relaxed);
+    }
+
+    pub(crate) fn grants(&self) -> &Grants {
+        &self.0.grants
+    }
+
+    pub(crate) fn reload_state(&self) -> &Reload {
+        &self.0.reload
+    }
+
+    /// Puts another policy in force: the next command of every session is judged by it.
+    pub(crate) fn put_in_force(&self, policy: Policy) {
+        let mut current = self.0.policy.write().unwrap_or_else(PoisonError::into_inner);
+        *current = policy;
+        self.0.edition.fetch_add(1, Ordering::Release);
     }
 
     /// Reads the keys of all issuers. What cannot be had now is logged, and asked for again when a token needs it.

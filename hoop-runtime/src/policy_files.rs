@@ -49,7 +49,7 @@ pub enum PolicyFilesError {
 /// # Errors
 /// Where a file cannot be read, or with every problem of all files at once.
 pub fn load<P: AsRef<Path>>(paths: &[P]) -> Result<Loaded, PolicyFilesError> {
-    load_as(paths, Policy::from_files)
+    parse_as(read(paths)?, Policy::from_files)
 }
 
 /// The same, with keys for its pseudonyms and shifts; one that is missing is a problem of the policy.
@@ -57,18 +57,28 @@ pub fn load<P: AsRef<Path>>(paths: &[P]) -> Result<Loaded, PolicyFilesError> {
 /// # Errors
 /// As [`load`].
 pub fn load_with_keys<P: AsRef<Path>>(paths: &[P], keys: &Keyring) -> Result<Loaded, PolicyFilesError> {
-    load_as(paths, |files| Policy::from_files_with_keys(files, keys))
+    parse_with_keys(read(paths)?, keys)
 }
 
-fn load_as<P: AsRef<Path>>(
-    paths: &[P],
-    compile: impl FnOnce(&[(&str, &str)]) -> Result<Policy, PolicyErrors>,
-) -> Result<Loaded, PolicyFilesError> {
+/// The texts of the files.
+pub(crate) fn read<P: AsRef<Path>>(paths: &[P]) -> Result<Sources, PolicyFilesError> {
     let mut sources = Sources::default();
     for path in paths.iter().map(AsRef::as_ref) {
-        let text = read(path).map_err(|error| PolicyFilesError::Unreadable { path: path.to_owned(), error })?;
+        let text = text(path).map_err(|error| PolicyFilesError::Unreadable { path: path.to_owned(), error })?;
         sources.insert(path.display().to_string(), text);
     }
+    Ok(sources)
+}
+
+/// The policy that these texts are together.
+pub(crate) fn parse_with_keys(sources: Sources, keys: &Keyring) -> Result<Loaded, PolicyFilesError> {
+    parse_as(sources, |files| Policy::from_files_with_keys(files, keys))
+}
+
+fn parse_as(
+    sources: Sources,
+    compile: impl FnOnce(&[(&str, &str)]) -> Result<Policy, PolicyErrors>,
+) -> Result<Loaded, PolicyFilesError> {
     let files: Vec<(&str, &str)> = sources.iter().collect();
     match compile(&files) {
         Ok(policy) => Ok(Loaded { policy, sources }),
@@ -76,7 +86,7 @@ fn load_as<P: AsRef<Path>>(
     }
 }
 
-fn read(path: &Path) -> io::Result<String> {
+fn text(path: &Path) -> io::Result<String> {
     if fs::metadata(path)?.len() > LIMIT {
         return Err(io::Error::other("it is larger than 8 MiB"));
     }

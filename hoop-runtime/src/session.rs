@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 
 use hoopcore::audit::EventKind;
 use hoopcore::policy::ColumnPattern;
+use hoopcore::request::Exposures;
 use hoopcore::{
     Call, Command, Decision, Denial, Event, Identity, Outcome, Permit, PolicySession, Rates, Resource, SessionFacts,
     Timestamp, Verified,
@@ -112,11 +113,22 @@ impl Session {
         self.rules.protected_columns()
     }
 
-    /// Counts the policies that were put in force: another number means that the next command may be judged, and
-    /// columns protected, by another one.
+    /// Counts the policies up to the one by which the session judges.
     #[must_use]
     pub fn edition(&self) -> u64 {
-        self.gateway.edition()
+        self.edition
+    }
+
+    /// Judges by the policy in force from now on, and counts the policies that were: another number means that columns
+    /// may be protected by another one, and that what the session's facts say of them is to be asked again.
+    pub fn follow_policy(&mut self) -> u64 {
+        if self.edition != self.gateway.edition() {
+            let (policy, edition) = self.gateway.current();
+            self.rules = policy.session(&self.who, &self.on);
+            self.edition = edition;
+            self.facts.exposures = Exposures::Assumed;
+        }
+        self.edition
     }
 
     /// The refusal of a statement that no parameters, no time and no grant could permit; asked when it is prepared.
@@ -159,14 +171,20 @@ impl Session {
             None => {
                 let rates = Rates::Counted(self.gateway.rates());
                 let call = Call { rates, ..call(&self.facts, &self.origin, command, parameters.as_deref()) };
-                let decision = self.rules.decide(&call);
-                Ok(self.record(match self.mode {
-                    Enforcement::Enforce => decision,
-                    Enforcement::Observe => decision.observe(),
-                }))
+                let (grants, session) = (self.gateway.grants(), &self.origin.session);
+                Ok(record(
+                    &self.gateway,
+                    &self.origin,
+                    match self.mode {
+                        Enforcement::Enforce => {
+                            self.rules.decide_granted(&call, &mut |pending| grants.draw(pending, session, call.now))
+                        }
+                        Enforcement::Observe => self.rules.decide(&call).observe(),
+                    },
+                ))
             }
         };
-        let (gateway, origin) = (self.gateway.clone(), self.origin.clone());
+        let (gateway, origin, edition) = (self.gateway.clone(), self.origin.clone(), self.edition);
         async move {
             let recorded = match judged {
                 Ok(recorded) => recorded,
@@ -175,7 +193,7 @@ impl Session {
             match recorded.await {
                 Outcome::Allow(permit) => Admission::Permitted(permit),
                 Outcome::Block(denial) => Admission::Denied(denial),
-                Outcome::Approve(pending) => match approvals::hold(gateway, origin, pending).await {
+                Outcome::Approve(pending) => match approvals::hold(gateway, origin, pending, edition).await {
                     Ok(hold) => Admission::Held(hold),
                     Err(denial) => Admission::Denied(denial),
                 },
@@ -207,17 +225,14 @@ impl Session {
         })
     }
 
-    /// The next command sees the newest policy.
-    fn follow_policy(&mut self) {
-        if self.edition != self.gateway.edition() {
-            let (policy, edition) = self.gateway.current();
-            self.rules = policy.session(&self.who, &self.on);
-            self.edition = edition;
-        }
-    }
-
     fn record(&self, decision: Decision) -> impl Future<Output = Outcome> + Send + use<> {
         record(&self.gateway, &self.origin, decision)
+    }
+}
+
+impl Drop for Session {
+    fn drop(&mut self) {
+        self.gateway.grants().end_session(&self.origin.session);
     }
 }
 

@@ -10,6 +10,7 @@ use jiff::Timestamp;
 
 use crate::command::Digest;
 use crate::decision::{DecisionId, RuleRef, Verdict};
+use crate::grant::GrantNote;
 use crate::identity::IdentityKind;
 use crate::limit::Limit;
 use crate::mask::{AppliedMask, CellCounts};
@@ -68,6 +69,8 @@ pub enum EventKind {
         masks: Vec<AppliedMask>,
         /// Why the command was not fully understood, where it was not.
         uncertain: Option<Cow<'static, str>>,
+        /// By which consent of people it goes on, where it needed that.
+        grant: Option<GrantNote>,
     },
     /// An execution ended.
     Closed {

@@ -5,6 +5,7 @@
 //! that may reach one demands its people; masks attach. The order of the rules means nothing: of several the first
 //! by name stands in the record.
 
+mod grant;
 mod limits;
 mod observe;
 mod outcome;
@@ -17,6 +18,7 @@ use alloc::collections::BTreeSet;
 use alloc::string::String;
 use alloc::vec::Vec;
 
+pub(crate) use grant::decide_granted;
 pub(crate) use observe::observe;
 pub(crate) use resume::resume;
 

@@ -92,6 +92,7 @@ use jiff::Timestamp;
 
 use crate::audit::{AuditFailure, Completion, CompletionStatus, Event, EventKind, Receipt};
 use crate::command::{Command, Digest};
+use crate::grant::{Grant, Terms};
 use crate::identity::{Identity, Verified};
 use crate::limit::{LimitKind, Limits, Meter};
 use crate::mask::{AppliedMask, Layout, MaskPlan, RowMasker, Tally};
@@ -322,6 +323,8 @@ pub struct Permit {
     pub(crate) plan: Arc<MaskPlan>,
     pub(crate) limits: Box<Limits>,
     pub(crate) closing: Box<Event>,
+    /// What people agreed to beyond this execution.
+    pub(crate) grant: Option<Box<Grant>>,
 }
 
 impl Permit {
@@ -335,6 +338,11 @@ impl Permit {
     #[must_use]
     pub fn masks_armed(&self) -> bool {
         self.plan.is_armed()
+    }
+
+    /// Takes out what people agreed to beyond this execution, where they did: to be kept for the commands that follow.
+    pub fn take_grant(&mut self) -> Option<Grant> {
+        self.grant.take().map(|grant| *grant)
     }
 
     /// Begins the one execution that the permit stands for.
@@ -405,6 +413,8 @@ pub struct Pending {
 /// What the people who answer are shown.
 #[derive(Clone, Debug)]
 pub struct ApprovalRequest {
+    /// The name under which it is held, once it has one.
+    pub id: Option<Arc<str>>,
     /// Who calls.
     pub who: Verified<Identity>,
     /// On which resource.
@@ -413,7 +423,9 @@ pub struct ApprovalRequest {
     pub command: Command,
     /// The values bound to its parameters, where it has any.
     pub parameters: Option<Vec<Option<String>>>,
-    /// SHA-256 over the command and its parameters, which a grant is bound to.
+    /// What the prepared statements and cursors do that it names: it is approved with them.
+    pub named: Vec<(String, Command)>,
+    /// SHA-256 over the command, its parameters, what it names, and where names are looked up.
     pub digest: Digest,
     /// When an answer comes too late.
     pub deadline: Timestamp,
@@ -434,6 +446,8 @@ pub struct Demand {
     pub people: u32,
     /// How long it waits.
     pub within: Duration,
+    /// How far consent goes.
+    pub terms: Terms,
     /// Who has agreed so far.
     pub agreed: BTreeSet<String>,
 }
@@ -446,6 +460,8 @@ pub struct Held {
     pub(crate) on: Resource,
     pub(crate) session: SessionFacts,
     pub(crate) source: Option<IpAddr>,
+    /// When it was asked.
+    pub(crate) since: Timestamp,
 }
 
 impl Pending {
@@ -453,6 +469,17 @@ impl Pending {
     #[must_use]
     pub fn request(&self) -> &ApprovalRequest {
         &self.request
+    }
+
+    /// Gives it the name under which it is held: the records of what becomes of it bear it.
+    pub fn hold_as(&mut self, id: Arc<str>) {
+        self.request.id = Some(id);
+    }
+
+    /// The digest of all that a grant for it is bound to.
+    #[must_use]
+    pub fn binding(&self) -> Digest {
+        crate::grant::binding(self)
     }
 
     /// What is demanded, and who has agreed so far.
@@ -477,6 +504,8 @@ pub enum Answer {
     Expired,
     /// The caller cancelled or left.
     Withdrawn,
+    /// Nobody spoke, but the policy is another: what is held is judged again.
+    PolicyChanged,
 }
 
 /// A person's word.

@@ -23,6 +23,7 @@ mod masking;
 mod observe;
 mod pseudonyms;
 mod relay;
+mod reload;
 mod same;
 mod script;
 mod setting;

@@ -8,10 +8,10 @@ use std::time::Duration;
 
 use hoopcore::decision::ApprovalRequest;
 use hoopcore::{Answer, Denial, Outcome, Pending, Permit};
-use tokio::sync::oneshot;
+use tokio::sync::mpsc;
 use tokio::time::{Instant, Sleep};
 
-use super::registry::{Waiting, note};
+use super::registry::{Turn, Waiting, note};
 use crate::clock;
 use crate::gateway::Gateway;
 use crate::session::record;
@@ -26,7 +26,9 @@ pub struct Hold {
     gateway: Gateway,
     origin: Origin,
     waiting: Box<Waiting>,
-    answer: oneshot::Receiver<Result<Permit, Denial>>,
+    turns: mpsc::UnboundedReceiver<Turn>,
+    /// Other people are asked than the caller was told, or for another time.
+    changed: bool,
     deadline: Pin<Box<Sleep>>,
     /// Runs once the deadline has passed with nobody's answer under way.
     expiry: Option<Pin<Box<dyn Future<Output = Denial> + Send>>>,
@@ -34,19 +36,34 @@ pub struct Hold {
 }
 
 /// Asks people about a command; the question is recorded before anybody sees it.
-pub(crate) async fn hold(gateway: Gateway, origin: Origin, pending: Pending) -> Result<Hold, Denial> {
-    let (waiting, answer) = gateway.approvals().add(origin.clone(), pending)?;
-    let left = waiting.request.deadline.duration_since(waiting.since);
-    let deadline = Box::pin(tokio::time::sleep(Duration::try_from(left).unwrap_or_default()));
-    let hold = Hold { gateway, origin, waiting: Box::new(waiting), answer, deadline, expiry: None, over: false };
+pub(crate) async fn hold(gateway: Gateway, origin: Origin, pending: Pending, edition: u64) -> Result<Hold, Denial> {
+    let (waiting, turns) = gateway.approvals().add(origin.clone(), pending, edition)?;
+    let deadline = Box::pin(tokio::time::sleep(left(&waiting)));
+    let waiting = Box::new(waiting);
+    let hold = Hold { gateway, origin, waiting, turns, changed: false, deadline, expiry: None, over: false };
     let asked = Record::approval(hold.waiting.since, &hold.origin, Step::Asked, note(&hold.waiting));
     match hold.gateway.patience(hold.gateway.trail().submit(&asked)).await {
-        Ok(()) => Ok(hold),
+        Ok(()) => {
+            // The policy may have changed since it was decided that people are to be asked.
+            hold.gateway.review(hold.id()).await;
+            Ok(hold)
+        }
         Err(failure) => Err(Denial::internal(format!("the audit trail could not be written: {failure}"))),
     }
 }
 
+/// How long people may still answer.
+fn left(waiting: &Waiting) -> Duration {
+    Duration::try_from(waiting.request.deadline.duration_since(clock::now())).unwrap_or_default()
+}
+
 impl Hold {
+    /// Whether, since this was asked last, the policy changed who is asked or for how long: then the caller should be
+    /// told anew.
+    pub fn take_change(&mut self) -> bool {
+        std::mem::take(&mut self.changed)
+    }
+
     /// The id to answer with.
     #[must_use]
     pub fn id(&self) -> &str {
@@ -107,8 +124,16 @@ impl Hold {
         if let Some(expiry) = &mut self.expiry {
             return expiry.as_mut().poll(cx).map(Err);
         }
-        if let Poll::Ready(answer) = Pin::new(&mut self.answer).poll(cx) {
-            return Poll::Ready(answer.unwrap_or_else(|_| Err(Denial::internal("the answer was lost"))));
+        while let Poll::Ready(turn) = self.turns.poll_recv(cx) {
+            match turn {
+                Some(Turn::Over(answer)) => return Poll::Ready(answer),
+                Some(Turn::Changed(waiting)) => {
+                    self.deadline.as_mut().reset(Instant::now() + left(&waiting));
+                    self.waiting = waiting;
+                    self.changed = true;
+                }
+                None => return Poll::Ready(Err(Denial::internal("the answer was lost"))),
+            }
         }
         while self.deadline.as_mut().poll(cx).is_ready() {
             if let Some(mut expiry) = self.expire() {

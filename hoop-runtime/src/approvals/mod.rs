@@ -1,13 +1,15 @@
 //! Commands that wait for people: held in memory, answered over a Unix socket.
 
 mod client;
+mod grants;
 mod hold;
 mod protocol;
 mod registry;
 mod server;
 
 pub use client::ask;
+pub(crate) use grants::Grants;
 pub use hold::Hold;
 pub(crate) use hold::hold;
-pub use protocol::{Ask, Asked, Detail, Reply, Summary};
+pub use protocol::{Ask, Asked, Detail, Named, Reply, Summary};
 pub use registry::{AnswerError, Answered, Registry, Waiting};

@@ -1,7 +1,7 @@
 //! What an approver and the gateway say to each other: one JSON object a line, one answer for each question.
 
-use hoopcore::decision::Demand;
-use hoopcore::{IdentityKind, Timestamp};
+use hoopcore::decision::{ApprovalRequest, Demand};
+use hoopcore::{Command, IdentityKind, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use super::registry::{Answered, Waiting};
@@ -74,10 +74,21 @@ pub struct Detail {
     pub statement: String,
     /// The values bound to its parameters.
     pub parameters: Option<Vec<Option<String>>>,
-    /// SHA-256 over command and parameters.
+    /// What the prepared statements and cursors do that it names.
+    pub named: Vec<Named>,
+    /// SHA-256 over the command, its parameters and what it names.
     pub digest: String,
     /// Who must agree.
     pub demands: Vec<Asked>,
+}
+
+/// What a name of the statement stands for.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Named {
+    /// The name.
+    pub name: String,
+    /// What is carried out under it.
+    pub statement: String,
 }
 
 /// One rule's demand.
@@ -91,6 +102,8 @@ pub struct Asked {
     pub people: u32,
     /// Who has.
     pub agreed: Vec<String>,
+    /// How far consent goes: `once`, `3 times`, `30m`, `session`.
+    pub grant: String,
 }
 
 impl Summary {
@@ -120,10 +133,16 @@ impl Detail {
             uncertain: request.uncertain.as_deref().map(str::to_owned),
             statement: request.command.text().to_owned(),
             parameters: request.parameters.clone(),
+            named: named(request),
             digest: hex(&request.digest),
             demands: waiting.demands.iter().map(Asked::new).collect(),
         }
     }
+}
+
+fn named(request: &ApprovalRequest) -> Vec<Named> {
+    let one = |(name, does): &(String, Command)| Named { name: name.clone(), statement: does.text().to_owned() };
+    request.named.iter().map(one).collect()
 }
 
 fn kind_word(kind: IdentityKind) -> &'static str {
@@ -140,6 +159,7 @@ impl Asked {
             group: demand.group.to_string(),
             people: demand.people,
             agreed: demand.agreed.iter().cloned().collect(),
+            grant: demand.terms.to_string(),
         }
     }
 }

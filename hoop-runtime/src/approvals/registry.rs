@@ -4,9 +4,10 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use hoopcore::decision::{ApprovalRequest, Consent, Demand};
-use hoopcore::{Answer, Denial, Identity, Outcome, Pending, Permit, Timestamp, Verified};
+use hoopcore::{Answer, Decision, Denial, Identity, Outcome, Pending, Permit, Timestamp, Verified};
 use serde::{Deserialize, Serialize};
-use tokio::sync::oneshot;
+use tokio::sync::mpsc;
+use tokio::task::JoinSet;
 
 use crate::gateway::Gateway;
 use crate::session::record;
@@ -26,9 +27,20 @@ pub struct Registry(Arc<Mutex<BTreeMap<String, Entry>>>);
 struct Entry {
     waiting: Waiting,
     origin: Origin,
-    /// Absent while an answer is being recorded.
+    /// Absent while an answer is being recorded, or the command judged again.
     pending: Option<Pending>,
-    outcome: oneshot::Sender<Result<Permit, Denial>>,
+    /// The edition of the policy by which it was judged last.
+    edition: u64,
+    turns: mpsc::UnboundedSender<Turn>,
+}
+
+/// What happens to a command while it is held.
+#[derive(Debug)]
+pub(crate) enum Turn {
+    /// Other people are asked, or for another time.
+    Changed(Box<Waiting>),
+    /// It is over.
+    Over(Result<Permit, Denial>),
 }
 
 /// A held command, to show.
@@ -68,7 +80,7 @@ pub enum AnswerError {
     #[error("no command is held as `{0}`: it was answered, it expired, or its caller left")]
     Unknown(String),
     /// Another answer is being recorded.
-    #[error("`{0}` is being answered by somebody else at this moment")]
+    #[error("`{0}` is being answered by somebody else, or judged again, at this moment; look again")]
     Contested(String),
     /// Nobody may answer for a command of their own.
     #[error("`{0}` is your own command: somebody else must answer for it")]
@@ -103,13 +115,15 @@ impl Registry {
     pub(crate) fn add(
         &self,
         origin: Origin,
-        pending: Pending,
-    ) -> Result<(Waiting, oneshot::Receiver<Result<Permit, Denial>>), Denial> {
+        mut pending: Pending,
+        edition: u64,
+    ) -> Result<(Waiting, mpsc::UnboundedReceiver<Turn>), Denial> {
         let mut held = self.lock();
         if held.len() >= LIMIT {
             return Err(Denial::internal("too many commands wait for approval; try again later"));
         }
         let id = unused(&held);
+        pending.hold_as(id.as_str().into());
         let waiting = Waiting {
             id: id.clone(),
             since: clock::now(),
@@ -117,8 +131,8 @@ impl Registry {
             request: pending.request().clone(),
             demands: pending.demands().to_vec(),
         };
-        let (outcome, receiver) = oneshot::channel();
-        held.insert(id, Entry { waiting: waiting.clone(), origin, pending: Some(pending), outcome });
+        let (turns, receiver) = mpsc::unbounded_channel();
+        held.insert(id, Entry { waiting: waiting.clone(), origin, pending: Some(pending), edition, turns });
         Ok((waiting, receiver))
     }
 
@@ -143,18 +157,31 @@ impl Registry {
         Ok((pending, entry.waiting.clone(), entry.origin.clone()))
     }
 
-    fn put_back(&self, id: &str, pending: Pending) -> Answered {
+    /// What was judged by an earlier policy than this one, to be judged again.
+    fn begin_review(&self, id: &str, edition: u64) -> Option<(Pending, Waiting, Origin)> {
+        let mut held = self.lock();
+        let entry = held.get_mut(id).filter(|entry| entry.edition < edition)?;
+        Some((entry.pending.take()?, entry.waiting.clone(), entry.origin.clone()))
+    }
+
+    /// Puts back what goes on waiting, judged by an edition of the policy where it was judged; its caller is told where others are asked, or for another time.
+    fn put_back(&self, id: &str, pending: Pending, edition: Option<u64>) -> Answered {
         let mut held = self.lock();
         let Some(entry) = held.get_mut(id) else { return Answered::CallerLeft };
+        let (before, now) = (&entry.waiting.request, pending.request());
+        let changed = before.rules != now.rules || before.deadline != now.deadline;
+        entry.waiting.request = now.clone();
         entry.waiting.demands = pending.demands().to_vec();
         entry.pending = Some(pending);
-        Answered::StillWaiting
+        entry.edition = edition.unwrap_or(entry.edition);
+        let told = !changed || entry.turns.send(Turn::Changed(Box::new(entry.waiting.clone()))).is_ok();
+        if told { Answered::StillWaiting } else { Answered::CallerLeft }
     }
 
     fn finish(&self, id: &str, outcome: Result<Permit, Denial>) -> Answered {
         let answered = if outcome.is_ok() { Answered::Released } else { Answered::Refused };
-        let sender = self.lock().remove(id).map(|entry| entry.outcome);
-        match sender.map(|sender| sender.send(outcome)) {
+        let turns = self.lock().remove(id).map(|entry| entry.turns);
+        match turns.map(|turns| turns.send(Turn::Over(outcome))) {
             Some(Ok(())) => answered,
             Some(Err(_)) | None => Answered::CallerLeft,
         }
@@ -208,15 +235,59 @@ impl Gateway {
         let note = Approval { by: Some(approver.user.clone()), answer: Some(word(consent)), ..note(&waiting) };
         let answered = Record::approval(clock::now(), &origin, Step::Answered, note);
         if let Err(failure) = self.patience(self.trail().submit(&answered)).await {
-            self.approvals().put_back(id, pending);
+            self.approvals().put_back(id, pending, None);
+            self.review(id).await;
             return Err(AnswerError::NotRecorded(failure.to_string()));
         }
-        let decision = self.policy().resume(pending, Answer::By(approver, consent), clock::now());
-        Ok(match record(self, &origin, decision).await {
-            Outcome::Approve(pending) => self.approvals().put_back(id, pending),
-            Outcome::Allow(permit) => self.approvals().finish(id, Ok(permit)),
+        let (policy, edition) = self.current();
+        let decision = policy.resume(pending, Answer::By(approver, consent), clock::now());
+        match self.settle(id, &origin, decision, edition).await {
+            Answered::StillWaiting => Ok(self.review(id).await.unwrap_or(Answered::StillWaiting)),
+            answered @ (Answered::Released | Answered::Refused | Answered::CallerLeft) => Ok(answered),
+        }
+    }
+
+    /// Judges a held command again by the policy in force, where an earlier one judged it last.
+    pub(crate) async fn review(&self, id: &str) -> Option<Answered> {
+        let mut came_to = None;
+        loop {
+            let (policy, edition) = self.current();
+            let Some((pending, _, origin)) = self.approvals().begin_review(id, edition) else { return came_to };
+            let decision = policy.resume(pending, Answer::PolicyChanged, clock::now());
+            came_to = Some(self.settle(id, &origin, decision, edition).await);
+        }
+    }
+
+    /// Judges again all that is held.
+    pub(crate) async fn review_all(&self) {
+        let held: Vec<String> = self.approvals().lock().keys().cloned().collect();
+        let mut reviews = JoinSet::new();
+        for id in held {
+            let gateway = self.clone();
+            reviews.spawn(async move { gateway.review(&id).await });
+        }
+        reviews.join_all().await;
+    }
+
+    /// Lets a decision about a held command act, once it is recorded.
+    async fn settle(&self, id: &str, origin: &Origin, decision: Decision, edition: u64) -> Answered {
+        match record(self, origin, decision).await {
+            Outcome::Approve(pending) => self.approvals().put_back(id, pending, Some(edition)),
             Outcome::Block(denial) => self.approvals().finish(id, Err(denial)),
-        })
+            Outcome::Allow(permit) => self.release(id, origin, permit),
+        }
+    }
+
+    /// Lets a command go on. What people agreed to beyond it is kept first: the next command may come at once.
+    fn release(&self, id: &str, origin: &Origin, mut permit: Permit) -> Answered {
+        if let Some(grant) = permit.take_grant() {
+            self.grants().keep(grant, id, &origin.session, clock::now());
+        }
+        let answered = self.approvals().finish(id, Ok(permit));
+        if answered == Answered::CallerLeft {
+            self.grants().forget(id);
+        }
+        answered
     }
 }
 

@@ -149,6 +149,12 @@ fn show(detail: &Detail) -> Result<(), Failure> {
     for text in detail.statement.lines() {
         line("", text)?;
     }
+    for named in &detail.named {
+        line("runs", &format!("{} is", named.name))?;
+        for text in named.statement.lines() {
+            line("", text)?;
+        }
+    }
     for (number, value) in detail.parameters.iter().flatten().enumerate() {
         line(&format!("${}", number + 1), value.as_deref().unwrap_or("NULL"))?;
     }
@@ -162,7 +168,16 @@ fn who(detail: &Detail) -> String {
 }
 
 fn asked(demand: &Asked) -> String {
-    let Asked { rule, group, people, agreed } = demand;
+    let Asked { rule, group, people, agreed, grant } = demand;
     let so_far = if agreed.is_empty() { "nobody yet".to_owned() } else { agreed.join(", ") };
-    format!("{rule}: {people} of group `{group}`; agreed: {so_far}")
+    format!("{rule}: {people} of group `{group}`, good for {}; agreed: {so_far}", scope(grant))
+}
+
+/// How far consent goes, in words.
+fn scope(grant: &str) -> String {
+    match grant {
+        "once" => "this once".to_owned(),
+        "session" => "the rest of its session".to_owned(),
+        terms => terms.to_owned(),
+    }
 }

@@ -200,10 +200,38 @@ impl Record<'_> {
                 format!("{bad}refused{bad:#}   {} {}", self.parties(), self.text("/reason"))
             }
             "segment" => self.segment(),
+            "policy_reloaded" => {
+                format!(
+                    "{STRONG}policy{STRONG:#}    {} is in force after {}",
+                    self.short("/after"),
+                    self.short("/before")
+                )
+            }
+            "policy_refused" => {
+                let bad = output::style_of_success(false);
+                let problems = self.0["problems"].as_u64().unwrap_or_default();
+                let (stays, reason) = (self.short("/policy"), self.text("/reason"));
+                format!("{bad}policy{bad:#}    NOT reloaded, {stays} stays: {reason} (problems: {problems})")
+            }
             kind => self.approval(kind),
         };
         let observed = if self.is_observed() { format!("{LOUD}OBSERVED{LOUD:#} ") } else { String::new() };
         format!("{FAINT}{time}{FAINT:#} {observed}{body}").trim_end().to_owned()
+    }
+
+    /// The beginning of a digest.
+    fn short(&self, path: &str) -> String {
+        self.text(path).chars().take(12).collect()
+    }
+
+    /// By which consent of people a command went on.
+    fn grant(&self) -> String {
+        let number = |path: &str| self.0.pointer(path).and_then(Value::as_u64);
+        match (self.text("/grant/approval").as_str(), number("/grant/use"), number("/grant/of")) {
+            ("", ..) => String::new(),
+            (id, Some(number), Some(of)) => format!(" {{{id} {number}/{of}}}"),
+            (id, number, _) => format!(" {{{id} {}}}", number.unwrap_or_default()),
+        }
     }
 
     fn is_observed(&self) -> bool {
@@ -234,7 +262,7 @@ impl Record<'_> {
         let word = if self.is_observed() { format!("would {word}") } else { word };
         let (rule, reason) = (self.text("/rule/name"), self.text("/reason"));
         let why = if reason.is_empty() { rule } else { format!("{rule}: {reason}") };
-        format!("{style}{word:<9}{style:#} {} [{why}] {}", self.parties(), self.text("/command"))
+        format!("{style}{word:<9}{style:#} {} [{why}]{} {}", self.parties(), self.grant(), self.text("/command"))
     }
 
     fn closing(&self) -> String {

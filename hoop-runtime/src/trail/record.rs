@@ -7,11 +7,15 @@ use std::sync::Arc;
 use hoopcore::audit::{Caller, EventKind};
 use hoopcore::command::Digest;
 use hoopcore::decision::RuleRef;
+use hoopcore::grant::GrantNote;
 use hoopcore::mask::{AppliedMask, CellCounts, Style};
+use hoopcore::policy::Problem;
 use hoopcore::{
     Completion, Event, Identity, IdentityKind, Resource, Timestamp, Verdict, Verified, audit::CompletionStatus,
 };
 use serde::{Serialize, Serializer};
+
+use crate::policy_files::PolicyFilesError;
 use serde_json::value::RawValue;
 
 use super::line;
@@ -90,6 +94,15 @@ enum What {
         completion: Closing,
     },
     Approval(Approval),
+    Policy {
+        before: Hex,
+        after: Hex,
+    },
+    PolicyRefused {
+        policy: Hex,
+        problems: usize,
+        reason: String,
+    },
     Segment {
         after: Option<String>,
         failure: Option<String>,
@@ -109,7 +122,24 @@ struct Decided {
     uncertain: Option<String>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     masks: Vec<Mask>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    grant: Option<GrantUse>,
     policy: Hex,
+}
+
+/// By which consent of people a command goes on.
+#[derive(Debug, Serialize)]
+struct GrantUse {
+    /// The id under which the command was held when people agreed.
+    approval: Option<Arc<str>>,
+    #[serde(rename = "use")]
+    number: u32,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    of: Option<u32>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    until: Option<String>,
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    session: bool,
 }
 
 #[derive(Debug, Serialize)]
@@ -241,7 +271,7 @@ impl Record {
     /// A decision, or the end of an execution.
     pub(crate) fn event(origin: &Origin, event: &Event) -> Self {
         let (kind, what) = match &event.kind {
-            EventKind::Decided { verdict, rule, reason, masks, uncertain } => {
+            EventKind::Decided { verdict, rule, reason, masks, uncertain, grant } => {
                 let decided = Decided {
                     decision: event.id().number(),
                     command: CommandNote::new(event),
@@ -250,6 +280,7 @@ impl Record {
                     reason: reason.as_deref().map(str::to_owned),
                     uncertain: uncertain.as_deref().map(str::to_owned),
                     masks: masks.iter().map(Mask::from).collect(),
+                    grant: grant.as_ref().map(GrantUse::from),
                     policy: Hex(event.policy),
                 };
                 ("decision", What::Decided(Box::new(decided)))
@@ -276,18 +307,29 @@ impl Record {
         Self::of(origin, at, step.kind(), What::Approval(note))
     }
 
+    /// Another policy is about to be in force.
+    pub(crate) fn policy_reloaded(at: Timestamp, before: &Digest, after: &Digest) -> Self {
+        Self::of_gateway(at, "policy_reloaded", What::Policy { before: Hex(*before), after: Hex(*after) })
+    }
+
+    /// The policy's files hold no policy: this one stays.
+    pub(crate) fn policy_refused(at: Timestamp, in_force: &Digest, error: &PolicyFilesError) -> Self {
+        let (problems, reason) = match error {
+            PolicyFilesError::Unreadable { .. } => (1, error.to_string()),
+            PolicyFilesError::Wrong { problems, .. } => {
+                (problems.len(), problems.first().map(place).unwrap_or_default())
+            }
+        };
+        Self::of_gateway(at, "policy_refused", What::PolicyRefused { policy: Hex(*in_force), problems, reason })
+    }
+
     /// The first line of a file of the trail: which one it follows, and why that one ended where it failed.
     pub(crate) fn segment(at: Timestamp, after: Option<String>, failure: Option<String>) -> Self {
-        Self {
-            time: at,
-            kind: "segment",
-            observed: false,
-            session: None,
-            who: None,
-            source: None,
-            on: None,
-            what: What::Segment { after, failure },
-        }
+        Self::of_gateway(at, "segment", What::Segment { after, failure })
+    }
+
+    fn of_gateway(time: Timestamp, kind: &'static str, what: What) -> Self {
+        Self { time, kind, observed: false, session: None, who: None, source: None, on: None, what }
     }
 
     fn of(origin: &Origin, time: Timestamp, kind: &'static str, what: What) -> Self {
@@ -378,6 +420,19 @@ struct Hex(Digest);
 impl Serialize for Hex {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         hex(&self.0).serialize(serializer)
+    }
+}
+
+/// A problem of a file in one line.
+fn place(problem: &Problem) -> String {
+    let file = problem.file.as_deref().unwrap_or_default();
+    format!("{file}:{}:{}: {}", problem.line, problem.column, problem.message)
+}
+
+impl From<&GrantNote> for GrantUse {
+    fn from(note: &GrantNote) -> Self {
+        let GrantNote { id, number, times, until, session } = note.clone();
+        Self { approval: id, number, of: times, until: until.map(|until| until.to_string()), session }
     }
 }
 

@@ -18,6 +18,7 @@ pub(crate) fn observe(decision: Decision) -> Decision {
         plan: Arc::new(MaskPlan::default()),
         limits: Box::new(Limits::default()),
         closing: Box::new(closing(&event)),
+        grant: None,
     };
     Decision { id, explanation, event, outcome: Outcome::Allow(permit) }
 }

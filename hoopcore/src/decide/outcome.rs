@@ -8,7 +8,7 @@ use alloc::string::{String, ToString};
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 use sha2::{Digest as _, Sha256};
 
 use super::protect::{Refusal, is_opaque, reads_through};
@@ -21,11 +21,12 @@ use crate::decision::{
     ApprovalRequest, Decision, DecisionId, Demand, Denial, EffectNote, Explanation, Held, Outcome, Pending, Permit,
     RuleRef, Verdict,
 };
+use crate::grant::{GrantNote, after};
 use crate::limit::{LimitKind, Limits};
 use crate::mask::{AppliedMask, CellCounts, ColumnMask, MaskPlan};
 use crate::policy::rule::{Action, Rule};
 use crate::policy::standings::Named;
-use crate::request::Exposures;
+use crate::request::{Call, Exposures};
 
 /// The words that stand in an explanation and a record.
 pub(super) struct Words {
@@ -34,6 +35,7 @@ pub(super) struct Words {
     pub(super) reason: Option<Cow<'static, str>>,
     /// The limit that refuses, where one does.
     pub(super) limit: Option<LimitKind>,
+    pub(super) grant: Option<GrantNote>,
 }
 
 impl<'a> Scene<'a> {
@@ -66,9 +68,10 @@ impl<'a> Scene<'a> {
             plan: self.mask_plan(findings.masked),
             limits: Box::new(limits.clone()),
             closing: Box::new(closing(&event)),
+            grant: None,
         };
         let outcome = release(self, id, &words, &permit);
-        let Words { verdict, rule, reason, limit: _ } = words;
+        let Words { verdict, rule, reason, limit: _, grant: _ } = words;
         let explanation = Explanation { verdict, rule, reason, effects: minutes.notes, masks, limits, uncertain };
         Decision { id, explanation, event, outcome }
     }
@@ -79,15 +82,15 @@ impl<'a> Scene<'a> {
         let verdict = findings.verdict();
         if let Some(rule) = findings.block.and_then(|rule| self.session.rule(rule)) {
             let reason = rule.reason.as_ref().map_or_else(|| self.blocked(rule, minutes), |reason| text(reason));
-            return Words { verdict, rule: rule.at.clone(), reason: Some(reason), limit: None };
+            return Words { verdict, rule: rule.at.clone(), reason: Some(reason), limit: None, grant: None };
         }
         if findings.uncovered || findings.block.is_some() {
             let reason = Some(self.not_allowed(minutes));
-            return Words { verdict, rule: reserved("default"), reason, limit: None };
+            return Words { verdict, rule: reserved("default"), reason, limit: None, grant: None };
         }
         if let Some(Refusal { rule, why }) = findings.refusal {
             let reason = Some(Cow::Borrowed(why.words()));
-            return Words { verdict, rule: self.rule_ref(rule, "default"), reason, limit: None };
+            return Words { verdict, rule: self.rule_ref(rule, "default"), reason, limit: None, grant: None };
         }
         if let Some(rule) = findings.rate {
             return self.too_often(rule);
@@ -95,7 +98,7 @@ impl<'a> Scene<'a> {
         let rule = findings.demand.or(findings.allow).and_then(|rule| self.session.rule(rule));
         let reason = rule.and_then(|rule| rule.reason.as_ref()).map(|reason| text(reason));
         let rule = rule.map_or_else(|| reserved("harmless"), |rule| rule.at.clone());
-        Words { verdict, rule, reason, limit: None }
+        Words { verdict, rule, reason, limit: None, grant: None }
     }
 
     /// Why a rate refuses.
@@ -108,7 +111,13 @@ impl<'a> Scene<'a> {
             }
         };
         let limit = Some(LimitKind::PerMinute);
-        Words { verdict: Verdict::Block, rule: self.rule_ref(rule, "default"), reason: Some(reason), limit }
+        Words {
+            verdict: Verdict::Block,
+            rule: self.rule_ref(rule, "default"),
+            reason: Some(reason),
+            limit,
+            grant: None,
+        }
     }
 
     fn rule_ref(&self, rule: usize, otherwise: &str) -> RuleRef {
@@ -204,7 +213,14 @@ impl<'a> Scene<'a> {
             effects: effects.into(),
             policy: *self.session.policy.digest(),
             observed: false,
-            kind: EventKind::Decided { verdict: words.verdict, rule, reason, masks, uncertain },
+            kind: EventKind::Decided {
+                verdict: words.verdict,
+                rule,
+                reason,
+                masks,
+                uncertain,
+                grant: words.grant.clone(),
+            },
         }
     }
 
@@ -310,22 +326,25 @@ impl<'a> Scene<'a> {
                 group: approval.group.clone(),
                 people: approval.people,
                 within: approval.within,
+                terms: approval.terms,
                 agreed: BTreeSet::new(),
             })
         };
         minutes.demands.iter().filter_map(demand).collect()
     }
 
-    fn pending(&self, demands: Vec<Demand>) -> Pending {
-        let within = demands.iter().map(|demand| demand.within).min().unwrap_or_default();
+    pub(super) fn pending(&self, demands: Vec<Demand>) -> Pending {
         let call = self.call;
+        let named = self.named();
         let request = ApprovalRequest {
+            id: None,
             who: self.session.who.clone(),
             resource: self.session.on.name.clone(),
             command: call.command.clone(),
             parameters: call.parameters.map(<[_]>::to_vec),
-            digest: bound(call.command, call.parameters),
-            deadline: deadline(call.now, within),
+            digest: bound(call, &named),
+            named,
+            deadline: deadline(call.now, &demands),
             rules: demands.iter().map(|demand| demand.rule.clone()).collect(),
             uncertain: self.uncertain(),
         };
@@ -334,8 +353,26 @@ impl<'a> Scene<'a> {
             on: self.session.on.clone(),
             session: call.session.clone(),
             source: call.source,
+            since: call.now,
         };
         Pending { request: Box::new(request), demands, held: Box::new(held) }
+    }
+
+    /// What the prepared statements and cursors do that the session knows and the command names.
+    fn named(&self) -> Vec<(String, Command)> {
+        let facts = self.call.session;
+        let known = |object: &Object| match object {
+            Object::Prepared(name) => facts.prepared.get_key_value(name),
+            Object::Cursor(name) => facts.cursors.get_key_value(name),
+            Object::Relation(_)
+            | Object::Function(_)
+            | Object::Setting(_)
+            | Object::Schema(_)
+            | Object::Named(_)
+            | Object::Any => None,
+        };
+        let effects = self.call.command.statements().iter().flat_map(|statement| &statement.effects);
+        effects.filter_map(|effect| known(&effect.object)).map(|(name, does)| (name.clone(), does.clone())).collect()
     }
 }
 
@@ -396,24 +433,31 @@ pub(super) fn closing(event: &Event) -> Event {
     }
 }
 
-/// SHA-256 over a command and its parameters, each with its length before it.
-fn bound(command: &Command, parameters: Option<&[Option<String>]>) -> Digest {
+/// SHA-256 over a command, its parameters, what it names and where names are looked up, each with its length before it.
+fn bound(call: &Call<'_>, named: &[(String, Command)]) -> Digest {
     let mut hash = Sha256::new();
-    hash.update(command.digest());
-    for parameter in parameters.unwrap_or_default() {
-        match parameter {
-            None => hash.update([0]),
-            Some(value) => {
-                hash.update([1]);
-                hash.update((value.len() as u64).to_be_bytes());
-                hash.update(value);
-            }
-        }
+    let mut part = |bytes: &[u8]| {
+        hash.update((bytes.len() as u64).to_be_bytes());
+        hash.update(bytes);
+    };
+    part(call.command.digest());
+    let parameters = call.parameters.unwrap_or_default();
+    part(&(parameters.len() as u64).to_be_bytes());
+    for parameter in parameters {
+        part(&[u8::from(parameter.is_some())]);
+        part(parameter.as_deref().unwrap_or_default().as_bytes());
     }
+    part(&(named.len() as u64).to_be_bytes());
+    for (name, does) in named {
+        part(name.as_bytes());
+        part(does.digest());
+    }
+    call.session.search_path.iter().for_each(|schema| part(schema.as_bytes()));
     hash.finalize().into()
 }
 
-fn deadline(now: Timestamp, within: core::time::Duration) -> Timestamp {
-    let within = SignedDuration::try_from(within).unwrap_or(SignedDuration::ZERO);
-    now.checked_add(within).unwrap_or(now)
+/// The shortest time that a rule waits.
+pub(super) fn deadline(since: Timestamp, demands: &[Demand]) -> Timestamp {
+    let within = demands.iter().map(|demand| demand.within).min().unwrap_or_default();
+    after(since, within)
 }

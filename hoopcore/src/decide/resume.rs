@@ -1,23 +1,32 @@
 //! What an answer makes of a held command.
 
 use alloc::borrow::Cow;
+use alloc::boxed::Box;
+use alloc::collections::BTreeSet;
 use alloc::format;
+use alloc::string::String;
 use alloc::vec::Vec;
 
 use jiff::Timestamp;
 
-use super::outcome::{Words, reserved};
+use super::outcome::{Words, deadline, reserved};
 use super::scene::{Moment, Scene};
 use super::{Findings, Minutes};
-use crate::decision::{Answer, Consent, Decision, Demand, Outcome, Pending, Verdict};
+use crate::decision::{Answer, Consent, Decision, Demand, Outcome, Pending, Permit, Verdict};
+use crate::grant::{Grant, GrantNote};
 use crate::identity::{Identity, IdentityKind};
 use crate::limit::Rates;
 use crate::policy::Policy;
-use crate::request::Call;
+use crate::request::{Call, Exposures};
 
 /// The decision that an answer makes of a held command. The command is judged again: by this policy, now.
 pub(crate) fn resume(policy: &Policy, held: Pending, answer: Answer, now: Timestamp) -> Decision {
-    let Pending { request, demands, held: facts } = held;
+    let Pending { request, demands, held: mut facts } = held;
+    if facts.policy != *policy.digest() {
+        // What is known of protected columns was asked about another policy's.
+        facts.session.exposures = Exposures::Assumed;
+        facts.policy = *policy.digest();
+    }
     let session = policy.session(&request.who, &facts.on);
     let parameters = request.parameters.clone();
     let call = Call {
@@ -45,33 +54,58 @@ struct Resumption<'a> {
 
 impl Resumption<'_> {
     fn answer(self, mut pending: Pending, answer: Answer) -> Decision {
-        let (by, consent) = match answer {
+        match answer {
             Answer::Expired => return self.refuse(&pending, "nobody answered in time"),
             Answer::Withdrawn => return self.refuse(&pending, "the request was withdrawn"),
-            Answer::By(_, _) if self.scene.call.now >= pending.request.deadline => {
-                return self.refuse(&pending, "the answer came too late");
-            }
-            Answer::By(by, consent) => (by, consent),
-        };
+            Answer::By(_, _) if self.is_late(&pending) => return self.refuse(&pending, "the answer came too late"),
+            Answer::By(_, _) | Answer::PolicyChanged => {}
+        }
         if self.findings.verdict() == Verdict::Block {
             return self.scene.conclude(&self.findings, self.minutes);
         }
+        self.ask_anew(&mut pending);
+        match answer {
+            _ if !pending.demands.is_empty() && self.is_late(&pending) => {
+                self.refuse(&pending, "nobody answered in time")
+            }
+            Answer::By(by, consent) => self.spoken(pending, &by, consent),
+            Answer::PolicyChanged | Answer::Expired | Answer::Withdrawn => self.settle(pending, ""),
+        }
+    }
+
+    fn is_late(&self, pending: &Pending) -> bool {
+        self.scene.call.now >= pending.request.deadline
+    }
+
+    /// What is demanded now, with the consent that was given; the time runs since it was asked first.
+    fn ask_anew(&self, pending: &mut Pending) {
         pending.demands = carried_over(&pending.demands, self.scene.demands(&self.minutes));
-        if let Err(why) = may_answer(&by, &pending) {
-            return self.wait(pending, why);
+        pending.request.rules = pending.demands.iter().map(|demand| demand.rule.clone()).collect();
+        pending.request.deadline = deadline(pending.held.since, &pending.demands);
+    }
+
+    /// What a person's word makes of it.
+    fn spoken(self, mut pending: Pending, by: &Identity, consent: Consent) -> Decision {
+        if let Err(why) = may_answer(by, &pending) {
+            return self.settle(pending, why);
         }
         if consent == Consent::No {
             return self.refuse(&pending, format!("`{}` said no", by.user));
         }
-        for demand in pending.demands.iter_mut().filter(|demand| is_in(&by, &demand.group)) {
+        for demand in pending.demands.iter_mut().filter(|demand| is_in(by, &demand.group)) {
             demand.agreed.insert(by.user.clone());
         }
-        if pending.demands.iter().all(is_satisfied) { self.release(&pending) } else { self.wait(pending, "") }
+        self.settle(pending, "")
+    }
+
+    /// It goes on where all demands are met; else it waits, and says why.
+    fn settle(self, pending: Pending, why: &'static str) -> Decision {
+        if pending.demands.iter().all(is_satisfied) { self.release(&pending) } else { self.wait(pending, why) }
     }
 
     fn refuse(self, pending: &Pending, why: impl Into<Cow<'static, str>>) -> Decision {
         let rule = pending.demands.first().map_or_else(|| reserved("default"), |demand| demand.rule.clone());
-        let words = Words { verdict: Verdict::Block, rule, reason: Some(why.into()), limit: None };
+        let words = Words { verdict: Verdict::Block, rule, reason: Some(why.into()), limit: None, grant: None };
         let denial = words.denial();
         self.scene.decision(words, &self.findings, self.minutes, |_, _, _, _| Outcome::Block(denial))
     }
@@ -81,7 +115,7 @@ impl Resumption<'_> {
         let rule = pending.demands.first().map_or_else(|| reserved("default"), |demand| demand.rule.clone());
         let missing = || format!("still waiting for {}", missing(&pending.demands));
         let reason = if why.is_empty() { missing().into() } else { Cow::Borrowed(why) };
-        let words = Words { verdict: Verdict::Approve, rule, reason: Some(reason), limit: None };
+        let words = Words { verdict: Verdict::Approve, rule, reason: Some(reason), limit: None, grant: None };
         self.scene.decision(words, &self.findings, self.minutes, |_, _, _, _| Outcome::Approve(pending))
     }
 
@@ -92,8 +126,13 @@ impl Resumption<'_> {
             [] => Cow::Borrowed("the policy allows it by now"),
             demands => format!("approved by {}", people(demands)).into(),
         };
-        let words = Words { verdict, rule, reason: Some(reason), limit: None };
-        self.scene.decision(words, &self.findings, self.minutes, |_, id, _, permit| Outcome::Allow(permit(id)))
+        let grant = Grant::beyond(pending, self.scene.call.now);
+        let once = || GrantNote::once(pending.request.id.clone());
+        let note = (!pending.demands.is_empty()).then(|| grant.as_ref().map_or_else(once, Grant::note));
+        let words = Words { verdict, rule, reason: Some(reason), limit: None, grant: note };
+        self.scene.decision(words, &self.findings, self.minutes, |_, id, _, permit| {
+            Outcome::Allow(Permit { grant: grant.map(Box::new), ..permit(id) })
+        })
     }
 }
 
@@ -129,14 +168,17 @@ fn is_satisfied(demand: &Demand) -> bool {
 }
 
 /// Who agreed, each once.
-fn people(demands: &[Demand]) -> alloc::string::String {
-    let people: alloc::collections::BTreeSet<_> = demands.iter().flat_map(|demand| &demand.agreed).collect();
-    let quoted: Vec<_> = people.into_iter().map(|user| format!("`{user}`")).collect();
+fn people(demands: &[Demand]) -> String {
+    quoted(&demands.iter().flat_map(|demand| demand.agreed.iter().cloned()).collect())
+}
+
+pub(super) fn quoted(people: &BTreeSet<String>) -> String {
+    let quoted: Vec<_> = people.iter().map(|user| format!("`{user}`")).collect();
     quoted.join(", ")
 }
 
 /// What is still to come.
-fn missing(demands: &[Demand]) -> alloc::string::String {
+fn missing(demands: &[Demand]) -> String {
     let open = demands.iter().filter(|demand| !is_satisfied(demand));
     let each = open.map(|demand| {
         format!("{} of group `{}`", (demand.people as usize).saturating_sub(demand.agreed.len()), demand.group)

@@ -11,6 +11,7 @@ use super::pattern::Glob;
 use super::reach::Reaches;
 use super::time::Window;
 use crate::decision::RuleRef;
+use crate::grant::Terms;
 use crate::identity::IdentityKind;
 use crate::mask::{ColumnMask, Detector, Style};
 use crate::resource::ResourceKind;
@@ -61,6 +62,7 @@ pub(crate) struct Approval {
     pub(crate) group: Arc<str>,
     pub(crate) people: u32,
     pub(crate) within: Duration,
+    pub(crate) terms: Terms,
 }
 
 /// What an approve covers.

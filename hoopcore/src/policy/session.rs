@@ -7,7 +7,8 @@ use super::index::Classes;
 use super::rule::{Condition, OnFact, Rule, WhoFact};
 use super::standings::{Named, Standings, Standpoint};
 use super::{ColumnPattern, Glob, Policy};
-use crate::decision::{Decision, Verdict};
+use crate::decision::{Decision, Pending, Verdict};
+use crate::grant::Draw;
 use crate::identity::{Identity, Verified};
 use crate::mask::MaskPlan;
 use crate::request::Call;
@@ -70,6 +71,12 @@ impl PolicySession {
     /// Decides a call.
     pub fn decide(&mut self, call: &Call<'_>) -> Decision {
         crate::decide::decide(self.standpoint(), call)
+    }
+
+    /// Decides a call for which people may have agreed before. Where it would be held, `draw` is asked for one execution
+    /// out of a grant: what it gives is used up, whatever becomes of the decision.
+    pub fn decide_granted(&mut self, call: &Call<'_>, draw: &mut dyn FnMut(&Pending) -> Option<Draw>) -> Decision {
+        crate::decide::decide_granted(self.standpoint(), call, draw)
     }
 
     /// Patterns of the columns that a mask may hide from this caller: an adapter resolves them in the catalog

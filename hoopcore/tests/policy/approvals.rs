@@ -1,9 +1,13 @@
 //! Held commands: who may answer, how many, how long; and what becomes of them when the policy changes meanwhile.
 
+use hoopcore::audit::EventKind;
+use hoopcore::command::sql::{Effect, Object, Verb};
+use hoopcore::command::{Change, Statement};
 use hoopcore::decision::Consent;
 use hoopcore::identity::IdentityKind;
 use hoopcore::{
-    Answer, Call, Decision, Identity, Outcome, Pending, Policy, Request, Resource, SessionFacts, Timestamp, Verified,
+    Answer, Call, Command, Coverage, Decision, Grant, Identity, Outcome, Pending, Policy, Request, Resource,
+    SessionFacts, Timestamp, Verified,
 };
 
 use crate::effects::command;
@@ -174,4 +178,217 @@ fn a_grant_is_bound_to_command_and_parameters() {
     let different: std::collections::BTreeSet<_> = all.iter().collect();
     assert_eq!(different.len(), all.len());
     assert_eq!(digest("update public.orders", Some(&[None])), all[2]);
+}
+
+/// A command that is asked for in a session of these facts, as `effects` at a `minute:second`; held, or drawn from a grant.
+fn again(policy: &Policy, grant: &mut Grant, effects: &str, when: &str, change: impl FnOnce(&mut Asking)) -> String {
+    let mut asking = Asking {
+        who: Identity::named("etl").with_groups(["dba", "ops"]),
+        on: Resource::postgres("db"),
+        facts: SessionFacts::default(),
+        parameters: None,
+    };
+    change(&mut asking);
+    let (who, command) = (Verified::vouched(asking.who, "test"), command(effects));
+    let call = Call { parameters: asking.parameters.as_deref(), ..Call::new(&command, &asking.facts, at(when)) };
+    let mut session = policy.session(&who, &asking.on);
+    let decision = session.decide_granted(&call, &mut |pending| grant.draw(pending, at(when)));
+    let mut noted = String::new();
+    let outcome = decision.record(|event| {
+        if let EventKind::Decided { grant: Some(note), .. } = &event.kind {
+            noted = format!(" {} of {:?}", note.number, note.times);
+        }
+        Ok::<(), String>(())
+    });
+    match outcome {
+        Outcome::Allow(permit) if permit.masks_armed() => format!("permit, masked{noted}"),
+        Outcome::Allow(_) => format!("permit{noted}"),
+        Outcome::Approve(_) => "held".into(),
+        Outcome::Block(denial) => format!("denied: {}", denial.reason),
+    }
+}
+
+struct Asking {
+    who: Identity,
+    on: Resource,
+    facts: SessionFacts,
+    parameters: Option<Vec<Option<String>>>,
+}
+
+/// A policy of approves on `update` with these terms, each of a group of its own.
+fn with_terms(terms: &[&str]) -> Policy {
+    let mut text = String::from(
+        "hoop: 1\nrules:\n  - { rule: hide, who: anyone, on: db, mask: { columns: { public.orders.note: redact } } }\n",
+    );
+    for (number, terms) in terms.iter().enumerate() {
+        text += &format!(
+            "  - {{ rule: a{number}, who: anyone, on: '*', approve: {{ sql: [update, unknown] }}, by: {{ group: g{number} }}, grant: {terms} }}\n"
+        );
+    }
+    Policy::from_yaml(&text).unwrap()
+}
+
+/// The grant that comes with consent at `01:00` to `update public.orders`.
+fn granted(policy: &Policy) -> Option<Grant> {
+    let Outcome::Approve(mut pending) = ask(policy, "update public.orders") else { panic!("it is held") };
+    pending.hold_as("q1".into());
+    let groups = (0..9).map(|number| format!("g{number}"));
+    let who = Verified::vouched(Identity::named("lea").with_groups(groups), "test");
+    let decision = policy.resume(pending, Answer::By(who, Consent::Yes), at("01:00"));
+    match decision.record(|_| Ok::<(), String>(())) {
+        Outcome::Allow(mut permit) => permit.take_grant(),
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn all_bounds_of_all_grants_hold_together() {
+    let check = |terms: &[&str], expected: &str| {
+        let policy = with_terms(terms);
+        let shown = granted(&policy).map_or("nothing".into(), |mut grant| {
+            let (until, session) = (grant.until(), grant.is_for_session());
+            let mut uses = 0;
+            while uses < 20 && again(&policy, &mut grant, "update public.orders", "01:00", |_| {}).starts_with("permit")
+            {
+                uses += 1;
+            }
+            let minutes = until.duration_since(at("01:00")).as_mins();
+            format!("{uses} more, {minutes} min{}", if session { ", session" } else { "" })
+        });
+        assert_eq!(shown, expected, "{terms:?}");
+    };
+    check(&["once"], "nothing");
+    check(&["3 times"], "2 more, 1440 min");
+    check(&["30m"], "20 more, 30 min");
+    check(&["2d"], "20 more, 2880 min");
+    check(&["session"], "20 more, 1440 min, session");
+    check(&["3 times", "30m"], "2 more, 30 min");
+    check(&["3 times", "5 times"], "2 more, 1440 min");
+    check(&["1d", "2d"], "20 more, 1440 min");
+    check(&["2h", "session", "4 times"], "3 more, 120 min, session");
+    check(&["once", "session", "30m"], "nothing");
+}
+
+#[test]
+fn a_grant_is_good_for_what_was_shown_and_nothing_else() {
+    let policy = with_terms(&["30m"]);
+    let mut grant = granted(&policy).unwrap();
+    let mut check = |effects: &str, when: &str, change: fn(&mut Asking), expected: &str| {
+        assert_eq!(again(&policy, &mut grant, effects, when, change), expected, "{effects} at {when}");
+    };
+    let update = "update public.orders";
+    check(update, "02:00", |_| {}, "permit, masked 2 of None");
+    check("update public.items", "02:00", |_| {}, "held");
+    check("update public.orders; read x", "02:00", |_| {}, "denied: no rule allows `read` on `public.x`");
+    check(update, "02:00", |asking| asking.parameters = Some(vec![None]), "held");
+    check(update, "02:00", |asking| asking.who.user = "etl2".into(), "held");
+    check(update, "02:00", |asking| asking.who.issuer = Some("ci".into()), "held");
+    check(update, "02:00", |asking| asking.who.groups = None, "held");
+    check(update, "02:00", |asking| asking.who = asking.who.clone().with_groups(["dba"]), "held");
+    check(update, "02:00", |asking| asking.who.kind = Some(IdentityKind::Workload), "held");
+    check(update, "02:00", |asking| asking.on.name = "other".into(), "held");
+    check(update, "02:00", |asking| asking.on.database = Some("other".into()), "held");
+    check(update, "02:00", |asking| asking.facts.search_path = vec!["other".into()], "held");
+    check(update, "30:59", |_| {}, "permit, masked 3 of None");
+    check(update, "31:00", |_| {}, "held");
+}
+
+#[test]
+fn another_policy_asks_again() {
+    let mut grant = granted(&with_terms(&["session"])).unwrap();
+    let mut check = |policy: &Policy, expected: &str| {
+        assert_eq!(again(policy, &mut grant, "update public.orders", "02:00", |_| {}), expected);
+    };
+    check(&with_terms(&["session"]), "permit, masked 2 of None");
+    check(&with_terms(&["30m"]), "held");
+    check(&with_terms(&["session", "session"]), "held");
+    check(&Policy::from_yaml("hoop: 1\nrules: []").unwrap(), "denied: no rule allows `update` on `public.orders`");
+}
+
+/// A rule that asks now and did not ask then is not met by what was agreed to then.
+#[test]
+fn a_grant_meets_only_the_rules_that_asked() {
+    let text = |from: &str| {
+        format!(
+            "hoop: 1\nrules:\n  - {{ rule: day, who: anyone, on: db, approve: {{ sql: update }}, by: {{ group: g0 }}, grant: 2h }}\n  - \
+             {{ rule: late, who: anyone, on: db, approve: {{ sql: update }}, by: {{ group: g1 }}, when: {{ time: {{ from: '{from}', to: '23:00' }} }} }}\n"
+        )
+    };
+    let policy = Policy::from_yaml(&text("12:05")).unwrap();
+    let mut grant = granted(&policy).unwrap();
+    assert_eq!(again(&policy, &mut grant, "update public.orders", "04:59", |_| {}), "permit 2 of None");
+    assert_eq!(again(&policy, &mut grant, "update public.orders", "05:00", |_| {}), "held");
+}
+
+#[test]
+fn what_could_not_be_read_is_said_first() {
+    let text = "hoop: 1\nrules: [{ rule: r, who: anyone, on: db, approve: { sql: unknown }, by: { group: dba } }]";
+    let policy = Policy::from_yaml(text).unwrap();
+    let Outcome::Approve(pending) = ask(&policy, "unknown") else { panic!("it is held") };
+    assert_eq!(pending.request().uncertain.as_deref(), Some("gibberish"));
+}
+
+/// What a name stands for is a part of what is approved.
+#[test]
+fn a_prepared_statement_is_approved_with_what_it_does() {
+    let policy = with_terms(&["30m"]);
+    let prepared = |effects: &str| {
+        let mut facts = SessionFacts::default();
+        facts.prepared.insert("p".into(), command(effects));
+        facts
+    };
+    let who = Verified::vouched(Identity::named("etl"), "test");
+    let on = Resource::postgres("db");
+    let asked = |facts: &SessionFacts| {
+        let execute = Effect::new(Verb::Call, Object::Prepared("p".into()));
+        let statement = Statement { effects: Box::new([execute]), coverage: Coverage::Full, change: Change::Nothing };
+        let command = Command::analysed("EXECUTE p", "execute p".into(), Box::new([statement]));
+        let call = Call::new(&command, facts, at("00:00"));
+        match policy.evaluate(&Request { who: &who, on: &on, call }).record(|_| Ok::<(), String>(())) {
+            Outcome::Approve(pending) => pending.request().clone(),
+            other => panic!("{other:?}"),
+        }
+    };
+    let (one, other) = (asked(&prepared("update public.orders")), asked(&prepared("update public.items")));
+    assert_eq!(one.named[0].1.text(), "update public.orders");
+    assert_ne!(one.digest, other.digest);
+    assert_eq!(one.digest, asked(&prepared("update public.orders")).digest);
+}
+
+/// What is held is judged again when the policy changes, before anybody speaks.
+#[test]
+fn a_new_policy_judges_what_is_held() {
+    let check = |after: &Policy, when: &str, expected: &str| {
+        let Outcome::Approve(pending) = ask(&with_terms(&["once"]), "update public.orders") else { panic!("held") };
+        let decision = after.resume(pending, Answer::PolicyChanged, at(when));
+        let reason = decision.explanation().reason.clone().unwrap_or_default();
+        let word = match decision.record(|_| Ok::<(), String>(())) {
+            Outcome::Allow(_) => "permit".to_owned(),
+            Outcome::Approve(pending) => {
+                assert_eq!(pending.policy(), after.digest());
+                format!("held until {}", pending.request().deadline)
+            }
+            Outcome::Block(_) => "denied".to_owned(),
+        };
+        assert_eq!(format!("{word}: {reason}"), expected);
+    };
+    let policy = |rules: &str| Policy::from_yaml(&format!("hoop: 1\nrules:\n{rules}")).unwrap();
+    let asks = |within: &str| {
+        policy(&format!(
+            "  - {{ rule: b, who: anyone, on: db, approve: {{ sql: update }}, by: {{ group: dba }}, within: {within} }}"
+        ))
+    };
+    check(&with_terms(&["once"]), "01:00", "held until 2026-11-24T12:15:00Z: still waiting for 1 of group `g0`");
+    check(&asks("10m"), "01:00", "held until 2026-11-24T12:10:00Z: still waiting for 1 of group `dba`");
+    check(&asks("1m"), "01:00", "denied: nobody answered in time");
+    check(
+        &policy("  - { rule: r, who: anyone, on: db, allow: { sql: update } }"),
+        "01:00",
+        "permit: the policy allows it by now",
+    );
+    check(
+        &policy("  - { rule: r, who: anyone, on: db, block: { sql: update }, reason: frozen }"),
+        "01:00",
+        "denied: frozen",
+    );
 }

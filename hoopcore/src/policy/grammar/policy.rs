@@ -83,7 +83,12 @@ pub(in crate::policy) static RULE: Map = Map {
             Shape::Form("^[0-9]+[smhd]$"),
             "How long an approve waits for its people, as `30s`, `15m`, `8h`, `1d`; then it is refused. 15m where left out.",
         ),
-        Key::optional("grant", Shape::Word(|| words(&GRANTS)), "How far an approval goes. `once` where left out."),
+        Key::optional(
+            "grant",
+            Shape::Form("^(once|session|[0-9]+ times|[0-9]+[smhd])$"),
+            "How far consent to this very command goes: `once`, `3 times`, a time such as `30m`, or the `session`. \
+             `once` where left out.",
+        ),
         Key::optional(
             "when",
             Shape::OneOrMore(&WHEN),
@@ -421,7 +426,6 @@ const VERSIONS: [(&str, (), &str); 1] = [("1", (), "The first version.")];
 const EVERYBODY: [(&str, (), &str); 1] = [("anyone", (), "Everybody.")];
 const EVERYTHING: [(&str, (), &str); 1] = [("all", (), "Every effect of every protocol.")];
 const THE_REST: [(&str, (), &str); 1] = [("otherwise", (), "Whatever no allow surely covers.")];
-const GRANTS: [(&str, (), &str); 1] = [("once", (), "The very command that was shown, once.")];
 
 pub(in crate::policy) const TRUTHS: [(&str, bool, &str); 2] =
     [("true", true, "It is so."), ("false", false, "It is not so.")];

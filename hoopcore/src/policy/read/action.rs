@@ -8,6 +8,7 @@ use core::time::Duration;
 
 use super::{Fields, Reader};
 use crate::decision::RuleRef;
+use crate::grant::Terms;
 use crate::mask::{ColumnMask, Detector, Domain, Keyring, Style};
 use crate::policy::grammar::{self, Meanings, ON_COPY, ON_INFERENCE, ON_UNCERTAIN, STYLES};
 use crate::policy::node::{Node, Place, Value};
@@ -69,11 +70,9 @@ impl Reader {
             problem.help = Some("say who may: `by: { group: dba }`".to_string());
         }
         let by = by.and_then(|by| self.by(by));
-        if let Some(grant) = fields.get("grant").filter(|grant| grant.text() != Some("once")) {
-            self.unsupported(grant.at, "a grant for more than once");
-        }
+        let terms = fields.get("grant").map_or(Some(Terms::Once), |grant| self.terms(grant));
         let (group, people) = by?;
-        Some(Action::Approve(Approval { what: what?, group, people, within: within? }))
+        Some(Action::Approve(Approval { what: what?, group, people, within: within?, terms: terms? }))
     }
 
     fn by(&mut self, node: &Node) -> Option<(Arc<str>, u32)> {
@@ -92,18 +91,31 @@ impl Reader {
 
     fn duration(&mut self, node: &Node) -> Option<Duration> {
         let text = self.one_text(node, "`within`")?;
-        let unit = [("s", 1), ("m", 60), ("h", 3600), ("d", 86_400)];
-        let found =
-            unit.into_iter().find_map(|(unit, seconds)| text.strip_suffix(unit).map(|number| (number, seconds)));
-        let seconds = found.and_then(|(number, seconds)| number.parse::<u32>().ok().map(|n| u64::from(n) * seconds));
-        match seconds.filter(|seconds| (1..=30 * 86_400).contains(seconds)) {
-            Some(seconds) => Some(Duration::from_secs(seconds)),
-            None => {
-                let problem = self.problems.error(node.at, format!("`{}` is no time from 1s to 30d", shorten(text)));
-                problem.help = Some("write a number with s, m, h or d: `15m`".to_string());
-                None
-            }
+        let found = duration(text);
+        if found.is_none() {
+            let problem = self.problems.error(node.at, format!("`{}` is no time from 1s to 30d", shorten(text)));
+            problem.help = Some("write a number with s, m, h or d: `15m`".to_string());
         }
+        found
+    }
+
+    /// How far consent goes.
+    fn terms(&mut self, node: &Node) -> Option<Terms> {
+        let text = self.one_text(node, "`grant`")?;
+        let times = || text.strip_suffix(" times")?.trim_end().parse().ok().filter(|times| (2..=1000).contains(times));
+        let found = match text {
+            "once" => Some(Terms::Once),
+            "session" => Some(Terms::Session),
+            text => times().map(Terms::Times).or_else(|| duration(text).map(Terms::For)),
+        };
+        if found.is_none() {
+            let problem = self.problems.error(node.at, format!("`{}` is no grant", shorten(text)));
+            problem.help = Some(
+                "write `once`, `3 times` (from 2 to 1000), a time such as `30m` (from 1s to 30d), or `session`"
+                    .to_string(),
+            );
+        }
+        found
     }
 
     fn masks(&mut self, node: &Node, rule: &RuleRef) -> Option<Masks> {
@@ -235,4 +247,13 @@ impl Reader {
         }
         Arc::new(domain)
     }
+}
+
+/// A number with its unit, from a second to thirty days.
+fn duration(text: &str) -> Option<Duration> {
+    let unit = [("s", 1), ("m", 60), ("h", 3600), ("d", 86_400)];
+    let (number, seconds) =
+        unit.into_iter().find_map(|(unit, seconds)| text.strip_suffix(unit).map(|number| (number, seconds)))?;
+    let seconds = number.parse::<u32>().ok().map(|number| u64::from(number) * seconds)?;
+    (1..=30 * 86_400).contains(&seconds).then(|| Duration::from_secs(seconds))
 }
