@@ -65,6 +65,7 @@ fn is_parted(before: TokenKind, after: TokenKind) -> bool {
             | TokenKind::Period
             | TokenKind::Cast
     );
-    let calls = after == TokenKind::Open && matches!(before, TokenKind::Word | TokenKind::Quoted);
+    let calls =
+        after == TokenKind::Open && matches!(before, TokenKind::Word | TokenKind::Quoted | TokenKind::UnicodeQuoted);
     !(opens || closes || calls)
 }
