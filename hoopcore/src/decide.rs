@@ -5,6 +5,7 @@
 //! that may reach one demands its people; masks attach. The order of the rules means nothing: of several the first
 //! by name stands in the record.
 
+mod earliest;
 mod grant;
 mod limits;
 mod observe;
@@ -28,6 +29,7 @@ use crate::policy::rule::{Action, Approval, Asked};
 use crate::policy::standings::{Ranks, Standing, Standpoint};
 use crate::request::Call;
 use crate::truth::Truth;
+use earliest::Earliest;
 use protect::{Flow, Refusal};
 use scene::{Item, Moment, Scene, Step};
 
@@ -58,17 +60,17 @@ pub(crate) fn decide(session: Standpoint<'_>, call: &Call<'_>) -> Decision {
 #[derive(Clone, Copy, Default)]
 struct Findings {
     /// The first block that may reach an effect.
-    block: Option<usize>,
+    block: Earliest,
     /// Whether an effect is left uncovered.
     uncovered: bool,
     /// Why no mask could keep the command safe.
     refusal: Option<Refusal>,
     /// The allow whose rate leaves no room for the command.
-    rate: Option<usize>,
+    rate: Earliest,
     /// The first approve that demands.
-    demand: Option<usize>,
+    demand: Earliest,
     /// The first allow that covers an effect.
-    allow: Option<usize>,
+    allow: Earliest,
     /// Whether a column mask can act on what returns.
     masked: bool,
 }
@@ -76,9 +78,9 @@ struct Findings {
 impl Findings {
     /// `block > approve > mask > allow`.
     fn verdict(&self) -> Verdict {
-        if self.block.is_some() || self.uncovered || self.refusal.is_some() || self.rate.is_some() {
+        if self.block.is_found() || self.uncovered || self.refusal.is_some() || self.rate.is_found() {
             Verdict::Block
-        } else if self.demand.is_some() {
+        } else if self.demand.is_found() {
             Verdict::Approve
         } else if self.masked {
             Verdict::Mask
@@ -90,7 +92,7 @@ impl Findings {
     /// The same with what `rate` finds, which is asked only for a command that would not be refused without it.
     fn with_rate(mut self, rate: impl FnOnce() -> Option<usize>) -> Self {
         if self.verdict() != Verdict::Block {
-            self.rate = rate();
+            self.rate = rate().map(Earliest::of).unwrap_or_default();
         }
         self
     }
@@ -99,24 +101,24 @@ impl Findings {
 /// What was found about one effect.
 #[derive(Clone, Copy, Default)]
 struct Finding {
-    block: Option<usize>,
-    allow: Option<usize>,
+    block: Earliest,
+    allow: Earliest,
     /// The first approve that surely reaches it.
-    approve: Option<usize>,
+    approve: Earliest,
     /// The first approve that may.
-    demand: Option<usize>,
+    demand: Earliest,
     /// Whether an allow or approve was asked for it.
     asked: bool,
 }
 
 impl Finding {
     fn is_uncovered(&self) -> bool {
-        self.asked && self.allow.is_none() && self.approve.is_none()
+        self.asked && !self.block.is_found() && !self.allow.is_found() && !self.approve.is_found()
     }
 
     /// The rule that decided about the effect.
     fn rule(&self) -> Option<usize> {
-        self.block.or(self.approve).or(self.demand).or(self.allow)
+        [self.block, self.approve, self.demand, self.allow].into_iter().find_map(Earliest::place)
     }
 }
 
@@ -171,6 +173,7 @@ impl<'a> Scene<'a> {
                     Item::Sql(_) | Item::Http(_) | Item::Kubernetes(_) | Item::Ssh(_) => {}
                 }
             }
+            Step::End if !guarded => {}
             Step::End => {
                 let flowed = core::mem::take(&mut flow).end();
                 findings.masked |= flowed.acts;
@@ -188,29 +191,29 @@ impl<'a> Scene<'a> {
             Moment::Someday => item.harmless() == Truth::No,
         };
         let mut finding = Finding { asked, block: self.block(item), ..Finding::default() };
-        if !asked {
+        if !asked || finding.block.is_found() {
             return finding;
         }
         finding.allow = self.first(&self.session.rules.allows, item, |truth| self.covers(truth));
         for standing in &self.session.rules.approves {
             let truth = self.approval(standing.rule).map_or(Truth::No, |approval| match approval.what {
                 Asked::Effects(_) => self.reaches(*standing, item),
-                Asked::Otherwise if finding.allow.is_some() || item.effect().is_unknown() => Truth::No,
+                Asked::Otherwise if finding.allow.is_found() || item.effect().is_unknown() => Truth::No,
                 Asked::Otherwise => self.reaches(*standing, item),
             });
             if truth.is_possible() {
-                finding.demand.get_or_insert(standing.rule);
+                finding.demand = finding.demand.or(Earliest::of(standing.rule));
                 clerk.demand(standing.rule);
             }
             if self.covers(truth) {
-                finding.approve.get_or_insert(standing.rule);
+                finding.approve = finding.approve.or(Earliest::of(standing.rule));
             }
         }
         finding
     }
 
     /// The first block that may reach an effect; at Parse, the first that will whatever follows.
-    fn block(&self, item: &Item<'a>) -> Option<usize> {
+    fn block(&self, item: &Item<'a>) -> Earliest {
         self.first(&self.session.rules.blocks, item, |truth| match self.moment {
             Moment::Now => truth.is_possible(),
             Moment::Someday => truth.is_sure(),
@@ -226,16 +229,17 @@ impl<'a> Scene<'a> {
     }
 
     /// The first rule whose truth is wanted; what is harmless is matched by its own verb and by `session`.
-    fn first(&self, ranks: &Ranks, item: &Item<'a>, wanted: impl Fn(Truth) -> bool) -> Option<usize> {
+    fn first(&self, ranks: &Ranks, item: &Item<'a>, wanted: impl Fn(Truth) -> bool) -> Earliest {
         let own = Class::of(item.effect());
         let first = |class: Class, borne: Truth| {
             let mut rules = ranks.of(class);
-            rules.find(|standing| wanted(self.truth(**standing, item, class, borne))).map(|standing| standing.rule)
+            let found = rules.find(|standing| wanted(self.truth(**standing, item, class, borne)));
+            found.map(|standing| Earliest::of(standing.rule)).unwrap_or_default()
         };
         let by_verb = first(own, Truth::Yes);
         match item.harmless() {
             Truth::No => by_verb,
-            borne @ (Truth::May | Truth::Yes) => earlier(by_verb, first(Class::SESSION, borne)),
+            borne @ (Truth::May | Truth::Yes) => by_verb.or(first(Class::SESSION, borne)),
         }
     }
 
@@ -254,18 +258,9 @@ impl<'a> Scene<'a> {
 
 impl Findings {
     fn add(&mut self, finding: &Finding) {
-        self.block = earlier(self.block, finding.block);
+        self.block = self.block.or(finding.block);
         self.uncovered |= finding.is_uncovered();
-        self.demand = earlier(self.demand, finding.demand);
-        self.allow = earlier(self.allow, finding.allow);
-    }
-}
-
-/// The rule that comes first by name.
-fn earlier(one: Option<usize>, other: Option<usize>) -> Option<usize> {
-    match (one, other) {
-        (Some(one), Some(other)) => Some(one.min(other)),
-        (one, None) => one,
-        (None, other) => other,
+        self.demand = self.demand.or(finding.demand);
+        self.allow = self.allow.or(finding.allow);
     }
 }

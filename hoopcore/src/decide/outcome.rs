@@ -80,11 +80,11 @@ impl<'a> Scene<'a> {
     /// allow; `harmless` where none was asked.
     pub(super) fn words(&self, findings: &Findings, minutes: &Minutes) -> Words {
         let verdict = findings.verdict();
-        if let Some(rule) = findings.block.and_then(|rule| self.session.rule(rule)) {
+        if let Some(rule) = findings.block.place().and_then(|rule| self.session.rule(rule)) {
             let reason = rule.reason.as_ref().map_or_else(|| self.blocked(rule, minutes), |reason| text(reason));
             return Words { verdict, rule: rule.at.clone(), reason: Some(reason), limit: None, grant: None };
         }
-        if findings.uncovered || findings.block.is_some() {
+        if findings.uncovered || findings.block.is_found() {
             let reason = Some(self.not_allowed(minutes));
             return Words { verdict, rule: reserved("default"), reason, limit: None, grant: None };
         }
@@ -92,10 +92,10 @@ impl<'a> Scene<'a> {
             let reason = Some(Cow::Borrowed(why.words()));
             return Words { verdict, rule: self.rule_ref(rule, "default"), reason, limit: None, grant: None };
         }
-        if let Some(rule) = findings.rate {
+        if let Some(rule) = findings.rate.place() {
             return self.too_often(rule);
         }
-        let rule = findings.demand.or(findings.allow).and_then(|rule| self.session.rule(rule));
+        let rule = findings.demand.place().or(findings.allow.place()).and_then(|rule| self.session.rule(rule));
         let reason = rule.and_then(|rule| rule.reason.as_ref()).map(|reason| text(reason));
         let rule = rule.map_or_else(|| reserved("harmless"), |rule| rule.at.clone());
         Words { verdict, rule, reason, limit: None, grant: None }

@@ -139,7 +139,8 @@ impl SqlItem<'_> {
 
 impl<'a> Scene<'a> {
     /// Hands over each effect, and says when a statement is over.
-    pub(super) fn walk(&self, visit: &mut dyn FnMut(Step<'a>)) {
+    #[inline]
+    pub(super) fn walk(&self, visit: &mut impl FnMut(Step<'a>)) {
         match self.call.command.what() {
             Effects::Sql(statements) => self.statements(statements, visit),
             Effects::Http(effects) => effects.iter().for_each(|one| visit(Step::Effect(Item::Http(one)))),
@@ -148,23 +149,27 @@ impl<'a> Scene<'a> {
         }
     }
 
-    fn statements(&self, statements: &'a [Statement], visit: &mut dyn FnMut(Step<'a>)) {
+    #[inline]
+    fn statements(&self, statements: &'a [Statement], visit: &mut impl FnMut(Step<'a>)) {
         let path = self.call.session.search_path.as_slice();
         let mut ground = Ground { path: Some(path).filter(|path| !path.is_empty()), shadowed: false };
         for (at, statement) in statements.iter().enumerate() {
             let earlier = statements.get(..at).unwrap_or_default();
             self.statement(statement, Place { earlier, ground, depth: DEPTH, fetched: false }, visit);
             visit(Step::End);
-            ground = ground.after(statement);
+            if at + 1 < statements.len() {
+                ground = ground.after(statement);
+            }
         }
     }
 
-    fn statement(&self, statement: &'a Statement, at: Place<'a>, visit: &mut dyn FnMut(Step<'a>)) {
-        let (ground, depth) = (at.ground, at.depth);
+    #[inline]
+    fn statement(&self, statement: &'a Statement, at: Place<'a>, visit: &mut impl FnMut(Step<'a>)) {
+        let ground = at.ground;
         for effect in &statement.effects {
-            let (command, fetched) = match &effect.object {
-                Object::Prepared(name) => (self.prepared(name, at.earlier), at.fetched),
-                Object::Cursor(name) => (self.cursor(name, at.earlier), true),
+            match &effect.object {
+                Object::Prepared(name) => self.behind(self.prepared(name, at.earlier), at.fetched, at, visit),
+                Object::Cursor(name) => self.behind(self.cursor(name, at.earlier), true, at, visit),
                 Object::Relation(_)
                 | Object::Function(_)
                 | Object::Setting(_)
@@ -173,24 +178,29 @@ impl<'a> Scene<'a> {
                 | Object::Any => {
                     let harmless = if at.fetched { Truth::Yes } else { self.harmless(effect, ground) };
                     visit(Step::Effect(Item::Sql(SqlItem { effect, harmless, fetched: at.fetched(), ground })));
-                    continue;
                 }
-            };
-            match (self.moment, command.filter(|_| depth > 0)) {
-                // What the name stands for may change until it is executed.
-                (Moment::Someday, _) => {}
-                (Moment::Now, None) if fetched => {
-                    let fetched = Fetched::Anything;
-                    visit(Step::Effect(Item::Sql(SqlItem { effect: &FETCHED, harmless: Truth::Yes, fetched, ground })));
-                }
-                (Moment::Now, None) => {
-                    let fetched = Fetched::No;
-                    visit(Step::Effect(Item::Sql(SqlItem { effect: &UNKNOWN, harmless: Truth::No, fetched, ground })));
-                }
-                (Moment::Now, Some(command)) => {
-                    let inside = Place { earlier: &[], depth: depth - 1, fetched, ..at };
-                    command.statements().iter().for_each(|inner| self.statement(inner, inside, visit));
-                }
+            }
+        }
+    }
+
+    /// Hands over the effects of what a name stands for: a prepared statement, or what a cursor returns.
+    #[cold]
+    fn behind(&self, command: Option<&'a Command>, fetched: bool, at: Place<'a>, visit: &mut dyn FnMut(Step<'a>)) {
+        let ground = at.ground;
+        match (self.moment, command.filter(|_| at.depth > 0)) {
+            // What the name stands for may change until it is executed.
+            (Moment::Someday, _) => {}
+            (Moment::Now, None) if fetched => {
+                let fetched = Fetched::Anything;
+                visit(Step::Effect(Item::Sql(SqlItem { effect: &FETCHED, harmless: Truth::Yes, fetched, ground })));
+            }
+            (Moment::Now, None) => {
+                let fetched = Fetched::No;
+                visit(Step::Effect(Item::Sql(SqlItem { effect: &UNKNOWN, harmless: Truth::No, fetched, ground })));
+            }
+            (Moment::Now, Some(command)) => {
+                let inside = Place { earlier: &[], depth: at.depth - 1, fetched, ..at };
+                command.statements().iter().for_each(|inner| self.statement(inner, inside, &mut |step| visit(step)));
             }
         }
     }

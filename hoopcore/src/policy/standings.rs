@@ -50,8 +50,8 @@ pub(crate) struct Ranks {
 #[derive(Clone, Debug)]
 struct ByClass {
     rules: Box<[Standing]>,
-    /// Where the rules of each class end.
-    ends: Box<[u32; Class::COUNT]>,
+    /// Where the rules of each class begin and end.
+    ranges: Box<[(u32, u32); Class::COUNT]>,
 }
 
 /// A policy as it concerns one caller on one resource, for as long as a question is answered.
@@ -135,23 +135,25 @@ impl Ranks {
 
 impl ByClass {
     fn new(all: &[Standing]) -> Self {
-        let (mut rules, mut ends) = (Vec::new(), Box::new([0; Class::COUNT]));
-        for (class, end) in Class::all().zip(ends.iter_mut()) {
+        let mut rules: Vec<Standing> = Vec::new();
+        let mut ranges = Box::new([(0, 0); Class::COUNT]);
+        let count = |rules: &[Standing]| u32::try_from(rules.len()).unwrap_or(u32::MAX);
+        for (class, range) in Class::all().zip(ranges.iter_mut()) {
+            range.0 = count(&rules);
             for standing in all.iter().filter(|standing| standing.may.has(class)) {
                 rules.push(*standing);
                 if standing.is_whole(class) && standing.truth.is_sure() {
                     break;
                 }
             }
-            *end = u32::try_from(rules.len()).unwrap_or(u32::MAX);
+            range.1 = count(&rules);
         }
-        Self { rules: rules.into(), ends }
+        Self { rules: rules.into(), ranges }
     }
 
     fn of(&self, class: Class) -> &[Standing] {
-        let end = |place: usize| self.ends.get(place).map_or(0, |end| *end as usize);
-        let start = class.place().checked_sub(1).map_or(0, end);
-        self.rules.get(start..end(class.place())).unwrap_or_default()
+        let range = self.ranges.get(class.place()).map(|(start, end)| *start as usize..*end as usize);
+        range.and_then(|range| self.rules.get(range)).unwrap_or_default()
     }
 }
 
