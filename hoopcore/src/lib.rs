@@ -28,7 +28,11 @@ pub mod command;
 mod decide;
 pub mod decision;
 pub mod grant;
+#[cfg(feature = "http")]
+pub mod http;
 pub mod identity;
+#[cfg(feature = "kubernetes")]
+pub mod kubernetes;
 pub mod limit;
 mod listed;
 pub mod mask;
@@ -38,6 +42,8 @@ pub mod request;
 pub mod resource;
 #[cfg(feature = "sql")]
 pub mod sql;
+#[cfg(feature = "ssh")]
+pub mod ssh;
 pub mod truth;
 
 pub use audit::{AuditFailure, Completion, Event, Receipt};

@@ -141,6 +141,7 @@ pub(crate) fn is_cluster_scoped(resource: &Resource) -> bool {
 }
 
 /// The group that a built-in resource lives in, where it is not the core group.
+#[cfg(feature = "yaml")]
 pub(crate) fn group_of(resource: &str) -> Option<&'static str> {
     let in_namespaces = [
         ("apps", &["controllerrevisions", "daemonsets", "deployments", "replicasets", "statefulsets"][..]),

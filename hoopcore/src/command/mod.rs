@@ -4,6 +4,9 @@ mod change;
 mod effect;
 pub mod http;
 pub mod kubernetes;
+mod message;
+#[cfg(any(feature = "kubernetes", feature = "ssh"))]
+pub(crate) mod opaque;
 mod run;
 pub mod sql;
 pub mod ssh;
@@ -15,6 +18,7 @@ use alloc::vec::Vec;
 
 pub use change::{Change, PathChange};
 pub use effect::{Coverage, Effect, Effects};
+pub use message::Message;
 pub use run::Run;
 use sha2::{Digest as _, Sha256};
 pub use verb::Verbs;
@@ -103,6 +107,27 @@ impl Command {
     #[must_use]
     pub fn unread(text: &str, why: &'static str) -> Self {
         Self::analysed(text, "(not read)".into(), Box::new([crate::sql::unknown(why)]))
+    }
+
+    /// A request to an HTTP API. Whoever forwards it forwards the canonical path of its effect.
+    #[cfg(feature = "http")]
+    #[must_use]
+    pub fn http(message: &Message<'_>) -> Self {
+        crate::http::analyse(message)
+    }
+
+    /// A request to a Kubernetes API server.
+    #[cfg(feature = "kubernetes")]
+    #[must_use]
+    pub fn kubernetes(message: &Message<'_>) -> Self {
+        crate::kubernetes::analyse(message)
+    }
+
+    /// What is asked of an SSH server.
+    #[cfg(feature = "ssh")]
+    #[must_use]
+    pub fn ssh(asked: &ssh::Asked<'_>) -> Self {
+        crate::ssh::analyse(asked)
     }
 
     /// A call of the function with this OID outside SQL: PostgreSQL's FunctionCall message.

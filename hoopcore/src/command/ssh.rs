@@ -22,6 +22,38 @@ verbs! {
     }
 }
 
+/// What is asked of the server, as it comes on the wire.
+#[derive(Clone, Copy, Debug)]
+pub enum Asked<'a> {
+    /// A command line, for the shell of the server.
+    Exec {
+        /// The line.
+        line: &'a str,
+        /// Whether it gets a terminal.
+        terminal: bool,
+    },
+    /// An operation on a file, as SFTP names it: `read`, `write`, `stat`, `rename`, …
+    File {
+        /// Its name.
+        operation: &'a str,
+        /// The path.
+        path: &'a str,
+        /// The other path, where the operation has two.
+        to: Option<&'a str>,
+    },
+    /// A connection that is forwarded to `host:port`.
+    Forward {
+        /// Where to.
+        target: &'a str,
+    },
+    /// An interactive session.
+    Shell,
+    /// Forwarding of the caller's agent.
+    Agent,
+    /// Forwarding of X11.
+    X11,
+}
+
 /// One thing that is asked for.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Effect {

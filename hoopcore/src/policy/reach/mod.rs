@@ -11,6 +11,7 @@ use core::marker::PhantomData;
 
 use crate::command::Verbs;
 
+#[cfg(feature = "yaml")]
 pub(crate) use argv::ArgvPattern;
 pub(crate) use http::HttpReach;
 pub(crate) use kubernetes::KubernetesReach;
