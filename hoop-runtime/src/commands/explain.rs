@@ -8,8 +8,9 @@ use std::process::ExitCode;
 use hoop_runtime::diagnostics::printable;
 use hoop_runtime::trail::style_word;
 use hoop_runtime::{clock, policy_files};
+use hoopcore::command::Asked;
 use hoopcore::{
-    Call, Command, Explanation, Identity, Limit, Rates, Request, Resource, SessionFacts, Timestamp, Verified,
+    Call, Explanation, Identity, Limit, Rates, Request, Resource, ResourceKind, SessionFacts, Timestamp, Verified,
 };
 
 use super::Failure;
@@ -42,7 +43,10 @@ pub(super) struct Args {
     /// The time of the command; now, where it is left out
     #[arg(long, value_name = "TIME")]
     now: Option<Timestamp>,
-    /// SQL statements
+    /// What the resource speaks, which is what the command is written in
+    #[arg(long, value_name = "KIND", default_value = "postgres", value_parser = kind)]
+    kind: ResourceKind,
+    /// SQL statements, a request such as "GET /v1/orders", or a command line of SSH
     command: String,
 }
 
@@ -51,10 +55,21 @@ fn label(text: &str) -> Result<(String, String), String> {
     Ok((name.to_owned(), value.to_owned()))
 }
 
+fn kind(text: &str) -> Result<ResourceKind, String> {
+    let known = [
+        ("postgres", ResourceKind::Postgres),
+        ("http", ResourceKind::Http),
+        ("kubernetes", ResourceKind::Kubernetes),
+        ("ssh", ResourceKind::Ssh),
+    ];
+    let found = known.into_iter().find(|(word, _)| *word == text).map(|(_, kind)| kind);
+    found.ok_or_else(|| "it is one of postgres, http, kubernetes, ssh".to_owned())
+}
+
 pub(super) fn run(args: &Args) -> Result<ExitCode, Failure> {
     let policy = policy_files::load(&args.policy).map_err(Failure::said)?.policy;
     let (who, on) = (who(args), on(args));
-    let (command, session) = (Command::sql(&args.command), SessionFacts::default());
+    let (command, session) = (Asked::line(args.kind, &args.command).command(), SessionFacts::default());
     let now = args.now.unwrap_or_else(clock::now);
     let call = Call { source: args.source, rates: Rates::Ignored, ..Call::new(&command, &session, now) };
     let decision = policy.evaluate(&Request { who: &who, on: &on, call });
@@ -69,7 +84,12 @@ fn who(args: &Args) -> Verified<Identity> {
 
 fn on(args: &Args) -> Resource {
     let named = Resource::postgres(&args.on);
-    Resource { labels: Some(args.label.iter().cloned().collect()), database: args.database.clone(), ..named }
+    Resource {
+        labels: Some(args.label.iter().cloned().collect()),
+        database: args.database.clone(),
+        kind: args.kind,
+        ..named
+    }
 }
 
 fn tell(explanation: &Explanation) -> Result<(), Failure> {

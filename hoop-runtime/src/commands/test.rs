@@ -8,7 +8,7 @@ use std::process::ExitCode;
 use hoop_runtime::diagnostics::printable;
 use hoop_runtime::{clock, policy_files};
 use hoopcore::policy::Expectation;
-use hoopcore::{Call, Command, Explanation, Policy, Rates, Request, SessionFacts, Verified};
+use hoopcore::{Call, Explanation, Policy, Rates, Request, SessionFacts, Verified};
 use serde::Serialize;
 
 use super::Failure;
@@ -48,7 +48,7 @@ struct Case<'a> {
     line: u32,
     user: &'a str,
     on: &'a str,
-    sql: &'a str,
+    asked: String,
     passed: bool,
     /// What was expected and came out otherwise.
     differences: Vec<Difference>,
@@ -71,7 +71,7 @@ impl<'a> Case<'a> {
             line: expected.line,
             user: &expected.who.user,
             on: &expected.on.name,
-            sql: &expected.sql,
+            asked: expected.asked.to_string(),
             passed: differences.is_empty(),
             differences,
             reason: got.reason.as_deref().map(str::to_owned),
@@ -83,15 +83,15 @@ impl<'a> Case<'a> {
     }
 
     fn title(&self) -> String {
-        let Self { file, line, user, on, sql, .. } = self;
-        let sql = sql.split_whitespace().collect::<Vec<_>>().join(" ");
-        printable(&format!("{}:{line}: {user} on {on}: {sql}", file.unwrap_or("policy")))
+        let Self { file, line, user, on, asked, .. } = self;
+        let asked = asked.split_whitespace().collect::<Vec<_>>().join(" ");
+        printable(&format!("{}:{line}: {user} on {on}: {asked}", file.unwrap_or("policy")))
     }
 }
 
 fn ask(policy: &Policy, expected: &Expectation) -> Explanation {
     let who = Verified::vouched(expected.who.clone(), "hoop test");
-    let command = Command::sql(&expected.sql);
+    let command = expected.asked.command();
     let fresh = SessionFacts::default();
     let search_path = expected.search_path.clone().unwrap_or_else(|| fresh.search_path.clone());
     let session = SessionFacts { search_path, ..fresh };

@@ -1,5 +1,6 @@
 //! What a caller asks for, normalised: effects on objects, and how much of it was understood.
 
+mod asked;
 mod change;
 mod effect;
 pub mod http;
@@ -16,6 +17,7 @@ use alloc::boxed::Box;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 
+pub use asked::{Asked, AskedOfSsh, AskedRequest};
 pub use change::{Change, PathChange};
 pub use effect::{Coverage, Effect, Effects};
 pub use message::Message;

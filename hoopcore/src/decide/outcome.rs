@@ -16,7 +16,7 @@ use super::scene::{Item, Scene, SqlItem, Step};
 use super::{Finding, Findings, Minutes};
 use crate::audit::{Completion, CompletionStatus, Event, EventKind};
 use crate::command::sql::{Columns, Object, Verb};
-use crate::command::{Command, Coverage, Digest};
+use crate::command::{Command, Coverage, Digest, Effects};
 use crate::decision::{
     ApprovalRequest, Decision, DecisionId, Demand, Denial, EffectNote, Explanation, Held, Outcome, Pending, Permit,
     RuleRef, Verdict,
@@ -138,7 +138,12 @@ impl<'a> Scene<'a> {
         let effect = minutes.uncovered.and_then(|at| minutes.recorded.get(at));
         match (effect, self.uncertain()) {
             (Some(effect), Some(why)) if effect.starts_with("unknown ") => {
-                format!("hoop could not read the statement: {why}").into()
+                let what = match self.call.command.what() {
+                    Effects::Sql(_) => "statement",
+                    Effects::Http(_) | Effects::Kubernetes(_) => "request",
+                    Effects::Ssh(_) => "command line",
+                };
+                format!("hoop could not read the {what}: {why}").into()
             }
             (Some(effect), _) => format!("no rule allows {}", quoted(effect)).into(),
             (None, _) => Cow::Borrowed("no rule allows the command"),

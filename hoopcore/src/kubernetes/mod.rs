@@ -46,7 +46,7 @@ fn read(message: &Message<'_>) -> Result<Vec<Effect>, Unread> {
     says_nothing_else(message)?;
     let begins = |name: &str, with: &str| name.get(..with.len()).is_some_and(|head| head.eq_ignore_ascii_case(with));
     if message.headers.iter().any(|(name, _)| begins(name, "impersonate-")) {
-        return Err("the request speaks for somebody else: `impersonate-` header fields are not for callers");
+        return Err("it speaks for somebody else: `impersonate-` header fields are not for callers");
     }
     let target = Target::read(message.target)?;
     if target.path.contains('%') {

@@ -7,6 +7,7 @@ use core::net::IpAddr;
 
 use jiff::Timestamp;
 
+use crate::command::Asked;
 use crate::decision::Verdict;
 use crate::identity::Identity;
 use crate::resource::Resource;
@@ -22,8 +23,8 @@ pub struct Expectation {
     pub who: Identity,
     /// On what.
     pub on: Resource,
-    /// The statements.
-    pub sql: String,
+    /// What is asked.
+    pub asked: Asked,
     /// Values bound to its parameters, where the case gives them.
     pub parameters: Option<Vec<Option<String>>>,
     /// The search path, where the case gives one; else it is `public`.

@@ -33,21 +33,17 @@ type Unread = &'static str;
 
 /// The command that a request on an SSH connection is.
 pub(crate) fn analyse(asked: &Asked<'_>) -> Command {
+    let text = asked.text();
     match asked {
         Asked::Exec { line, terminal } => {
             let shell::Line { effects, unread } = shell::read(line, *terminal);
-            command(line, effects, unread)
+            command(&text, effects, unread)
         }
-        Asked::File { operation, path, to } => {
-            let text = to.map_or_else(|| format!("{operation} {path}"), |to| format!("{operation} {path} {to}"));
-            found(&text, file::effects(operation, path, *to))
-        }
-        Asked::Forward { target } => {
-            found(&format!("forward {target}"), address::read(target).map(|effect| vec![effect]))
-        }
-        Asked::Shell => command("shell", vec![Effect::of(Verb::Shell)], None),
-        Asked::Agent => command("agent", vec![Effect::of(Verb::Agent)], None),
-        Asked::X11 => command("x11", vec![Effect::of(Verb::X11)], None),
+        Asked::File { operation, path, to } => found(&text, file::effects(operation, path, *to)),
+        Asked::Forward { target } => found(&text, address::read(target).map(|effect| vec![effect])),
+        Asked::Shell => command(&text, vec![Effect::of(Verb::Shell)], None),
+        Asked::Agent => command(&text, vec![Effect::of(Verb::Agent)], None),
+        Asked::X11 => command(&text, vec![Effect::of(Verb::X11)], None),
     }
 }
 

@@ -31,7 +31,7 @@ fn the_example_policies_meet_their_own_expectations() {
         let policy = example(name);
         assert!(policy.warnings().iter().all(|warning| warning.message.contains("every object")), "{name}");
         for case in policy.expectations() {
-            let found = explanation(&policy, &case.who, &case.on, &case.sql);
+            let found = decided(&policy, &case.who, &case.on, &case.asked.command(), case.now);
             let masked: Vec<_> = found.masks.iter().map(|mask| mask.column.clone()).collect();
             let rule = case.rule.as_deref().is_none_or(|rule| rule == &*found.rule.name);
             let is_met = case.verdict == found.verdict && rule && case.masked.as_ref().is_none_or(|all| *all == masked);
@@ -74,8 +74,12 @@ fn verdict(policy: &Policy, sql: &str) -> Verdict {
 }
 
 fn explanation(policy: &Policy, who: &Identity, on: &Resource, sql: &str) -> Explanation {
+    decided(policy, who, on, &Command::sql(sql), None)
+}
+
+fn decided(policy: &Policy, who: &Identity, on: &Resource, command: &Command, now: Option<Timestamp>) -> Explanation {
     let who = Verified::vouched(who.clone(), "test");
-    let (command, session) = (Command::sql(sql), SessionFacts::default());
-    let call = Call::new(&command, &session, Timestamp::UNIX_EPOCH);
+    let session = SessionFacts::default();
+    let call = Call::new(command, &session, now.unwrap_or(Timestamp::UNIX_EPOCH));
     policy.evaluate(&Request { who: &who, on, call }).explanation().clone()
 }

@@ -66,17 +66,4 @@ impl Answer {
                 .collect(),
         }
     }
-
-    /// A command of a protocol that is not analysed yet: refused, whatever the policy says.
-    pub(super) fn not_understood(id: Value, what: &str) -> Self {
-        Self {
-            id,
-            verdict: Verdict::Block,
-            rule: "default".to_owned(),
-            reason: Some(format!("{what} are not understood yet")),
-            effects: vec![Effect { verb: "unknown", object: "*".to_owned() }],
-            coverage: "partial",
-            masks: Vec::new(),
-        }
-    }
 }

@@ -5,9 +5,9 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use hoop_runtime::clock;
+use hoopcore::command::{Asked, AskedOfSsh, AskedRequest};
 use hoopcore::{
-    Call, Command, Identity, IdentityKind, Policy, Rates, Request, Resource, ResourceKind, SessionFacts, Timestamp,
-    Verified,
+    Call, Identity, IdentityKind, Policy, Rates, Request, Resource, ResourceKind, SessionFacts, Timestamp, Verified,
 };
 use serde::{Deserialize, Deserializer};
 use serde_json::{Map, Value};
@@ -21,6 +21,7 @@ pub(super) struct Question {
     id: Value,
     identity: Who,
     resource: Target,
+    #[serde(deserialize_with = "asked")]
     command: Asked,
     session: Option<State>,
     database: Option<String>,
@@ -51,15 +52,6 @@ struct Target {
 
 /// What is asked for: exactly one of these.
 #[derive(Debug, Deserialize)]
-#[serde(try_from = "Choice")]
-enum Asked {
-    Sql(String),
-    Http,
-    Kubernetes,
-    Ssh,
-}
-
-#[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Choice {
     sql: Option<String>,
@@ -74,31 +66,84 @@ impl TryFrom<Choice> for Asked {
     fn try_from(choice: Choice) -> Result<Self, Self::Error> {
         match choice {
             Choice { sql: Some(text), http: None, kubernetes: None, ssh: None } => Ok(Self::Sql(text)),
-            Choice { sql: None, http: Some(_), kubernetes: None, ssh: None } => Ok(Self::Http),
-            Choice { sql: None, http: None, kubernetes: Some(_), ssh: None } => Ok(Self::Kubernetes),
-            Choice { sql: None, http: None, kubernetes: None, ssh: Some(_) } => Ok(Self::Ssh),
+            Choice { sql: None, http: Some(request), kubernetes: None, ssh: None } => Ok(Self::Http(request.into())),
+            Choice { sql: None, http: None, kubernetes: Some(request), ssh: None } => {
+                Ok(Self::Kubernetes(request.into()))
+            }
+            Choice { sql: None, http: None, kubernetes: None, ssh: Some(asked) } => Ok(Self::Ssh(asked.into())),
             Choice { .. } => Err("`command` is exactly one of `sql`, `http`, `kubernetes`, `ssh`"),
         }
     }
 }
 
+fn asked<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Asked, D::Error> {
+    Choice::deserialize(deserializer)?.try_into().map_err(serde::de::Error::custom)
+}
+
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-#[expect(dead_code, reason = "read, so that a malformed one is told from one that is refused")]
 struct Message {
     method: String,
     uri: String,
-    headers: Option<Value>,
+    #[serde(default, deserialize_with = "headers")]
+    headers: Vec<(String, String)>,
     body: Option<Value>,
+}
+
+/// Header fields: a map of names to values or lists of values.
+fn headers<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<(String, String)>, D::Error> {
+    let fields = Option::<Map<String, Value>>::deserialize(deserializer)?;
+    let mut headers = Vec::new();
+    for (name, value) in fields.into_iter().flatten() {
+        let values = if let Value::Array(values) = value { values } else { vec![value] };
+        for value in values {
+            let Value::String(value) = value else {
+                return Err(serde::de::Error::custom("the value of a header field is a text, or a list of texts"));
+            };
+            headers.push((name.clone(), value));
+        }
+    }
+    Ok(headers)
+}
+
+impl From<Message> for AskedRequest {
+    /// A body that is no text is the JSON that it is.
+    fn from(Message { method, uri, headers, body }: Message) -> Self {
+        let text = |body| match body {
+            Value::Null => None,
+            Value::String(text) => Some(text),
+            body @ (Value::Bool(_) | Value::Number(_) | Value::Array(_) | Value::Object(_)) => Some(body.to_string()),
+        };
+        Self { method, uri, headers, body: body.and_then(text) }
+    }
 }
 
 #[derive(Debug, Deserialize)]
 #[serde(untagged, deny_unknown_fields)]
-#[expect(dead_code, reason = "read, so that a malformed one is told from one that is refused")]
 enum Ssh {
-    Exec { exec: String },
-    Sftp { sftp: String, path: String },
-    Forward { forward: String },
+    Exec {
+        exec: String,
+        #[serde(default)]
+        pty: bool,
+    },
+    Sftp {
+        sftp: String,
+        path: String,
+        to: Option<String>,
+    },
+    Forward {
+        forward: String,
+    },
+}
+
+impl From<Ssh> for AskedOfSsh {
+    fn from(asked: Ssh) -> Self {
+        match asked {
+            Ssh::Exec { exec, pty } => Self::Exec { line: exec, terminal: pty },
+            Ssh::Sftp { sftp, path, to } => Self::File { operation: sftp, path, to },
+            Ssh::Forward { forward } => Self::Forward { target: forward },
+        }
+    }
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -111,15 +156,9 @@ struct State {
 impl Question {
     /// The policy's answer.
     pub(super) fn put(self, policy: &Policy) -> Answer {
-        let sql = match &self.command {
-            Asked::Sql(text) => text,
-            Asked::Http => return Answer::not_understood(self.id, "HTTP requests"),
-            Asked::Kubernetes => return Answer::not_understood(self.id, "Kubernetes requests"),
-            Asked::Ssh => return Answer::not_understood(self.id, "SSH commands"),
-        };
-        let command = Command::sql(sql);
+        let command = self.command.command();
         let who = Verified::vouched(self.identity.into_identity(), "hoop evaluate");
-        let on = self.resource.into_resource(ResourceKind::Postgres, self.database);
+        let on = self.resource.into_resource(self.command.kind(), self.database);
         let session = self.session.unwrap_or_default().into_facts();
         let now = self.now.unwrap_or_else(clock::now);
         let parameters = self.parameters.as_deref();

@@ -10,7 +10,7 @@ use alloc::vec::Vec;
 
 pub use policy::FILE;
 pub(super) use policy::*;
-pub(super) use protocols::{KUBERNETES_RULE, SSH_RULE};
+pub(super) use protocols::{KUBERNETES_RULE, OF_SSH_KEYS, REQUEST_KEYS, SSH_RULE};
 
 /// What a node may be.
 #[derive(Clone, Copy, Debug)]

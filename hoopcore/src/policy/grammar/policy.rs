@@ -2,7 +2,7 @@
 
 use alloc::vec::Vec;
 
-use super::protocols::{HTTP, KUBERNETES, SSH};
+use super::protocols::{HTTP, KUBERNETES, OF_SSH, REQUEST, SSH};
 use super::{Key, Map, Shape, Word, words};
 use crate::command::sql::Verb;
 use crate::decision::Verdict;
@@ -354,10 +354,14 @@ pub(in crate::policy) static CASE: Map = Map {
             "say who asks: `as: { user: etl-7, groups: [batch-jobs] }`",
         ),
         Key::required("on", ASKED, "Of which resource: its name, or a map.", "say of which resource: `on: orders-db`"),
-        Key::required("sql", Shape::Text, "The SQL text.", "say what is asked: `sql: SELECT 1`"),
-        Key::optional("http", Shape::Later, "A request of HTTP."),
-        Key::optional("kubernetes", Shape::Later, "A request of Kubernetes."),
-        Key::optional("ssh", Shape::Later, "A command of SSH."),
+        Key::optional("sql", Shape::Text, "What is asked: SQL."),
+        Key::optional("http", REQUEST, "What is asked: a request of HTTP, `GET /v1/orders` or a map."),
+        Key::optional(
+            "kubernetes",
+            REQUEST,
+            "What is asked: a request to a Kubernetes API server, `GET /api/v1/pods` or a map.",
+        ),
+        Key::optional("ssh", OF_SSH, "What is asked of an SSH server: a command line, or a map."),
         Key::optional(
             "parameters",
             VALUES,
@@ -383,7 +387,7 @@ pub(in crate::policy) static CASE: Map = Map {
         ),
         Key::optional("masked", NAMES, "Exactly the columns that are masked."),
     ],
-    choice: &[],
+    choice: &["sql", "http", "kubernetes", "ssh"],
 };
 
 const NAMES: Shape = Shape::OneOrMore(&Shape::Text);
@@ -413,7 +417,7 @@ pub(in crate::policy) static TARGET: Map = Map {
         Key::required("name", Shape::Text, "Its name.", "name the resource: `on: { name: orders-db }`"),
         Key::optional(
             "kind",
-            Shape::Word(|| words(&TESTED)),
+            Shape::Word(|| words(&RESOURCES)),
             "What it speaks. Guessed from the command where left out.",
         ),
         Key::optional("labels", Shape::Names(&Shape::Text), "All of its labels. Not known where left out."),
@@ -439,9 +443,6 @@ pub(in crate::policy) const RESOURCES: [(&str, ResourceKind, &str); 4] = [
     ("kubernetes", ResourceKind::Kubernetes, "A Kubernetes API server."),
     ("ssh", ResourceKind::Ssh, "An SSH host."),
 ];
-/// Kinds of resources that cases can ask.
-pub(in crate::policy) const TESTED: [(&str, ResourceKind, &str); 1] =
-    [("postgres", ResourceKind::Postgres, "A PostgreSQL server.")];
 pub(in crate::policy) const VERDICTS: [(&str, Verdict, &str); 4] = [
     ("allow", Verdict::Allow, "It runs as it is."),
     ("mask", Verdict::Mask, "It runs, and something of the answer is masked."),

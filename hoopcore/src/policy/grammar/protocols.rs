@@ -15,6 +15,10 @@ pub(super) const KUBERNETES: Shape =
 /// Verbs for everything, or a map to what each is done to.
 pub(super) const SSH: Shape =
     Shape::AnyOf(&[Shape::OneOrMore(&Shape::AnyOf(&[Shape::Word(ssh_verbs), SET])), Shape::Map(&SSH_RULE)]);
+/// A request of a case.
+pub(super) const REQUEST: Shape = Shape::AnyOf(&[Shape::Text, Shape::Map(&REQUEST_KEYS)]);
+/// What a case asks of an SSH server.
+pub(super) const OF_SSH: Shape = Shape::AnyOf(&[Shape::Text, Shape::Map(&OF_SSH_KEYS)]);
 const FLAG: Shape = Shape::Word(|| [Word::new("true", "It is so.")].into());
 
 pub(in crate::policy) static KUBERNETES_RULE: Map = Map {
@@ -70,6 +74,37 @@ pub(in crate::policy) static SSH_RULE: Map = Map {
         Key::optional("unknown", FLAG, "What hoop could not read. No `*` of an allow or approve includes it."),
     ],
     choice: &[],
+};
+
+pub(in crate::policy) static REQUEST_KEYS: Map = Map {
+    name: "request",
+    noun: "a request",
+    about: "A request of HTTP, as it comes on the wire.",
+    keys: &[
+        Key::required("method", Shape::Text, "Its method.", "name its method: `method: GET`"),
+        Key::required("uri", Shape::Text, "Its path and query.", "name its path: `uri: /v1/orders?limit=3`"),
+        Key::optional("headers", Shape::Names(&Shape::Text), "Its header fields."),
+        Key::optional("body", Shape::Text, "Its body, as text."),
+    ],
+    choice: &[],
+};
+
+pub(in crate::policy) static OF_SSH_KEYS: Map = Map {
+    name: "ssh_request",
+    noun: "what is asked of SSH",
+    about: "One thing that is asked of an SSH server.",
+    keys: &[
+        Key::optional("exec", Shape::Text, "A command line."),
+        Key::optional("pty", FLAG, "Whether it gets a terminal."),
+        Key::optional("sftp", Shape::Text, "An operation on a file: read, write, stat, rename, …"),
+        Key::optional("path", Shape::Text, "The path of the operation."),
+        Key::optional("to", Shape::Text, "The other path of the operation, where it has two."),
+        Key::optional("forward", Shape::Text, "Where a connection is forwarded to: `db.internal:5432`."),
+        Key::optional("shell", FLAG, "An interactive session."),
+        Key::optional("agent", FLAG, "Forwarding of the caller's agent."),
+        Key::optional("x11", FLAG, "Forwarding of X11."),
+    ],
+    choice: &["exec", "sftp", "forward", "shell", "agent", "x11"],
 };
 
 fn methods() -> Vec<Word> {

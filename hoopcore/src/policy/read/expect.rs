@@ -6,20 +6,22 @@ use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 
 use super::{Fields, Reader};
+use crate::command::Asked;
 use crate::identity::Identity;
 use crate::policy::expectation::Expectation;
-use crate::policy::grammar::{self, KINDS, TESTED, VERDICTS};
+use crate::policy::grammar::{self, KINDS, RESOURCES, VERDICTS};
 use crate::policy::node::{Node, Value};
 use crate::policy::problem::shorten;
-use crate::resource::Resource;
+use crate::resource::{Resource, ResourceKind};
 
 impl Reader {
     /// One case of `expect:`.
     pub(super) fn expectation(&mut self, node: &Node) {
         let Some(fields) = self.fields(node, &grammar::CASE) else { return };
         let who = fields.get("as").and_then(|node| self.identity(node));
-        let on = fields.get("on").and_then(|node| self.resource(node));
-        let sql = fields.get("sql").and_then(|node| self.one_text(node, "`sql`"));
+        let asked = self.asked(&fields);
+        let kind = asked.as_ref().map_or(ResourceKind::Postgres, Asked::kind);
+        let on = fields.get("on").and_then(|node| self.resource(node, kind));
         let verdict = fields.get("verdict").and_then(|node| self.word(node, "verdict", &VERDICTS));
         let parameters = fields.get("parameters").map(|node| self.values(node));
         let parsed = (self.parsed(&fields, "now"), self.parsed(&fields, "source"));
@@ -29,10 +31,10 @@ impl Reader {
             Some(texts.into_iter().map(|(text, _)| text.to_string()).collect::<Vec<String>>())
         };
         let (search_path, masked) = (list(self, "search_path"), list(self, "masked"));
-        let (Some(who), Some(on), Some(sql), Some(verdict)) = (who, on, sql, verdict) else { return };
-        let (file, line, sql, (now, source)) = (self.problems.file(), node.at.line, sql.to_string(), parsed);
+        let (Some(who), Some(on), Some(asked), Some(verdict)) = (who, on, asked, verdict) else { return };
+        let (file, line, (now, source)) = (self.problems.file(), node.at.line, parsed);
         let case =
-            Expectation { file, line, who, on, sql, parameters, search_path, now, source, verdict, rule, masked };
+            Expectation { file, line, who, on, asked, parameters, search_path, now, source, verdict, rule, masked };
         self.expectations.push(case);
     }
 
@@ -86,7 +88,7 @@ impl Reader {
         self.texts(node, "`groups`").into_iter().map(|(text, _)| text.to_string()).collect()
     }
 
-    fn pairs(&mut self, node: &Node, what: &str) -> BTreeMap<String, String> {
+    pub(super) fn pairs(&mut self, node: &Node, what: &str) -> BTreeMap<String, String> {
         let Some(fields) = self.map(node, what) else { return BTreeMap::new() };
         let pairs = fields
             .entries
@@ -95,14 +97,16 @@ impl Reader {
         pairs.flatten().collect()
     }
 
-    fn resource(&mut self, node: &Node) -> Option<Resource> {
+    /// The resource; what it speaks is guessed from the command.
+    fn resource(&mut self, node: &Node, guess: ResourceKind) -> Option<Resource> {
+        let named = |name| Resource { kind: guess, ..Resource::postgres(name) };
         if let Some(name) = node.text() {
-            return Some(Resource::postgres(name));
+            return Some(named(name));
         }
         let fields = self.fields(node, &grammar::TARGET)?;
-        let mut on = Resource::postgres(fields.get("name").and_then(|name| self.one_text(name, "`name`"))?);
+        let mut on = named(fields.get("name").and_then(|name| self.one_text(name, "`name`"))?);
         if let Some(kind) = fields.get("kind") {
-            on.kind = self.word(kind, "kind of resource", &TESTED)?;
+            on.kind = self.word(kind, "kind of resource", &RESOURCES)?;
         }
         on.labels = fields.get("labels").map(|labels| self.pairs(labels, "`labels`"));
         on.database =

@@ -1,6 +1,7 @@
 //! Reads trees into checked rules, and reports every problem on the way.
 
 mod action;
+mod asked;
 mod conditions;
 mod expect;
 mod facts;
