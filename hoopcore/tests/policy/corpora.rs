@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use hoopcore::policy::Expectation;
 use hoopcore::{
     Call, Command, Explanation, Identity, Policy, Request, Resource, SessionFacts, Timestamp, Verdict, Verified,
 };
@@ -27,11 +28,21 @@ fn the_example_policies_keep_what_foreign_labels_say() {
 
 #[test]
 fn the_example_policies_meet_their_own_expectations() {
-    for name in ["sql-readonly", "sql-guard", "shop"] {
+    for name in [
+        "sql-readonly",
+        "sql-guard",
+        "shop",
+        "http-api",
+        "kubernetes-viewer",
+        "kubernetes-developer",
+        "deployer",
+        "shell-readonly",
+        "shell-guard",
+    ] {
         let policy = example(name);
         assert!(policy.warnings().iter().all(|warning| warning.message.contains("every object")), "{name}");
         for case in policy.expectations() {
-            let found = decided(&policy, &case.who, &case.on, &case.asked.command(), case.now);
+            let found = decided(&policy, case);
             let masked: Vec<_> = found.masks.iter().map(|mask| mask.column.clone()).collect();
             let rule = case.rule.as_deref().is_none_or(|rule| rule == &*found.rule.name);
             let is_met = case.verdict == found.verdict && rule && case.masked.as_ref().is_none_or(|all| *all == masked);
@@ -74,12 +85,16 @@ fn verdict(policy: &Policy, sql: &str) -> Verdict {
 }
 
 fn explanation(policy: &Policy, who: &Identity, on: &Resource, sql: &str) -> Explanation {
-    decided(policy, who, on, &Command::sql(sql), None)
+    let who = Verified::vouched(who.clone(), "test");
+    let (command, session) = (Command::sql(sql), SessionFacts::default());
+    let call = Call::new(&command, &session, Timestamp::UNIX_EPOCH);
+    policy.evaluate(&Request { who: &who, on, call }).explanation().clone()
 }
 
-fn decided(policy: &Policy, who: &Identity, on: &Resource, command: &Command, now: Option<Timestamp>) -> Explanation {
-    let who = Verified::vouched(who.clone(), "test");
-    let session = SessionFacts::default();
-    let call = Call::new(command, &session, now.unwrap_or(Timestamp::UNIX_EPOCH));
-    policy.evaluate(&Request { who: &who, on, call }).explanation().clone()
+fn decided(policy: &Policy, case: &Expectation) -> Explanation {
+    let who = Verified::vouched(case.who.clone(), "test");
+    let (command, session) = (case.asked.command(), SessionFacts::default());
+    let call = Call::new(&command, &session, case.now.unwrap_or(Timestamp::UNIX_EPOCH));
+    let call = Call { source: case.source, ..call };
+    policy.evaluate(&Request { who: &who, on: &case.on, call }).explanation().clone()
 }

@@ -13,4 +13,5 @@ mod effects;
 mod limits;
 mod problems;
 mod records;
+mod requests;
 mod verdicts;
