@@ -11,7 +11,7 @@
 //!
 //! let command = Command::ssh(&Asked::Exec { line: "cd /srv && git 'status' > /tmp/out", terminal: false });
 //! let words: Vec<String> = command.effects().iter().map(|one| format!("{} {one}", one.verb())).collect();
-//! assert_eq!(words, ["run cd /srv", "run git status", "write /tmp/out"]);
+//! assert_eq!(words, ["run cd /srv", "write /tmp/out", "run git status"]);
 //! let computed = Command::ssh(&Asked::Exec { line: "rm -rf $HOME", terminal: false });
 //! assert!(computed.effects().iter().any(|effect| effect.is_unknown()));
 //! ```

@@ -14,6 +14,7 @@ mod evaluate;
 mod generate;
 mod laws;
 mod model;
+mod protocols;
 
 use std::collections::BTreeSet;
 

@@ -55,7 +55,7 @@ impl Reader {
     }
 
     fn paths_of(&mut self, node: &Node) -> Paths {
-        if node.text() == Some("*") {
+        if node.items().iter().any(|item| item.text() == Some("*")) {
             return Paths::Every;
         }
         Paths::OneOf(self.patterns(node, "path template", Template::parse))

@@ -84,9 +84,7 @@ impl<'a> Scanner<'a> {
             '(' if self.rest.starts_with("((") => Err(COMPUTED),
             '(' => self.one(Token::Open),
             ')' => self.one(Token::Close),
-            ';' | '|' => self.operator(),
-            '&' if self.rest.starts_with("&>") => self.both_outputs(),
-            '&' => self.operator(),
+            ';' | '|' | '&' => self.operator(),
             '<' | '>' => self.redirection(),
             _ => self.word_or_redirection(),
         }
@@ -112,23 +110,15 @@ impl<'a> Scanner<'a> {
 
     fn operator(&mut self) -> Result<Option<Token>, Unread> {
         let longer = ["&&", "||"].into_iter().find(|operator| self.rest.starts_with(operator));
-        if [";;", ";&", "|&"].into_iter().any(|operator| self.rest.starts_with(operator)) {
+        // `&> file` is one redirection for bash, and the end of a command and another for a POSIX shell.
+        if [";;", ";&", "|&", "&>"].into_iter().any(|operator| self.rest.starts_with(operator)) {
             return Err("it has an operator of the shell that hoop does not follow");
         }
         self.skip(longer.map_or(1, str::len));
+        if self.rest.starts_with("\\\n") {
+            return Err("an operator may go on in the next line");
+        }
         Ok(Some(Token::Operator))
-    }
-
-    /// `&> file`. A shell that does not know it runs the command beside, and opens the file as well.
-    fn both_outputs(&mut self) -> Result<Option<Token>, Unread> {
-        self.skip("&>".len());
-        if self.rest.starts_with('>') {
-            self.take();
-        }
-        if self.rest.starts_with(['&', '|', '<', '>']) {
-            return Err("it has a redirection that hoop does not follow");
-        }
-        self.target(Direction::Out)
     }
 
     fn redirection(&mut self) -> Result<Option<Token>, Unread> {
