@@ -16,18 +16,17 @@ use tokio_rustls::TlsAcceptor;
 
 use crate::cancel::{CancelDesk, Registration};
 use crate::catalog::{self, Catalog, Loaded};
+use crate::client_login::{self, Desk, Outcome};
 use crate::greeting::{Leave, greet};
 use crate::refusal::{Refusal, code};
 use crate::reply::Reply;
 use crate::settings::{self, PINS, Setting};
 use crate::startup::{Packet, Startup};
-use crate::transport::{Transport, read_message};
+use crate::transport::Transport;
 use crate::upstream::{CancelTarget, Connection, Upstream};
 
 /// How long a client may take until it has shown who it is.
 const UNKNOWN_FOR: Duration = Duration::from_secs(10);
-/// The longest message that holds a password: PostgreSQL's own limit.
-const MAX_PASSWORD: usize = 65_535;
 /// How long the catalog may take to answer.
 const CATALOG_PATIENCE: Duration = Duration::from_secs(30);
 /// How long a client may take to read why it is not let in.
@@ -39,6 +38,7 @@ pub(crate) struct Entrance {
     pub(crate) gateway: Gateway,
     pub(crate) listener: Listener,
     pub(crate) tls: Option<Acceptor>,
+    pub(crate) desk: Desk,
     pub(crate) shared: Arc<Shared>,
 }
 
@@ -124,28 +124,23 @@ impl Entrance {
     }
 
     async fn identify(&self, caller: &mut Caller) -> io::Result<Result<Proven, Refusal>> {
+        let Startup { user, negotiation, .. } = &caller.startup;
+        let before = negotiation.as_ref().map_or_else(Reply::new, |wish| Reply::new().negotiate(wish));
+        if let Some(known) = client_login::by_certificate(&caller.stream, &self.gateway, user) {
+            send(&mut caller.stream, before).await?;
+            return Ok(Ok(known));
+        }
         if !self.may_ask_password(caller) {
             return Ok(Err(self.in_the_clear()));
         }
-        let reply = caller.startup.negotiation.as_ref().map_or_else(Reply::new, |wish| Reply::new().negotiate(wish));
-        send(&mut caller.stream, reply.ask_password()).await?;
-        let message = read_message(&mut caller.stream, MAX_PASSWORD).await?;
-        let Some(password) = password(&message) else {
-            return Ok(Err(Refusal::protocol("a password message is expected")));
+        let (refusal, reason) = match self.desk.identify(&mut caller.stream, &self.gateway, user, before).await? {
+            Outcome::Proven(who) => return Ok(Ok(who)),
+            Outcome::Refused(refusal, reason) => (refusal, reason),
         };
-        let user = &caller.startup.user;
-        let proven = match password {
-            [] => Err("the password is empty".to_owned()),
-            _ => self.gateway.prove(user, password).await,
-        };
-        match proven {
-            Ok(who) => Ok(Ok(who)),
-            Err(reason) => {
-                self.gateway.refuse_login(&self.attempt(caller), &reason).await;
-                let message = format!("password authentication failed for user \"{user}\"");
-                Ok(Err(Refusal::new(code::PASSWORD, message)))
-            }
+        if let Some(reason) = reason {
+            self.gateway.refuse_login(&self.attempt(caller), &reason).await;
         }
+        Ok(Err(refusal))
     }
 
     fn may_ask_password(&self, caller: &Caller) -> bool {
@@ -239,12 +234,6 @@ async fn settle(session: &mut Session, settings: &[Setting]) -> Result<Option<Pa
 fn completion(failed: Option<&Refusal>) -> Completion {
     let status = failed.map_or(CompletionStatus::Done, |refusal| CompletionStatus::Failed(refusal.code.to_string()));
     Completion { status, rows: 0, bytes: 0 }
-}
-
-/// The password in a message that holds nothing else.
-fn password(message: &[u8]) -> Option<&[u8]> {
-    let body = message.strip_prefix(b"p")?.get(4..)?;
-    body.strip_suffix(b"\0").filter(|password| !password.contains(&0))
 }
 
 async fn send(stream: &mut Transport, reply: Reply) -> io::Result<()> {

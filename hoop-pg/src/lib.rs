@@ -12,6 +12,8 @@
 
 pub mod cancel;
 pub mod catalog;
+pub mod certificate;
+mod client_login;
 mod conversation;
 pub mod drain;
 pub mod dsn;
@@ -26,6 +28,7 @@ pub mod poison;
 pub mod refusal;
 pub mod relay;
 pub mod reply;
+mod scram;
 pub mod scrub;
 mod serve;
 mod server_login;

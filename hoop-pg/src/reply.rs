@@ -41,6 +41,25 @@ impl Reply {
         self.say(Message::Authentication(Authentication::CleartextPassword))
     }
 
+    /// Asks to begin one of these SASL mechanisms.
+    #[must_use]
+    pub fn ask_scram(self, mechanisms: &[&str]) -> Self {
+        let mechanisms = mechanisms.iter().map(|name| (*name).to_owned()).collect();
+        self.say(Message::Authentication(Authentication::SASL(mechanisms)))
+    }
+
+    /// Answers the first message of a SASL login.
+    #[must_use]
+    pub fn scram_goes_on(self, answer: &str) -> Self {
+        self.say(Message::Authentication(Authentication::SASLContinue(Bytes::copy_from_slice(answer.as_bytes()))))
+    }
+
+    /// Answers the last message of a SASL login.
+    #[must_use]
+    pub fn scram_ends(self, answer: &str) -> Self {
+        self.say(Message::Authentication(Authentication::SASLFinal(Bytes::copy_from_slice(answer.as_bytes()))))
+    }
+
     /// The client is who it claims to be.
     #[must_use]
     pub fn authenticated(self) -> Self {
@@ -103,6 +122,9 @@ mod tests {
     fn what_is_said_stands_on_the_wire_as_the_protocol_has_it() {
         let check = |reply: Reply, expected: &[u8]| assert_eq!(reply.into_bytes(), expected);
         check(Reply::new().ask_password(), b"R\0\0\0\x08\0\0\0\x03");
+        check(Reply::new().ask_scram(&["A", "B"]), b"R\0\0\0\x0d\0\0\0\x0aA\0B\0\0");
+        check(Reply::new().scram_goes_on("r=x"), b"R\0\0\0\x0b\0\0\0\x0br=x");
+        check(Reply::new().scram_ends("v=x"), b"R\0\0\0\x0b\0\0\0\x0cv=x");
         check(Reply::new().authenticated().ready(), b"R\0\0\0\x08\0\0\0\0Z\0\0\0\x05I");
         check(Reply::new().parameter("a", "b"), b"S\0\0\0\x08a\0b\0");
         let key = |secret: &'static [u8]| CancelKey { process: 7, secret: Bytes::from_static(secret) };

@@ -17,6 +17,7 @@ use tokio::task::{JoinError, JoinSet};
 use tokio::time::{Instant, sleep, timeout_at};
 
 use crate::cancel::CancelDesk;
+use crate::client_login::Desk;
 use crate::drain::{Drain, Drainer};
 use crate::entrance::{Acceptor, Entrance, Established, Shared};
 use crate::relay::{self, End};
@@ -139,6 +140,8 @@ enum Socket {
 impl Door {
     async fn open(gateway: &Gateway, listener: &Listener, shared: &Arc<Shared>) -> Result<Self, ServeError> {
         let tls = listener.tls.as_ref().map(tls::acceptor).transpose()?.map(Acceptor);
+        let end_point = listener.tls.as_ref().map(tls::own_end_point).transpose()?.flatten();
+        let desk = Desk::new(listener.login, gateway.config(), end_point);
         let failed = |error| ServeError::Listen { address: listener.address.clone(), error };
         let (socket, address) = bind(&listener.address).await.map_err(failed)?;
         match listener.plaintext {
@@ -146,7 +149,7 @@ impl Door {
             Plaintext::Loopback => tracing::warn!(%address, "clients on this machine may send passwords in PLAIN TEXT"),
         }
         let (gateway, listener, shared) = (gateway.clone(), listener.clone(), Arc::clone(shared));
-        let entrance = Arc::new(Entrance { gateway, listener, tls, shared });
+        let entrance = Arc::new(Entrance { gateway, listener, tls, desk, shared });
         Ok(Self { socket, address, entrance })
     }
 

@@ -3,16 +3,18 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use hoop_runtime::config::{Certificate, UpstreamTls, Verify};
+use hoop_runtime::config::{Certificate, ClientCertificates, UpstreamTls, Verify};
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::client::verify_server_cert_signed_by_trust_anchor;
 use rustls::crypto::{CryptoProvider, ring, verify_tls12_signature, verify_tls13_signature};
 use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName, UnixTime, pem};
-use rustls::server::ParsedCertificate;
+use rustls::server::danger::ClientCertVerifier;
+use rustls::server::{ParsedCertificate, VerifierBuilderError, WebPkiClientVerifier};
 use rustls::{ClientConfig, DigitallySignedStruct, RootCertStore, ServerConfig, SignatureScheme};
-use sha2::{Digest as _, Sha256, Sha384, Sha512};
 use tokio_rustls::TlsAcceptor;
+
+use crate::certificate::end_point;
 
 /// The name of PostgreSQL's protocol in TLS (ALPN): a connection that begins with TLS must say it.
 pub const ALPN: &[u8] = b"postgresql";
@@ -53,14 +55,29 @@ pub fn acceptor(files: &Certificate) -> Result<TlsAcceptor, TlsError> {
     let chain = certificates(&files.certificate)?;
     let key = PrivateKeyDer::from_pem_file(&files.key).map_err(|error| unreadable(&files.key, error))?;
     let unusable = |error| TlsError::Unusable { path: files.certificate.clone(), error };
-    let mut config = ServerConfig::builder_with_provider(provider())
-        .with_safe_default_protocol_versions()
-        .map_err(unusable)?
-        .with_no_client_auth()
-        .with_single_cert(chain, key)
-        .map_err(unusable)?;
+    let config = ServerConfig::builder_with_provider(provider()).with_safe_default_protocol_versions();
+    let config = config.map_err(unusable)?.with_client_cert_verifier(client_verifier(files.clients.as_ref())?);
+    let mut config = config.with_single_cert(chain, key).map_err(unusable)?;
     config.alpn_protocols = vec![ALPN.to_vec()];
     Ok(TlsAcceptor::from(Arc::new(config)))
+}
+
+/// What is checked of a client's certificate.
+fn client_verifier(clients: Option<&ClientCertificates>) -> Result<Arc<dyn ClientCertVerifier>, TlsError> {
+    let Some(ClientCertificates { ca, required }) = clients else { return Ok(WebPkiClientVerifier::no_client_auth()) };
+    let roots = Arc::new(authorities(Some(ca))?);
+    let verifier = WebPkiClientVerifier::builder_with_provider(roots, provider());
+    let verifier = if *required { verifier } else { verifier.allow_unauthenticated() };
+    let unusable = |error: VerifierBuilderError| rustls::Error::General(error.to_string());
+    verifier.build().map_err(|error| TlsError::Unusable { path: ca.clone(), error: unusable(error) })
+}
+
+/// What a SCRAM login to a listener with this certificate is bound to.
+///
+/// # Errors
+/// Where the certificate cannot be read.
+pub fn own_end_point(files: &Certificate) -> Result<Option<Vec<u8>>, TlsError> {
+    Ok(certificates(&files.certificate)?.first().and_then(end_point))
 }
 
 /// What is checked of a server's certificate; `None` where the configuration says that the way is not encrypted.
@@ -171,79 +188,5 @@ impl ServerCertVerifier for AuthorityOnly {
 
     fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
         self.provider.signature_verification_algorithms.supported_schemes()
-    }
-}
-
-/// What a SCRAM login is bound to: the hash of the server's certificate (RFC 5929, `tls-server-end-point`).
-///
-/// The hash is that of the certificate's signature, SHA-256 in place of older ones. `None` for signatures that name
-/// no hash of their own, such as Ed25519: PostgreSQL does not bind to those either.
-#[must_use]
-pub fn end_point(certificate: &CertificateDer<'_>) -> Option<Vec<u8>> {
-    let hash = match signature_algorithm(certificate)? {
-        // RSA with MD5, SHA-1, SHA-256; ECDSA with SHA-1, SHA-256.
-        [0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 1, 1, 4 | 5 | 11]
-        | [0x2a, 0x86, 0x48, 0xce, 0x3d, 4, 1 | 3, 2]
-        | [0x2a, 0x86, 0x48, 0xce, 0x3d, 4, 1] => Sha256::digest(certificate).to_vec(),
-        // RSA, ECDSA with SHA-384.
-        [0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 1, 1, 12] | [0x2a, 0x86, 0x48, 0xce, 0x3d, 4, 3, 3] => {
-            Sha384::digest(certificate).to_vec()
-        }
-        // RSA, ECDSA with SHA-512.
-        [0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 1, 1, 13] | [0x2a, 0x86, 0x48, 0xce, 0x3d, 4, 3, 4] => {
-            Sha512::digest(certificate).to_vec()
-        }
-        _ => return None,
-    };
-    Some(hash)
-}
-
-/// The object identifier of the algorithm that a certificate is signed with (RFC 5280, 4.1.1.2).
-fn signature_algorithm<'a>(certificate: &'a CertificateDer<'_>) -> Option<&'a [u8]> {
-    const SEQUENCE: u8 = 0x30;
-    const OBJECT_IDENTIFIER: u8 = 0x06;
-    let (whole, _) = element(SEQUENCE, certificate)?;
-    let (_signed_part, rest) = element(SEQUENCE, whole)?;
-    let (algorithm, _) = element(SEQUENCE, rest)?;
-    Some(element(OBJECT_IDENTIFIER, algorithm)?.0)
-}
-
-/// The contents of the DER element at the start of `bytes`, if it has that tag, and what follows it.
-fn element(tag: u8, bytes: &[u8]) -> Option<(&[u8], &[u8])> {
-    let (&[found, first], rest) = bytes.split_first_chunk::<2>()?;
-    let (length, rest) = match first {
-        0..=0x7f => (usize::from(first), rest),
-        0x81 => rest.split_first().map(|(length, rest)| (usize::from(*length), rest))?,
-        0x82 => rest.split_first_chunk::<2>().map(|(length, rest)| (usize::from(u16::from_be_bytes(*length)), rest))?,
-        _ => return None,
-    };
-    if found == tag { rest.split_at_checked(length) } else { None }
-}
-
-#[cfg(test)]
-mod tests {
-    use rcgen::{CertificateParams, KeyPair, SignatureAlgorithm};
-
-    use super::*;
-
-    #[test]
-    fn a_login_is_bound_to_the_hash_of_the_certificate() {
-        let check = |algorithm: &'static SignatureAlgorithm, expected: fn(&[u8]) -> Option<Vec<u8>>| {
-            let key = KeyPair::generate_for(algorithm).unwrap();
-            let certificate = CertificateParams::new(["db.internal".to_owned()]).unwrap().self_signed(&key).unwrap();
-            assert_eq!(end_point(certificate.der()), expected(certificate.der()), "{algorithm:?}");
-        };
-        check(&rcgen::PKCS_ECDSA_P256_SHA256, |der| Some(Sha256::digest(der).to_vec()));
-        check(&rcgen::PKCS_ECDSA_P384_SHA384, |der| Some(Sha384::digest(der).to_vec()));
-        check(&rcgen::PKCS_ED25519, |_| None);
-    }
-
-    #[test]
-    fn bytes_that_are_no_certificate_are_not_bound_to() {
-        for bytes in
-            [&[][..], &[0x30], &[0x30, 0x80], &[0x30, 0x84, 1, 1, 1, 1], &[0x30, 0x82, 0xff, 0xff, 0], &[0; 64]]
-        {
-            assert_eq!(end_point(&CertificateDer::from(bytes)), None);
-        }
     }
 }

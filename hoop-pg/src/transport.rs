@@ -7,12 +7,13 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use bytes::{BufMut as _, BytesMut};
+use rustls::pki_types::CertificateDer;
 use socket2::{SockRef, TcpKeepalive};
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, ReadBuf};
 use tokio::net::{TcpStream, UnixStream};
 use tokio_rustls::TlsStream;
 
-use crate::tls::end_point;
+use crate::certificate::end_point;
 
 /// After so long without a byte the other side is asked whether it is still there.
 const KEEPALIVE_AFTER: Duration = Duration::from_secs(60);
@@ -48,6 +49,24 @@ impl Transport {
         match self {
             Self::Tcp(_) | Self::Unix(_) => None,
             Self::Tls(stream) => end_point(stream.get_ref().1.peer_certificates()?.first()?),
+        }
+    }
+
+    /// Whether it is carried by TLS.
+    #[must_use]
+    pub fn is_tls(&self) -> bool {
+        matches!(self, Self::Tls(_))
+    }
+
+    /// The certificate that a client showed and the gateway checked.
+    #[must_use]
+    pub fn client_certificate(&self) -> Option<&CertificateDer<'static>> {
+        match self {
+            Self::Tls(stream) => match &**stream {
+                TlsStream::Server(stream) => stream.get_ref().1.peer_certificates()?.first(),
+                TlsStream::Client(_) => None,
+            },
+            Self::Tcp(_) | Self::Unix(_) => None,
         }
     }
 

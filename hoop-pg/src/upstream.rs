@@ -32,6 +32,8 @@ const CANCEL_PATIENCE: Duration = Duration::from_secs(10);
 pub struct Upstream {
     address: ServerAddr,
     tls: Option<(Arc<ClientConfig>, ServerName<'static>)>,
+    /// Whether TLS begins without asking for it.
+    direct: bool,
     credential: Credential,
     /// The newest minor version of the protocol that the server is asked for.
     minor: AtomicU16,
@@ -70,7 +72,8 @@ impl Upstream {
             ServerAddr::Tcp { host, .. } => tls::connector(&target.tls)?.zip(Some(tls::server_name(host)?)),
         };
         let minor = AtomicU16::new(NEWEST_MINOR);
-        Ok(Self { address: target.address.clone(), tls, credential: target.credential.clone(), minor })
+        let (address, credential) = (target.address.clone(), target.credential.clone());
+        Ok(Self { address, tls, direct: target.tls.direct, credential, minor })
     }
 
     /// Opens a connection to a database with these settings, and logs in.
@@ -124,7 +127,10 @@ impl Upstream {
         };
         tune(&stream)?;
         match &self.tls {
-            Some((config, name)) => encrypt(stream, TlsConnector::from(Arc::clone(config)), name.clone()).await,
+            Some((config, name)) => {
+                let connector = TlsConnector::from(Arc::clone(config));
+                encrypt(stream, connector, name.clone(), self.direct).await
+            }
             None => Ok(Transport::Tcp(stream)),
         }
     }
@@ -149,20 +155,33 @@ impl Upstream {
     }
 }
 
-/// Asks for TLS. Exactly one byte is read of the answer: what came after it would not be encrypted.
+/// Begins TLS, where it is not direct after asking for it.
 async fn encrypt(
     mut stream: TcpStream,
     connector: TlsConnector,
     name: ServerName<'static>,
+    direct: bool,
 ) -> Result<Transport, Failure> {
+    if !direct {
+        ask_for_tls(&mut stream).await?;
+    }
+    let stream = connector.connect(name, stream).await?;
+    // Only a server that names the protocol speaks it: another one might take what comes for something else.
+    if direct && stream.get_ref().1.alpn_protocol() != Some(tls::ALPN) {
+        return Err(Failure::Unwilling(
+            "it takes TLS without being asked, and does not speak PostgreSQL's protocol in it",
+        ));
+    }
+    Ok(Transport::Tls(Box::new(TlsStream::Client(stream))))
+}
+
+/// Asks for TLS. Exactly one byte is read of the answer: what came after it would not be encrypted.
+async fn ask_for_tls(stream: &mut TcpStream) -> Result<(), Failure> {
     let mut request = BytesMut::new();
     frontend::ssl_request(&mut request);
     stream.write_all(&request).await?;
     match stream.read_u8().await? {
-        b'S' => {
-            let stream = connector.connect(name, stream).await?;
-            Ok(Transport::Tls(Box::new(TlsStream::Client(stream))))
-        }
+        b'S' => Ok(()),
         _ => Err(Failure::Unwilling("it does not offer TLS")),
     }
 }

@@ -23,7 +23,7 @@ pub(crate) fn target(cluster: &Cluster) -> Target {
         databases: vec!["postgres".into()],
         labels: BTreeMap::new(),
         mode: Enforcement::Enforce,
-        tls: UpstreamTls { verify: Verify::Full, ca: Some(cluster.ca()) },
+        tls: UpstreamTls { verify: Verify::Full, ca: Some(cluster.ca()), direct: false },
         credential: Credential::new("postgres", Some(cluster.password.as_str().into())),
     }
 }

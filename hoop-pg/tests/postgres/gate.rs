@@ -1,6 +1,6 @@
 //! How a client comes in, or does not: raw bytes, TLS, passwords, routes, settings.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -9,7 +9,8 @@ use std::time::Duration;
 
 use hoop_pg::Server;
 use hoop_runtime::config::{
-    Audit, Certificate, Config, Identities, Known, ListenAddr, Listener, Plaintext, Protocol, ResourceName,
+    Audit, Certificate, Config, Identities, Known, ListenAddr, Listener, LoginMethod, Password, Plaintext, Protocol,
+    ResourceName,
 };
 use hoop_runtime::trail::Mode;
 use hoopcore::Identity;
@@ -29,7 +30,7 @@ use crate::cluster::write_certificates;
 use crate::direct::cluster;
 use crate::tokens::issuers;
 
-const POLICY: &str = r#"
+pub(crate) const POLICY: &str = r#"
 hoop: 1
 rules:
   - { rule: staff, who: { group: staff }, on: [db, many], allow: { sql: { read: "*", set: work_mem } } }
@@ -70,6 +71,11 @@ impl Gate {
         }
     }
 
+    /// The path of a file in the gateway's folder.
+    pub(crate) fn file(&self, name: &str) -> PathBuf {
+        self.directory.path().join(name)
+    }
+
     pub(crate) async fn unix(&self) -> UnixStream {
         UnixStream::connect(self.directory.path().join("gate.sock")).await.unwrap()
     }
@@ -104,16 +110,19 @@ fn configuration(directory: PathBuf) -> Config {
         address,
         tls,
         plaintext: Plaintext::Refused,
+        login: LoginMethod::Password,
         resource,
     };
     let local = |listener: Listener| Listener { plaintext: Plaintext::Loopback, ..listener };
     let any = || ListenAddr::Tcp(SocketAddr::from(([127, 0, 0, 1], 0)));
-    let certificate = Certificate { certificate: directory.join("server.crt"), key: directory.join("server.key") };
+    let certificate =
+        Certificate { certificate: directory.join("server.crt"), key: directory.join("server.key"), clients: None };
     let mut many = target(cluster());
     many.databases = vec!["postgres".into(), "template1".into(), "not_there".into()];
     let known = |user: &str, group: &str| Known {
         identity: Identity::named(user).with_groups([group]),
-        password: format!("{user}'s secret").into(),
+        password: Some(Password::new(format!("{user}'s secret").into()).unwrap()),
+        certificates: BTreeSet::new(),
     };
     Config {
         policy: vec![directory.join("policy.yaml")],

@@ -19,6 +19,7 @@ mod front;
 mod gate;
 mod hostile;
 mod limits;
+mod logins;
 mod masking;
 mod observe;
 mod pseudonyms;

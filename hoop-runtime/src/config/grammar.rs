@@ -3,7 +3,7 @@
 use hoopcore::policy::grammar::{Key, Map, Meanings, Shape, words};
 use hoopcore::{IdentityKind, ResourceKind};
 
-use super::{Enforcement, Method, Plaintext, Protocol, Verify};
+use super::{Enforcement, LoginMethod, Method, Plaintext, Protocol, Verify};
 use crate::trail::Mode;
 
 const TEXTS: Shape = Shape::OneOrMore(&Shape::Text);
@@ -27,7 +27,7 @@ pub static FILE: Map = Map {
         Key::optional(
             "identities",
             Shape::Names(&Shape::Map(&IDENTITY)),
-            "Callers who come in with a password, by the name of the database user that they log in as.",
+            "Callers who come in with a password or a certificate, by the name of the database user that they log in as.",
         ),
         Key::optional(
             "issuers",
@@ -121,7 +121,7 @@ pub(super) static AUDIT: Map = Map {
 pub(super) static IDENTITY: Map = Map {
     name: "identity",
     noun: "an identity",
-    about: "A caller who comes in with a password.",
+    about: "A caller who comes in with a password, a certificate, or either.",
     keys: &[
         Key::optional(
             "kind",
@@ -129,12 +129,29 @@ pub(super) static IDENTITY: Map = Map {
             "Whether it is a person or a program. Not known where left out.",
         ),
         Key::optional("groups", TEXTS, "All groups that it is in; none where left out."),
-        Key::required(
+        Key::optional(
             "password",
             SECRET,
-            "The password that proves it.",
-            "write `password: { file: etl-7.secret }` or `password: { env: NAME }`",
+            "The password that proves it, or what PostgreSQL keeps of one: `SCRAM-SHA-256$4096:...`.",
         ),
+        Key::optional(
+            "certificate",
+            Shape::Map(&CERTIFICATE_NAMES),
+            "The names in a client's certificate that prove it, each by itself.",
+        ),
+    ],
+    choice: &[],
+};
+
+pub(super) static CERTIFICATE_NAMES: Map = Map {
+    name: "certificate_names",
+    noun: "`certificate`",
+    about: "Names in a client's certificate.",
+    keys: &[
+        Key::optional("cn", TEXTS, "The common name of its subject."),
+        Key::optional("dns", TEXTS, "A host name among its alternative names."),
+        Key::optional("uri", TEXTS, "A URI among its alternative names, such as a SPIFFE ID."),
+        Key::optional("email", TEXTS, "A mail address among its alternative names."),
     ],
     choice: &[],
 };
@@ -245,6 +262,11 @@ pub(super) static LISTENER: Map = Map {
             "Who may send a password over TCP in plain text. `refused` where left out.",
         ),
         Key::optional(
+            "login",
+            Shape::Word(|| words(LOGINS)),
+            "How clients show who they are that have no certificate. `password` where left out.",
+        ),
+        Key::optional(
             "resource",
             Shape::Text,
             "The one resource that it serves. Where left out, the client's database is `resource` or `resource/database`.",
@@ -260,6 +282,22 @@ pub(super) static CERTIFICATE: Map = Map {
     keys: &[
         Key::required("certificate", Shape::Text, "The file with the chain, PEM.", "write `certificate: gateway.crt`"),
         Key::required("key", Shape::Text, "The file with the key, PEM.", "write `key: gateway.key`"),
+        Key::optional("clients", Shape::Map(&CLIENTS), "Clients are asked for certificates of their own."),
+    ],
+    choice: &[],
+};
+
+pub(super) static CLIENTS: Map = Map {
+    name: "clients",
+    noun: "`clients`",
+    about: "What is expected of clients' certificates. Whom their names stand for, `identities` say.",
+    keys: &[
+        Key::required("ca", Shape::Text, "The authorities that sign them, PEM.", "write `ca: clients.pem`"),
+        Key::optional(
+            "required",
+            TRUTH,
+            "Whether a client without one is turned away. `false` where left out: it shows a password or a token.",
+        ),
     ],
     choice: &[],
 };
@@ -310,6 +348,11 @@ pub(super) static UPSTREAM_TLS: Map = Map {
             "What is checked of its certificate. `full` where left out.",
         ),
         Key::optional("ca", Shape::Text, "The authorities that are trusted, PEM. Those of the system where left out."),
+        Key::optional(
+            "direct",
+            TRUTH,
+            "Whether TLS begins at once, without asking for it, as servers know it since PostgreSQL 17. `false` where left out.",
+        ),
     ],
     choice: &[],
 };
@@ -378,6 +421,14 @@ pub(super) const PROTOCOLS: &Meanings<Protocol> =
 pub(super) const PLAINTEXTS: &Meanings<Plaintext> = &[
     ("refused", Plaintext::Refused, "Nobody: without TLS no password is asked for."),
     ("loopback", Plaintext::Loopback, "Clients on the same machine."),
+];
+pub(super) const LOGINS: &Meanings<LoginMethod> = &[
+    ("password", LoginMethod::Password, "A password or a token, which the gateway is sent."),
+    (
+        "scram",
+        LoginMethod::Scram,
+        "SCRAM-SHA-256, bound to the gateway's certificate where there is one. No token can be shown so.",
+    ),
 ];
 pub(super) const RESOURCES: &Meanings<ResourceKind> = &[("postgres", ResourceKind::Postgres, "A PostgreSQL server.")];
 pub(super) const OPERATION: &Meanings<Enforcement> = &[

@@ -1,7 +1,9 @@
 //! The gateway's own file: where it listens, what it protects, who may come in.
 
 mod cancel;
+mod certificates;
 pub mod grammar;
+mod password;
 mod read;
 mod secret;
 #[cfg(test)]
@@ -17,11 +19,11 @@ use std::sync::Arc;
 use hoopcore::mask::Keyring;
 use hoopcore::policy::{self, Node, Place, Problem, Problems};
 use hoopcore::{Identity, Resource, ResourceKind, Verified};
-use secrecy::{ExposeSecret, SecretString};
-use sha2::{Digest, Sha256};
-use subtle::ConstantTimeEq;
+use secrecy::SecretString;
 
 pub use self::cancel::CancelRequests;
+pub use self::certificates::CertificateName;
+pub use self::password::{NotAVerifier, Password, Verifier};
 use self::read::Reader;
 use self::secret::Secrets;
 use crate::diagnostics::Sources;
@@ -130,6 +132,8 @@ pub struct Listener {
     pub tls: Option<Certificate>,
     /// Who may send a password in plain text.
     pub plaintext: Plaintext,
+    /// How clients show who they are that have no certificate.
+    pub login: LoginMethod,
     /// The one resource that it serves; without, the client's database names it.
     pub resource: Option<ResourceName>,
 }
@@ -144,6 +148,17 @@ pub enum Plaintext {
     Loopback,
 }
 
+/// How clients show who they are that have no certificate.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum LoginMethod {
+    /// A password or a token, which the gateway is sent.
+    #[default]
+    Password,
+    /// SCRAM-SHA-256, bound to the gateway's certificate where there is one: the password stays with the client. No token
+    /// can be shown so.
+    Scram,
+}
+
 /// A certificate chain and its private key, both PEM.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Certificate {
@@ -151,6 +166,17 @@ pub struct Certificate {
     pub certificate: PathBuf,
     /// The file with the key.
     pub key: PathBuf,
+    /// What is expected of clients' certificates; `None` where they are not asked for any.
+    pub clients: Option<ClientCertificates>,
+}
+
+/// What is expected of clients' certificates.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ClientCertificates {
+    /// The authorities that sign them, PEM.
+    pub ca: PathBuf,
+    /// Whether a client without one is turned away; otherwise it shows a password or a token.
+    pub required: bool,
 }
 
 /// A protected server.
@@ -189,6 +215,8 @@ pub struct UpstreamTls {
     pub verify: Verify,
     /// The authorities that are trusted, PEM; without, those of the system.
     pub ca: Option<PathBuf>,
+    /// Whether TLS begins without asking for it, as PostgreSQL knows it since 17.
+    pub direct: bool,
 }
 
 /// What is checked of a server's certificate.
@@ -233,17 +261,19 @@ impl Credential {
     }
 }
 
-/// Those who may come in with a password.
+/// Those who may come in with a password or a certificate.
 #[derive(Clone, Debug, Default)]
 pub struct Identities(BTreeMap<String, Known>);
 
-/// One caller who may come in with a password.
+/// One caller who may come in with a password or a certificate.
 #[derive(Clone, Debug)]
 pub struct Known {
     /// Who it is, as policies see it.
     pub identity: Identity,
     /// The password that proves it.
-    pub password: SecretString,
+    pub password: Option<Password>,
+    /// The names in certificates that prove it, each by itself.
+    pub certificates: BTreeSet<CertificateName>,
 }
 
 /// Who answers for held commands, and where.
@@ -410,21 +440,48 @@ impl Identities {
         self.0.get(user)
     }
 
+    /// All of them.
+    pub fn iter(&self) -> impl Iterator<Item = &Known> {
+        self.0.values()
+    }
+
     /// The caller that a name and a password prove. It takes as long for an unknown name as for a wrong password.
     #[must_use]
     pub fn prove(&self, user: &str, password: &[u8]) -> Option<Verified<Identity>> {
-        let known = self.find(user);
-        let expected = known.map_or("", |known| known.password.expose_secret());
-        let equal = Sha256::digest(password).ct_eq(&Sha256::digest(expected.as_bytes()));
-        known.filter(|_| bool::from(equal)).map(Known::verified)
+        let kept = self.find(user).and_then(|known| Some((known, known.password.as_ref()?)));
+        let (proved, iterations) = match kept {
+            Some((known, kept)) => (kept.is(password).then(|| known.verified("password")), kept.iterations()),
+            None => (None, None),
+        };
+        // The others are hashed for nothing, so that time does not tell who is one of them.
+        if iterations.is_none()
+            && let Some(stranger) =
+                self.iter().filter_map(|known| known.password.as_ref()).find(|kept| kept.iterations().is_some())
+        {
+            let _hashed: bool = stranger.is(password);
+        }
+        proved
+    }
+
+    /// The caller that a certificate with these names proves: where they are those of several, the one that has the
+    /// name too.
+    #[must_use]
+    pub fn certified(&self, user: &str, names: &BTreeSet<CertificateName>) -> Option<Verified<Identity>> {
+        let mut found = self.iter().filter(|known| !known.certificates.is_disjoint(names));
+        let known = match (found.next()?, found.next()) {
+            (only, None) => only,
+            (_, Some(_)) => self.find(user).filter(|known| !known.certificates.is_disjoint(names))?,
+        };
+        let name = known.certificates.intersection(names).next()?;
+        Some(known.verified(format!("client certificate {name}")))
     }
 }
 
 impl Known {
-    /// The proof that this caller showed its password: to be called by who checked it.
+    /// The proof that this caller showed who it is, and how: to be called by who checked it.
     #[must_use]
-    pub fn verified(&self) -> Verified<Identity> {
-        Verified::vouched(self.identity.clone(), "password")
+    pub fn verified(&self, how: impl Into<String>) -> Verified<Identity> {
+        Verified::vouched(self.identity.clone(), how)
     }
 }
 

@@ -1,6 +1,7 @@
 //! Text → configuration. Every problem is found in one go.
 
 mod cancel;
+mod certificates;
 mod issuers;
 
 pub(super) use issuers::{ALGORITHMS, TOKEN_TYPES};
@@ -18,7 +19,7 @@ use secrecy::{ExposeSecret as _, SecretString};
 use super::secret::{Lookup, Secrets};
 use super::{
     Approvals, Approver, Audit, Certificate, Config, Credential, Enforcement, Identities, Known, ListenAddr, Listener,
-    Method, ResourceName, ServerAddr, Target, UpstreamTls, Verify, grammar,
+    Method, Password, ResourceName, ServerAddr, Target, UpstreamTls, Verify, grammar,
 };
 
 /// PostgreSQL's own port.
@@ -62,6 +63,10 @@ impl Reader {
         let admin = self.optional(&fields, "admin", Self::admin);
         if let (Some(node), Some(resources)) = (fields.entries.get("listeners"), fields.entries.get("resources")) {
             self.cross(node, resources);
+        }
+        if let (Some(identities), Some(listeners)) = (fields.entries.get("identities"), fields.entries.get("listeners"))
+        {
+            self.certificates_are_asked_for(identities, listeners);
         }
         Some(Config {
             policy: policy?,
@@ -124,9 +129,14 @@ impl Reader {
         let fields = self.fields(node, &grammar::IDENTITY)?;
         let kind = self.optional(&fields, "kind", Self::identity_kind);
         let groups = self.optional(&fields, "groups", |reader, node| reader.names(node, "a group"));
-        let password = fields.get("password").and_then(|node| self.secret(node));
+        let password = self.optional(&fields, "password", Self::password);
+        let certificates = self.optional(&fields, "certificate", Self::certificate_names);
+        if let (Some(None), Some(None)) = (&password, &certificates) {
+            let help = "write `password: { file: PATH }` or `certificate: { dns: NAME }`";
+            self.error(key.at, format!("nothing lets `{name}` in"), help);
+        }
         let identity = Identity { kind: kind?, ..Identity::named(name) }.with_groups(groups?.unwrap_or_default());
-        Some(Known { identity, password: password? })
+        Some(Known { identity, password: password?, certificates: certificates?.unwrap_or_default() })
     }
 
     fn keyring(&mut self, node: &Node) -> Option<Keyring> {
@@ -166,9 +176,10 @@ impl Reader {
         let tls = self.optional(&fields, "tls", Self::certificate);
         let plaintext =
             self.optional(&fields, "plaintext", |reader, node| reader.word(node, "word", grammar::PLAINTEXTS));
+        let login = self.optional(&fields, "login", |reader, node| reader.word(node, "way to log in", grammar::LOGINS));
         let resource = self.optional(&fields, "resource", Self::resource_name);
-        let plaintext = plaintext?.unwrap_or_default();
-        Some(Listener { protocol: protocol?, address: address?, tls: tls?, plaintext, resource: resource? })
+        let (plaintext, login) = (plaintext?.unwrap_or_default(), login?.unwrap_or_default());
+        Some(Listener { protocol: protocol?, address: address?, tls: tls?, plaintext, login, resource: resource? })
     }
 
     fn listen_addr(&mut self, node: &Node) -> Option<ListenAddr> {
@@ -206,7 +217,8 @@ impl Reader {
         let fields = self.fields(node, &grammar::CERTIFICATE)?;
         let certificate = fields.get("certificate").and_then(|node| self.existing(node, "a certificate"));
         let key = fields.get("key").and_then(|node| self.existing(node, "a key"));
-        Some(Certificate { certificate: certificate?, key: key? })
+        let clients = self.optional(&fields, "clients", Self::client_certificates);
+        Some(Certificate { certificate: certificate?, key: key?, clients: clients? })
     }
 
     fn resources(&mut self, node: &Node) -> Option<BTreeMap<ResourceName, Target>> {
@@ -244,7 +256,7 @@ impl Reader {
             databases: databases?,
             labels: labels?.unwrap_or_default(),
             mode: mode?.unwrap_or_default(),
-            tls: tls?.unwrap_or(UpstreamTls { verify: Verify::Full, ca: None }),
+            tls: tls?.unwrap_or(UpstreamTls { verify: Verify::Full, ca: None, direct: false }),
             credential: credential?,
         })
     }
@@ -297,7 +309,8 @@ impl Reader {
         let verify =
             self.optional(&fields, "verify", |reader, node| reader.word(node, "way to verify", grammar::VERIFICATIONS));
         let ca = self.optional(&fields, "ca", |reader, node| reader.existing(node, "a certificate"));
-        Some(UpstreamTls { verify: verify?.unwrap_or_default(), ca: ca? })
+        let direct = self.optional(&fields, "direct", Self::truth);
+        Some(UpstreamTls { verify: verify?.unwrap_or_default(), ca: ca?, direct: direct?.unwrap_or_default() })
     }
 
     fn credential(&mut self, node: &Node) -> Option<Credential> {
@@ -481,6 +494,15 @@ impl Reader {
             return None;
         }
         Some(path)
+    }
+
+    /// A caller's password, or what SCRAM keeps of it.
+    fn password(&mut self, node: &Node) -> Option<Password> {
+        let password = Password::new(self.secret(node)?);
+        if let Err(why) = &password {
+            self.error(node.at, format!("the password cannot be used: {why}"), "copy it whole from `pg_authid`");
+        }
+        password.ok()
     }
 
     fn secret(&mut self, node: &Node) -> Option<secrecy::SecretString> {

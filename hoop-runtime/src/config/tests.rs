@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use hoopcore::IdentityKind;
 use hoopcore::identity::jwt::{Algorithm, GroupsFrom, IssuerSettings, TokenType};
+use secrecy::ExposeSecret as _;
 
 use super::*;
 
@@ -18,6 +19,11 @@ fn folder() -> tempfile::TempDir {
         ("etl.secret", "opensesame\n"),
         ("empty.secret", "\n"),
         ("short.secret", "too short\n"),
+        (
+            "verifier.secret",
+            "SCRAM-SHA-256$4096:W22ZaJ0SNY7soEsUEjb6gQ==$WG5d8oPm3OtcPnkdi4Uo7BkeZkBFzpcXkuLmtbsT4qY=:wfPLwcE6nTWhTAmQ7tl2KeoiWGPlZqQxSrmfPwDl2dU=",
+        ),
+        ("broken.secret", "SCRAM-SHA-256$4096"),
         ("cancel.key", "0123456789abcdef0123456789abcdef\n"),
     ] {
         fs::write(folder.path().join(name), text).unwrap();
@@ -36,14 +42,16 @@ policy: [policy.yaml]
 audit: { directory: audit, mode: written }
 identities:
   etl-7: { kind: workload, groups: [batch-jobs], password: { file: etl.secret } }
+  deployer: { certificate: { cn: deployer, dns: [Deploy.Internal], uri: "spiffe://corp/deploy", email: d@corp.example } }
+  both: { password: { file: verifier.secret }, certificate: { cn: both } }
 listeners:
-  - { protocol: postgres, address: "127.0.0.1:6432", tls: { certificate: gw.crt, key: gw.key }, resource: orders-db }
+  - { protocol: postgres, address: "127.0.0.1:6432", tls: { certificate: gw.crt, key: gw.key, clients: { ca: gw.crt, required: true } }, resource: orders-db }
   - { protocol: postgres, address: run/pg.sock }
-  - { protocol: postgres, address: "127.0.0.1:6433", plaintext: loopback }
+  - { protocol: postgres, address: "127.0.0.1:6433", plaintext: loopback, login: scram }
 resources:
   orders-db: { kind: postgres, address: db.internal:5433, databases: [shop], labels: { env: prod }, mode: enforce,
                tls: { verify: ca, ca: gw.crt }, credential: { user: app, password: { env: CARGO_PKG_NAME } } }
-  local: { kind: postgres, address: "[::1]", databases: shop, mode: observe, credential: { user: app, methods: [scram, md5] } }
+  local: { kind: postgres, address: "[::1]", databases: shop, mode: observe, tls: { direct: true }, credential: { user: app, methods: [scram, md5] } }
 cancel: { key: { file: cancel.key }, instance: 1, peers: { 2: "gw-2.internal:6432", 3: run/gw-3.sock } }
 approvals: { socket: run/approvals.sock, approvers: { ada: { name: ada@example.com, groups: [dba] }, bob: { groups: dba } } }
 "#;
@@ -70,7 +78,20 @@ fn a_good_file_is_read_whole() {
     assert_eq!(config.resources[&name("orders-db")].address.to_string(), "db.internal:5433");
     assert_eq!(config.resources[&name("orders-db")].tls.verify, Verify::Ca);
     assert_eq!(config.resources[&name("local")].address, ServerAddr::Tcp { host: "::1".to_owned(), port: 5432 });
-    assert_eq!(config.resources[&name("local")].tls, UpstreamTls { verify: Verify::Full, ca: None });
+    assert_eq!(config.resources[&name("local")].tls, UpstreamTls { verify: Verify::Full, ca: None, direct: true });
+    let clients = config.listeners[0].tls.as_ref().unwrap().clients.clone().unwrap();
+    assert_eq!(clients, ClientCertificates { ca: folder.path().join("gw.crt"), required: true });
+    let logins: Vec<LoginMethod> = config.listeners.iter().map(|listener| listener.login).collect();
+    assert_eq!(logins, [LoginMethod::Password, LoginMethod::Password, LoginMethod::Scram]);
+    let names =
+        |user| config.identities.find(user).unwrap().certificates.iter().map(ToString::to_string).collect::<Vec<_>>();
+    assert_eq!(
+        names("deployer"),
+        ["cn:deployer", "dns:deploy.internal", "uri:spiffe://corp/deploy", "email:d@corp.example"]
+    );
+    assert!(config.identities.find("deployer").unwrap().password.is_none());
+    assert_eq!(names("both"), ["cn:both"]);
+    assert!(config.identities.prove("both", b"pencil").is_some());
     let cancel = config.cancel.unwrap();
     assert_eq!((cancel.instance, cancel.key.expose_secret()), (1, "0123456789abcdef0123456789abcdef"));
     assert_eq!(cancel.peers[&2].to_string(), "gw-2.internal:6432");
@@ -122,8 +143,15 @@ fn an_issuer_is_read_whole() {
 fn a_password_proves_one_name_alone() {
     let folder = folder();
     let identities = read(folder.path(), GOOD).unwrap().identities;
-    for (user, password) in [("etl-7", ""), ("etl-7", "opensesam"), ("etl-7", "opensesame\n"), ("", ""), ("nobody", "")]
-    {
+    for (user, password) in [
+        ("both", "pencil "),
+        ("deployer", ""),
+        ("etl-7", ""),
+        ("etl-7", "opensesam"),
+        ("etl-7", "opensesame\n"),
+        ("", ""),
+        ("nobody", ""),
+    ] {
         assert_eq!(identities.prove(user, password.as_bytes()), None, "{user:?} with {password:?}");
     }
 }
