@@ -77,7 +77,7 @@ fn good_policies_are_good_by_the_schema() {
 #[test]
 fn good_gateways_are_good_by_the_schema() {
     let validator = jsonschema::validator_for(&schema::gateway()).unwrap();
-    for page in ["README.md", "docs/gateway.md"] {
+    for page in ["README.md", "docs/gateway.md", "docs/identity.md"] {
         for text in blocks(&read(&root().join(page)), "yml") {
             assert_eq!(problems(&validator, text), Vec::<String>::new(), "in\n{text}");
         }

@@ -16,7 +16,7 @@ use crate::cluster::psql;
 use crate::gate::{Gate, POLICY, says, startup};
 
 /// What `psql` says to this connection string, or why it does not come in.
-async fn with_psql(dsn: String, environment: &[(&str, String)]) -> Result<String, String> {
+pub(crate) async fn with_psql(dsn: String, environment: &[(&str, String)]) -> Result<String, String> {
     let mut command = Command::new(psql().unwrap());
     command.args(["-XAt", "-c", "select 'in'", &dsn]).envs(environment.iter().map(|(name, value)| (name, value)));
     let output = tokio::task::spawn_blocking(move || command.output().unwrap()).await.unwrap();
@@ -24,12 +24,12 @@ async fn with_psql(dsn: String, environment: &[(&str, String)]) -> Result<String
     if output.status.success() { Ok(text(output.stdout)) } else { Err(text(output.stderr)) }
 }
 
-fn dsn(gate: &Gate, listener: usize, more: &str) -> String {
+pub(crate) fn dsn(gate: &Gate, listener: usize, more: &str) -> String {
     let (port, ca) = (gate.tcp(listener).port(), gate.file("ca.pem"));
     format!("host=localhost port={port} dbname=postgres sslmode=verify-full sslrootcert={} {more}", ca.display())
 }
 
-fn refused(outcome: Result<String, String>, why: &str) {
+pub(crate) fn refused(outcome: Result<String, String>, why: &str) {
     let told = outcome.unwrap_err();
     assert!(told.contains(why), "{told}");
 }

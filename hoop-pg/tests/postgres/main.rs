@@ -22,6 +22,7 @@ mod limits;
 mod logins;
 mod masking;
 mod observe;
+mod provider;
 mod pseudonyms;
 mod relay;
 mod reload;

@@ -189,7 +189,7 @@ pub(super) static ISSUER: Map = Map {
         Key::optional(
             "shared_audience",
             TRUTH,
-            "Whether tokens that name other audiences as well are taken. `false` where left out.",
+            "Whether tokens that name other audiences as well are taken. `true` where left out.",
         ),
         Key::required(
             "keys",
