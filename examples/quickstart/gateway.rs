@@ -9,7 +9,9 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use tempfile::TempDir;
+use tokio_postgres::Config;
 
+use crate::client::Client;
 use crate::cluster::{write_certificates, write_private};
 use crate::upstream::{Trust, Upstream};
 
@@ -27,14 +29,14 @@ pub(crate) struct Gateway {
 
 impl Gateway {
     /// Writes the gateway's files and starts it.
-    pub(crate) fn start(upstream: &Upstream) -> Result<Self, Box<dyn Error>> {
+    pub(crate) fn start(upstream: &Upstream, client: &Client) -> Result<Self, Box<dyn Error>> {
         let directory = tempfile::Builder::new().prefix("hoop-quickstart-").tempdir()?;
         let port = TcpListener::bind(("127.0.0.1", 0))?.local_addr()?.port();
         let password = format!("{:016x}", rand::random::<u64>());
         write_certificates(directory.path()).map_err(|error| error.to_string())?;
         write_private(&directory.path().join("ann.secret"), &password)?;
         fs::write(directory.path().join("policy.yaml"), include_str!("../policies/shop.yaml"))?;
-        fs::write(directory.path().join("gateway.yaml"), configuration(port, upstream))?;
+        fs::write(directory.path().join("gateway.yaml"), configuration(port, upstream, client))?;
         let process = Command::new(program("hoop-pg")?)
             .args(["--config", "gateway.yaml"])
             .current_dir(directory.path())
@@ -75,6 +77,14 @@ impl Gateway {
         )
     }
 
+    /// Where a client of our own connects as Ann.
+    pub(crate) fn socket(&self) -> Config {
+        let mut config = Config::new();
+        config.host_path(self.directory.path()).port(self.port);
+        config.user("ann").password(&self.password).dbname(&self.database);
+        config
+    }
+
     /// The `hoop` command with these words, as the person who approves would give it.
     pub(crate) fn hoop(&self, words: &[&str]) -> Result<Command, Box<dyn Error>> {
         let mut command = Command::new(program("hoop")?);
@@ -97,12 +107,16 @@ fn program(name: &str) -> Result<PathBuf, Box<dyn Error>> {
     found.ok_or_else(|| format!("`{name}` is not built; ./quickstart builds it").into())
 }
 
-fn configuration(port: u16, upstream: &Upstream) -> String {
+fn configuration(port: u16, upstream: &Upstream, client: &Client) -> String {
     let Upstream { host, port: server, user, database, trust, .. } = upstream;
     let tls = match trust {
         Trust::Authority(file) => format!("{{ verify: full, ca: {:?} }}", Path::new(file)),
         Trust::System => "{ verify: full }".into(),
         Trust::Nothing => "{ verify: none }".into(),
+    };
+    let socket = match client {
+        Client::Psql(_) => String::new(),
+        Client::Own => format!("  - {{ protocol: postgres, address: \"unix:.s.PGSQL.{port}\", resource: shop-db }}\n"),
     };
     let me = uzers::get_current_username().unwrap_or_default();
     let me = me.to_string_lossy();
@@ -113,7 +127,7 @@ identities:
   ann: {{ kind: human, groups: [developers], password: {{ file: ann.secret }} }}
 listeners:
   - {{ protocol: postgres, address: \"127.0.0.1:{port}\", tls: {{ certificate: server.crt, key: server.key }}, resource: shop-db }}
-resources:
+{socket}resources:
   shop-db:
     kind: postgres
     address: \"{host}:{server}\"

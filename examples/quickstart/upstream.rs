@@ -4,8 +4,10 @@ use std::error::Error;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
+use tokio_postgres::Config;
 use tokio_postgres::config::{Host, SslMode};
 
+use crate::client::{Client, talk};
 use crate::cluster::Cluster;
 
 /// Where a server is, and as whom the gateway logs in.
@@ -39,6 +41,19 @@ impl Upstream {
         }
     }
 
+    /// PostgreSQL inside this process: one connection at a time, and whoever asks is the superuser.
+    #[cfg(feature = "embedded")]
+    pub(crate) fn inside(port: u16) -> Self {
+        Self {
+            host: "127.0.0.1".into(),
+            port,
+            user: "postgres".into(),
+            password: "postgres".into(),
+            database: "template1".into(),
+            trust: Trust::Nothing,
+        }
+    }
+
     /// The server that a URL names; `sslmode=disable` gives up encryption, `sslrootcert` names an authority.
     pub(crate) fn parse(url: &str) -> Result<Self, Box<dyn Error>> {
         let (address, options) = url.split_once('?').unwrap_or((url, ""));
@@ -61,12 +76,26 @@ impl Upstream {
     }
 
     /// Makes the shop, around the gateway; it is taken away when what comes back is dropped.
-    pub(crate) fn fill<'a>(&'a self, psql: &'a Path) -> Result<Shop<'a>, Box<dyn Error>> {
-        self.run(psql, include_str!("shop.sql"))?;
-        Ok(Shop { upstream: self, psql })
+    pub(crate) fn fill<'a>(&'a self, client: &'a Client) -> Result<Shop<'a>, Box<dyn Error>> {
+        self.run(client, include_str!("shop.sql"))?;
+        Ok(Shop { upstream: self, client })
     }
 
-    fn run(&self, psql: &Path, sql: &str) -> Result<(), Box<dyn Error>> {
+    fn run(&self, client: &Client, sql: &str) -> Result<(), Box<dyn Error>> {
+        match client {
+            Client::Psql(psql) => self.run_with(psql, sql),
+            Client::Own => talk(&self.config(), sql).map(drop),
+        }
+    }
+
+    /// Where a client of our own connects. It cannot encrypt: it asks the server inside this process alone.
+    fn config(&self) -> Config {
+        let mut config = Config::new();
+        config.host(&self.host).port(self.port).user(&self.user).password(&self.password).dbname(&self.database);
+        config
+    }
+
+    fn run_with(&self, psql: &Path, sql: &str) -> Result<(), Box<dyn Error>> {
         let Self { host, port, user, database, .. } = self;
         let mode = match &self.trust {
             Trust::Authority(file) => format!("sslmode=verify-full sslrootcert={}", file.display()),
@@ -87,12 +116,12 @@ impl Upstream {
 /// The tables of the tour.
 pub(crate) struct Shop<'a> {
     upstream: &'a Upstream,
-    psql: &'a Path,
+    client: &'a Client,
 }
 
 impl Drop for Shop<'_> {
     fn drop(&mut self) {
-        if let Err(error) = self.upstream.run(self.psql, "drop schema shop cascade") {
+        if let Err(error) = self.upstream.run(self.client, "drop schema shop cascade") {
             eprintln!("the schema `shop` could not be taken away: {error}");
         }
     }

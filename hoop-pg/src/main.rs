@@ -26,6 +26,9 @@ struct Arguments {
     /// The gateway's own file
     #[arg(long, value_name = "FILE", global = true)]
     config: Option<PathBuf>,
+    /// Threads that serve sessions; half of the machine's cores where left out
+    #[arg(long, value_name = "NUMBER", value_parser = clap::value_parser!(u16).range(1..))]
+    workers: Option<u16>,
     #[command(subcommand)]
     command: Option<Command>,
 }
@@ -37,11 +40,11 @@ enum Command {
 }
 
 fn main() -> ExitCode {
-    let Arguments { config, command } = Arguments::parse();
+    let Arguments { config, workers, command } = Arguments::parse();
     let Some(config) = config else { missing_config() };
     let outcome = match command {
         Some(Command::Check) => check(&config),
-        None => start(&config),
+        None => start(&config, workers.map_or_else(half_of_the_cores, usize::from)),
     };
     match outcome {
         Ok(()) => ExitCode::SUCCESS,
@@ -75,10 +78,16 @@ fn check(path: &Path) -> Result<(), Failure> {
     Ok(())
 }
 
-fn start(path: &Path) -> Result<(), Failure> {
+/// The server and the clients want their share of a machine, and sessions that seldom change threads cost less.
+fn half_of_the_cores() -> usize {
+    std::thread::available_parallelism().map_or(1, |cores| cores.get().div_ceil(2))
+}
+
+fn start(path: &Path, workers: usize) -> Result<(), Failure> {
     logging::start();
     let gateway = Gateway::open(Config::read(path)?)?;
-    tokio::runtime::Builder::new_multi_thread().enable_all().build()?.block_on(run(gateway))
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(workers).enable_all().build()?;
+    runtime.block_on(run(gateway))
 }
 
 async fn run(gateway: Gateway) -> Result<(), Failure> {

@@ -59,7 +59,7 @@ impl<'a> Scene<'a> {
         release: impl FnOnce(&Self, DecisionId, &Words, &dyn Fn(DecisionId) -> Permit) -> Outcome,
     ) -> Decision {
         let id = DecisionId::next();
-        let masks = if words.verdict == Verdict::Block { Vec::new() } else { self.applied_masks() };
+        let masks = if words.verdict == Verdict::Block || !findings.masked { Vec::new() } else { self.applied_masks() };
         let uncertain = self.uncertain();
         let event = self.event(id, &words, minutes.recorded, masks.clone(), uncertain.clone());
         let limits = if words.verdict == Verdict::Block { Limits::default() } else { self.limits() };

@@ -83,12 +83,22 @@ impl<'a> Scene<'a> {
     pub(super) fn flow(&self, flow: &mut Flow, item: &SqlItem<'a>) {
         let opaque = item.is_asked() && is_opaque(item.effect.verb);
         flow.opaque |= opaque;
-        for standing in &self.session.rules.masks {
-            if let Some(masks) = self.masks(*standing, item) {
-                self.flow_of(flow, standing.rule, masks, item, opaque);
+        if opaque || item.effect.facts.code || self.may_expose_any(item.effect) {
+            for standing in &self.session.rules.masks {
+                if let Some(masks) = self.masks(*standing, item) {
+                    self.flow_of(flow, standing.rule, masks, item, opaque);
+                }
             }
         }
         flow.keeps |= item.is_asked() && !opaque && keeps(item.effect);
+    }
+
+    /// Whether anything protected may be read through an effect's object: of most it may not, and no mask need be asked.
+    fn may_expose_any(&self, effect: &Effect) -> bool {
+        match &self.call.session.exposures {
+            Exposures::Assumed => true,
+            Exposures::Known(exposures) => exposures.iter().any(|exposure| may_expose(effect, exposure)),
+        }
     }
 
     /// The masks of a rule, where it may reach the effect and has columns.
