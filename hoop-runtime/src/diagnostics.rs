@@ -14,14 +14,20 @@ use crate::trail::is_deceptive;
 pub struct Sources(BTreeMap<String, String>);
 
 impl Sources {
-    /// Adds a file's text.
-    pub fn insert(&mut self, name: impl Into<String>, text: impl Into<String>) {
-        self.0.insert(name.into(), text.into());
+    /// Adds a file's text. Its lines may end as on any system.
+    pub fn insert(&mut self, name: impl Into<String>, text: impl AsRef<str>) {
+        self.0.insert(name.into(), text.as_ref().replace("\r\n", "\n").replace('\r', "\n"));
     }
 
     /// All texts, by file name.
     pub fn iter(&self) -> impl Iterator<Item = (&str, &str)> {
         self.0.iter().map(|(name, text)| (name.as_str(), text.as_str()))
+    }
+
+    /// One line of a file, counted from one.
+    #[must_use]
+    pub fn line(&self, name: &str, line: u32) -> Option<&str> {
+        self.0.get(name)?.lines().nth(line.checked_sub(1)? as usize)
     }
 
     /// A problem as text for a person: what is wrong, where, and what to do.

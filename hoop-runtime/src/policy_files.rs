@@ -5,7 +5,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use hoopcore::mask::Keyring;
-use hoopcore::policy::Problem;
+use hoopcore::policy::{Problem, Severity};
 use hoopcore::{Policy, PolicyErrors};
 
 use crate::diagnostics::Sources;
@@ -62,10 +62,15 @@ pub fn load_with_keys<P: AsRef<Path>>(paths: &[P], keys: &Keyring) -> Result<Loa
 
 /// The texts of the files.
 pub(crate) fn read<P: AsRef<Path>>(paths: &[P]) -> Result<Sources, PolicyFilesError> {
-    let mut sources = Sources::default();
+    let (mut sources, mut garbled) = (Sources::default(), Vec::new());
     for path in paths.iter().map(AsRef::as_ref) {
-        let text = text(path).map_err(|error| PolicyFilesError::Unreadable { path: path.to_owned(), error })?;
-        sources.insert(path.display().to_string(), text);
+        let name = path.display().to_string();
+        let bytes = bytes(path).map_err(|error| PolicyFilesError::Unreadable { path: path.to_owned(), error })?;
+        garbled.extend(not_utf8(&name, &bytes));
+        sources.insert(name, String::from_utf8_lossy(&bytes));
+    }
+    if !garbled.is_empty() {
+        return Err(PolicyFilesError::Wrong { problems: garbled, sources });
     }
     Ok(sources)
 }
@@ -86,9 +91,27 @@ fn parse_as(
     }
 }
 
-fn text(path: &Path) -> io::Result<String> {
+/// Where a file stops being text.
+fn not_utf8(name: &str, bytes: &[u8]) -> Option<Problem> {
+    let good = std::str::from_utf8(bytes).err()?.valid_up_to();
+    let before = String::from_utf8_lossy(bytes.get(..good)?);
+    let number = |count: usize| u32::try_from(count).unwrap_or(u32::MAX);
+    let last = before.rsplit('\n').next().unwrap_or_default();
+    Some(Problem {
+        severity: Severity::Error,
+        message: format!("the file is not UTF-8: here is the byte 0x{:02x}", bytes.get(good)?),
+        file: Some(name.into()),
+        line: number(before.matches('\n').count() + 1),
+        column: number(last.chars().count() + 1),
+        width: 1,
+        label: None,
+        help: Some("save the file as UTF-8".to_owned()),
+    })
+}
+
+fn bytes(path: &Path) -> io::Result<Vec<u8>> {
     if fs::metadata(path)?.len() > LIMIT {
-        return Err(io::Error::other("it is larger than 8 MiB"));
+        return Err(io::Error::other("it is larger than 8 MiB; split it into several files"));
     }
-    fs::read_to_string(path)
+    fs::read(path)
 }

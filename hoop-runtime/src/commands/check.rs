@@ -1,39 +1,69 @@
 //! `hoop check`: everything that is wrong with policy files, at once.
 
+mod sarif;
+
 use std::io::Write;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
+use clap::ValueEnum;
+use hoop_runtime::config::Groups;
 use hoop_runtime::diagnostics::Sources;
 use hoop_runtime::policy_files::{self, PolicyFilesError};
 use hoopcore::policy::{Problem, Severity};
 use serde::Serialize;
 
 use super::Failure;
-use super::output::{self, Format};
+use super::output;
 
 /// Several files are checked as the one policy that they make up.
 ///
 /// Exit status: 0 where the policy loads, 1 where it does not, 2 where a file cannot be read.
 #[derive(Debug, clap::Args)]
+#[command(after_help = "Examples:
+  hoop check policy.yaml
+  hoop check --gateway gateway.yaml policy.yaml         # also: groups that nobody can be in
+  hoop check --format sarif policy.yaml > hoop.sarif    # for code review tools")]
 pub(super) struct Args {
     /// Policy files
     #[arg(required = true, value_name = "FILE")]
     files: Vec<PathBuf>,
-    /// For a person, or one JSON object a problem
+    /// The gateway's own file: warns of groups that it gives nobody
+    #[arg(long, value_name = "FILE")]
+    gateway: Option<PathBuf>,
+    /// For a person, one JSON object a problem, or SARIF 2.1.0
     #[arg(long, value_enum, default_value_t)]
     format: Format,
 }
 
+/// Whom the problems are for.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+enum Format {
+    /// A person
+    #[default]
+    Text,
+    /// A program: one JSON object a problem
+    Json,
+    /// A tool that shows problems beside the code: SARIF 2.1.0
+    Sarif,
+}
+
 pub(super) fn run(args: &Args) -> Result<ExitCode, Failure> {
     let (problems, sources, loads) = match policy_files::load(&args.files) {
-        Ok(loaded) => (loaded.policy.warnings().to_vec(), loaded.sources, true),
+        Ok(loaded) => {
+            let mut problems = loaded.policy.warnings().to_vec();
+            if let Some(gateway) = &args.gateway {
+                problems.extend(Groups::read(gateway).map_err(Failure::said)?.missing(&loaded.policy));
+            }
+            (problems, loaded.sources, true)
+        }
         Err(PolicyFilesError::Wrong { problems, sources }) => (problems, sources, false),
         Err(error) => return Err(Failure::said(error)),
     };
     match args.format {
         Format::Text => tell(&problems, &sources)?,
-        Format::Json => list(&problems)?,
+        Format::Json => list(&problems, &sources)?,
+        Format::Sarif => writeln!(output::out(), "{:#}", sarif::log(&problems))?,
     }
     Ok(if loads { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
@@ -67,15 +97,18 @@ struct Line<'a> {
     width: u32,
     label: Option<&'a str>,
     help: Option<&'a str>,
+    /// The line of the file that it is in.
+    source: Option<&'a str>,
 }
 
-fn list(problems: &[Problem]) -> Result<(), Failure> {
+fn list(problems: &[Problem], sources: &Sources) -> Result<(), Failure> {
     let mut out = output::out();
     for problem in problems {
         let Problem { severity, message, file, line, column, width, label, help } = problem;
         let (severity, line, column, width) = (*severity, *line, *column, *width);
         let (file, label, help) = (file.as_deref(), label.as_deref(), help.as_deref());
-        let line = Line { severity, message, file, line, column, width, label, help };
+        let source = file.and_then(|file| sources.line(file, line));
+        let line = Line { severity, message, file, line, column, width, label, help, source };
         writeln!(out, "{}", serde_json::to_string(&line).map_err(Failure::said)?)?;
     }
     Ok(())

@@ -3,6 +3,7 @@
 mod cancel;
 mod certificates;
 pub mod grammar;
+mod groups;
 mod password;
 mod read;
 mod secret;
@@ -24,6 +25,7 @@ use secrecy::SecretString;
 pub use self::cancel::CancelRequests;
 pub use self::certificates::CertificateName;
 pub use self::password::{NotAVerifier, Password, Verifier};
+pub use self::groups::Groups;
 use self::read::Reader;
 use self::secret::Secrets;
 use crate::diagnostics::Sources;
@@ -334,7 +336,7 @@ fn examine<T>(path: &Path, find: impl FnOnce(&mut Reader, &Node) -> Option<T>) -
     let found = match policy::parse(&text) {
         Ok(tree) => find(&mut reader, &tree),
         Err(malformed) => {
-            reader.problems.error(malformed.at, malformed.message).help = malformed.help.map(str::to_owned);
+            reader.problems.error(malformed.at, malformed.message).help = malformed.help;
             None
         }
     };

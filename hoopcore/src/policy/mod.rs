@@ -11,6 +11,9 @@ mod expectation;
 pub mod grammar;
 pub(crate) mod index;
 #[cfg(feature = "yaml")]
+mod lint;
+mod mention;
+#[cfg(feature = "yaml")]
 mod node;
 mod pattern;
 mod problem;
@@ -31,12 +34,13 @@ use alloc::vec::Vec;
 use jiff::Timestamp;
 
 pub use expectation::Expectation;
+pub use mention::{Mention, Mentioned};
 #[cfg(feature = "yaml")]
 pub use node::{Node, Place, Value};
 pub use pattern::{ColumnPattern, Glob};
-#[cfg(feature = "yaml")]
-pub use problem::Problems;
 pub use problem::{PolicyErrors, Problem, Severity};
+#[cfg(feature = "yaml")]
+pub use problem::{Problems, nearest};
 pub use session::PolicySession;
 #[cfg(feature = "yaml")]
 pub use yaml::{Malformed, parse};
@@ -62,6 +66,7 @@ struct Compiled {
     rules: Vec<Rule>,
     index: Index,
     expectations: Vec<Expectation>,
+    mentions: Vec<Mention>,
     warnings: Vec<Problem>,
     digest: Digest,
 }
@@ -110,9 +115,9 @@ impl Policy {
 
     #[cfg(feature = "yaml")]
     fn read(files: &[(Option<&str>, &str)], keys: Option<&Keyring>) -> Result<Self, PolicyErrors> {
-        let read::Document { rules, expectations, warnings, digest } = read::read(files, keys)?;
+        let read::Document { rules, expectations, mentions, warnings, digest } = read::read(files, keys)?;
         let index = Index::new(&rules);
-        Ok(Self(Arc::new(Compiled { rules, index, expectations, warnings, digest })))
+        Ok(Self(Arc::new(Compiled { rules, index, expectations, mentions, warnings, digest })))
     }
 
     /// SHA-256 over the normalised rules: the same rules in another order have the same digest.
@@ -131,6 +136,12 @@ impl Policy {
     #[must_use]
     pub fn expectations(&self) -> &[Expectation] {
         &self.0.expectations
+    }
+
+    /// The groups that rules name, each with its place: what a gateway's file should know.
+    #[must_use]
+    pub fn mentions(&self) -> &[Mention] {
+        &self.0.mentions
     }
 
     /// Decides one request. It is total: what cannot be decided is blocked.

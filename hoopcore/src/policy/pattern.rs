@@ -110,7 +110,12 @@ fn part(text: &str) -> Result<(String, &str), &'static str> {
         return Err("a part of the name is empty");
     }
     if part.contains(|c: char| c == '"' || c.is_whitespace() || c.is_control()) {
-        return Err("a name with quotes or spaces must stand in double quotes");
+        return Err("a name with quotes or spaces stands in double quotes of its own: `'\"my table\"'`");
+    }
+    if part.contains(char::is_alphanumeric) && part.contains(|c| "[](){}/\\?^|+".contains(c)) {
+        return Err(
+            "`*` is the only wildcard; a name with other signs stands in double quotes of its own: `'\"a/b\"'`",
+        );
     }
     Ok((fold(part), after))
 }

@@ -64,6 +64,11 @@ impl Problems {
         self.list.iter().any(|(_, problem)| problem.severity == Severity::Error)
     }
 
+    /// How many problems there are so far.
+    pub(super) fn count(&self) -> usize {
+        self.list.len()
+    }
+
     /// Puts another text under the mark of the problem that was reported last.
     pub(super) fn label_with(&mut self, label: impl Into<String>) {
         if let Some((_, problem)) = self.list.last_mut() {
@@ -101,7 +106,7 @@ impl Problems {
 
     /// Reports a word that is none of those known, with the nearest of them.
     pub fn unknown(&mut self, at: Place, what: &str, word: &str, known: &[&str]) {
-        let near = nearest(word, known);
+        let near = nearest(word, known).or_else(|| meant(word, known));
         let problem = self.error(at, format!("unknown {what} `{}`", shorten(word)));
         problem.label = near.map(|near| format!("did you mean `{near}`?"));
         problem.help = Some(format!("known: {}", known.join(", ")));
@@ -134,8 +139,57 @@ pub(super) fn shorten(text: &str) -> String {
     }
 }
 
+/// The known word that means what was written.
+fn meant<'k>(word: &str, known: &[&'k str]) -> Option<&'k str> {
+    let same = SYNONYMS.iter().filter(|(other, _)| other.eq_ignore_ascii_case(word));
+    same.filter_map(|(_, ours)| known.iter().find(|known| *known == ours)).next().copied()
+}
+
+/// What people write who know other tools, and hoop's word for it.
+const SYNONYMS: [(&str, &str); 38] = [
+    ("select", "read"),
+    ("write", "update"),
+    ("exec", "call"),
+    ("execute", "call"),
+    ("remove", "delete"),
+    ("copy", "read"),
+    ("revoke", "grant"),
+    ("vacuum", "maintain"),
+    ("analyze", "maintain"),
+    ("merge", "update"),
+    ("deny", "block"),
+    ("denied", "block"),
+    ("refuse", "block"),
+    ("forbid", "block"),
+    ("permit", "allow"),
+    ("accept", "allow"),
+    ("name", "rule"),
+    ("role", "group"),
+    ("team", "group"),
+    ("subject", "who"),
+    ("principal", "who"),
+    ("resource", "on"),
+    ("target", "on"),
+    ("if", "when"),
+    ("condition", "when"),
+    ("description", "reason"),
+    ("comment", "reason"),
+    ("tests", "expect"),
+    ("version", "hoop"),
+    ("yes", "true"),
+    ("no", "false"),
+    ("hide", "redact"),
+    ("remove", "redact"),
+    ("hash", "pseudonym"),
+    ("credit_card", "card"),
+    ("mail", "email"),
+    ("ssn", "us_ssn"),
+    ("ip_address", "ip"),
+];
+
 /// The known word that is nearest by edit distance, where one is near.
-pub(super) fn nearest<'k>(word: &str, known: &[&'k str]) -> Option<&'k str> {
+#[must_use]
+pub fn nearest<'k>(word: &str, known: &[&'k str]) -> Option<&'k str> {
     let word = word.to_lowercase();
     let far = (word.chars().count() / 3).clamp(1, 3);
     let by_distance = known.iter().map(|known| (distance(&word, &known.to_lowercase()), *known));

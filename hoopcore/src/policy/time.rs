@@ -49,6 +49,22 @@ impl Days {
 }
 
 impl Window {
+    /// The moments at which it may begin or end, in a winter and in a summer week.
+    pub(crate) fn edges(&self) -> impl Iterator<Item = Timestamp> {
+        let (from, to) = match self.hours {
+            None | Some((_, End::Midnight)) => {
+                (self.hours.map_or(Time::midnight(), |(from, _)| from), Time::midnight())
+            }
+            Some((from, End::At(to))) => (from, to),
+        };
+        let days = [jiff::civil::date(2024, 1, 8), jiff::civil::date(2024, 7, 8)];
+        let days = days
+            .into_iter()
+            .flat_map(|first| (0..8).filter_map(move |day| first.checked_add(jiff::Span::new().days(day)).ok()));
+        let moment = |(day, time): (jiff::civil::Date, Time)| self.zone.to_timestamp(day.to_datetime(time)).ok();
+        days.flat_map(move |day| [(day, from), (day, to)]).filter_map(moment)
+    }
+
     /// Whether a moment lies in it.
     pub(crate) fn holds(&self, now: Timestamp) -> bool {
         let local = self.zone.to_datetime(now);

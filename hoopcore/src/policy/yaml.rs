@@ -1,5 +1,7 @@
 //! Text → a tree of nodes with their places. Every scalar stays the text that was written.
 
+mod syntax;
+
 use alloc::borrow::ToOwned;
 use alloc::boxed::Box;
 use alloc::format;
@@ -24,7 +26,7 @@ pub struct Malformed {
     /// What is wrong.
     pub message: String,
     /// What to do.
-    pub help: Option<&'static str>,
+    pub help: Option<String>,
 }
 
 /// The tree of the one document that `text` holds.
@@ -36,7 +38,11 @@ pub struct Malformed {
 pub fn parse(text: &str) -> Result<Node, Box<Malformed>> {
     if text.len() > MAX_BYTES {
         let message = format!("the file has {} bytes, more than the {MAX_BYTES} that are read", text.len());
-        return Err(Box::new(Malformed { at: Place::START, message, help: Some("split it into several files") }));
+        return Err(Box::new(Malformed {
+            at: Place::START,
+            message,
+            help: Some("split it into several files".to_owned()),
+        }));
     }
     match serde_saphyr::from_str_with_options::<Spanned<Raw>>(text, options()) {
         Ok(raw) => Ok(raw.into_node(text)),
@@ -71,24 +77,7 @@ fn malformed(text: &str, error: &serde_saphyr::Error) -> Malformed {
     let at = error.location().map_or(Place::START, |location| place(&location));
     let message = error.without_snippet().to_string();
     let message = message.split(" at line ").next().unwrap_or(&message).to_owned();
-    let line = text.lines().nth(at.line.saturating_sub(1) as usize).unwrap_or_default();
-    Malformed { at, help: help(&message, line), message: format!("this is not YAML: {message}") }
-}
-
-fn help(message: &str, line: &str) -> Option<&'static str> {
-    if message.contains("anchor") {
-        return Some("a pattern that begins with `*` must stand in quotes: \"*.*.ssn\"");
-    }
-    if message.contains("documents") {
-        return Some("write one document; several files can be one policy");
-    }
-    if message.contains("merge") {
-        return Some("`<<` is not used in policies; name what rules share under `sets:`");
-    }
-    line.starts_with(|c: char| c.is_whitespace())
-        .then_some(line)
-        .filter(|line| line.chars().take_while(|c| c.is_whitespace()).any(|c| c == '\t'))
-        .map(|_| "indent with spaces, not with tabs")
+    syntax::explain(text, at, &message)
 }
 
 fn place(location: &Location) -> Place {

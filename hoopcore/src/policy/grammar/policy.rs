@@ -202,7 +202,7 @@ const CLOCK: Shape = Shape::Form("^([01][0-9]|2[0-4]):[0-5][0-9]$");
 
 pub(in crate::policy) static EFFECTS: Map = Map {
     name: "effects",
-    noun: "a map of protocols",
+    noun: "an action",
     about: "Effects of commands, by protocol.",
     keys: &[
         Key::optional(

@@ -10,6 +10,7 @@ use super::{Fields, Reader};
 use crate::decision::RuleRef;
 use crate::grant::Terms;
 use crate::mask::{ColumnMask, Detector, Domain, Keyring, Style};
+use crate::policy::Mentioned;
 use crate::policy::grammar::{self, Meanings, ON_COPY, ON_INFERENCE, ON_UNCERTAIN, STYLES};
 use crate::policy::node::{Node, Place, Value};
 use crate::policy::problem::shorten;
@@ -85,8 +86,10 @@ impl Reader {
             }
             number
         });
-        let group = fields.get("group")?;
-        Some((Arc::from(self.one_text(group, "`group`")?), people?))
+        let node = fields.get("group")?;
+        let group = self.one_text(node, "`group`")?;
+        self.mention(group, Mentioned::Approver, node.at);
+        Some((Arc::from(group), people?))
     }
 
     fn duration(&mut self, node: &Node) -> Option<Duration> {

@@ -9,12 +9,14 @@ use jiff::civil::Time;
 use jiff::tz::{TimeZone, TimeZoneDatabase};
 
 use super::Reader;
+use crate::policy::Mentioned;
 use crate::policy::grammar::{self, KINDS, Map, Meanings, RESOURCES, TRUTHS};
 use crate::policy::node::{Node, Value};
 use crate::policy::pattern::Glob;
 use crate::policy::problem::shorten;
 use crate::policy::rule::{Condition, Network, OnFact, WhenFact, WhoFact};
 use crate::policy::time::{Days, End, Window, parse_end, parse_time};
+use crate::truth::Truth;
 
 impl Reader {
     /// `who`: `anyone`, a map of facts, or a list of such.
@@ -36,7 +38,13 @@ impl Reader {
     fn who_fact(&mut self, key: &str, value: &Node) -> Condition<WhoFact> {
         match key {
             "user" => self.globs(value, "`user`", WhoFact::User),
-            "group" => self.globs(value, "`group`", WhoFact::Group),
+            "group" => {
+                let groups = self.texts(value, "`group`");
+                groups.iter().for_each(|(group, at)| self.mention(group, Mentioned::Caller, *at));
+                Condition::OneOf(
+                    groups.iter().map(|(group, _)| Condition::Is(WhoFact::Group(Glob::new(group.as_ref())))).collect(),
+                )
+            }
             "issuer" => self.globs(value, "`issuer`", WhoFact::Issuer),
             "kind" => self.words(value, "kind of caller", &KINDS, WhoFact::Kind),
             "claim" => self.paths(value, "`claim`", WhoFact::Claim),
@@ -65,7 +73,14 @@ impl Reader {
 
     /// `when`: a map of facts, or a list of such.
     pub(super) fn when(&mut self, node: &Node) -> Condition<WhenFact> {
-        self.condition(node, &grammar::WHEN_FACTS, Self::when_fact)
+        let before = self.problems.count();
+        let condition = self.condition(node, &grammar::WHEN_FACTS, Self::when_fact);
+        if self.problems.count() == before && !may_ever_hold(&condition) {
+            let problem = self.problems.error(node.at, "the times of this `when` never come");
+            problem.help =
+                Some("a map means \"and\": no moment lies in all of its windows; write a list for \"or\"".to_string());
+        }
+        condition
     }
 
     fn when_fact(&mut self, key: &str, value: &Node) -> Condition<WhenFact> {
@@ -239,5 +254,33 @@ impl Reader {
                 None
             }
         }
+    }
+}
+
+/// Whether there is a moment at which a condition may hold. Windows begin and end at the same times each week, so their
+/// edges in a winter and in a summer week stand for all moments.
+fn may_ever_hold(condition: &Condition<WhenFact>) -> bool {
+    let mut windows = Vec::new();
+    collect(condition, &mut windows);
+    if windows.len() < 2 {
+        return true;
+    }
+    let mut moments = windows.iter().flat_map(|window| window.edges());
+    moments.any(|now| {
+        let truth = condition.truth(&|fact| match fact {
+            WhenFact::Time(window) => window.holds(now).into(),
+            _ => Truth::May,
+        });
+        truth.is_possible()
+    })
+}
+
+/// The windows of a condition. As deep as the text was nested.
+fn collect<'c>(condition: &'c Condition<WhenFact>, windows: &mut Vec<&'c Window>) {
+    match condition {
+        Condition::All(all) | Condition::OneOf(all) => all.iter().for_each(|one| collect(one, windows)),
+        Condition::Not(inner) => collect(inner, windows),
+        Condition::Is(WhenFact::Time(window)) => windows.push(window),
+        Condition::Is(_) => {}
     }
 }

@@ -24,7 +24,7 @@ use super::grammar::{self, Map, Meanings};
 use super::node::{Node, Place, Value};
 use super::problem::{PolicyErrors, Problem, Problems, nearest, shorten};
 use super::rule::{Condition, OnFact, Rule};
-use super::{shipped, yaml};
+use super::{Glob, Mention, Mentioned, lint, shipped, yaml};
 use crate::command::Digest;
 use crate::decision::RuleRef;
 use crate::mask::Keyring;
@@ -35,6 +35,7 @@ use crate::truth::Truth;
 pub(super) struct Document {
     pub(super) rules: Vec<Rule>,
     pub(super) expectations: Vec<Expectation>,
+    pub(super) mentions: Vec<Mention>,
     pub(super) warnings: Vec<Problem>,
     pub(super) digest: Digest,
 }
@@ -70,6 +71,9 @@ struct Reader {
     keys: Option<Keyring>,
     sets: BTreeMap<String, Vec<String>>,
     names: BTreeMap<String, RuleRef>,
+    /// Where each rule's name stands.
+    places: BTreeMap<String, Place>,
+    mentions: Vec<Mention>,
     rules: Vec<Rule>,
     expectations: Vec<Expectation>,
     digests: Vec<Digest>,
@@ -125,7 +129,7 @@ impl Reader {
             Ok(tree) => Some((file, tree)),
             Err(malformed) => {
                 let problem = self.problems.error(malformed.at, malformed.message);
-                problem.help = malformed.help.map(ToString::to_string);
+                problem.help = malformed.help;
                 None
             }
         }
@@ -136,7 +140,8 @@ impl Reader {
         let mut rules = self.rules;
         rules.sort_by(|a, b| a.at.name.cmp(&b.at.name));
         let digest = normal::digest_of_all(self.digests);
-        Ok(Document { rules, expectations: self.expectations, warnings, digest })
+        let (expectations, mentions) = (self.expectations, self.mentions);
+        Ok(Document { rules, expectations, mentions, warnings, digest })
     }
 
     fn sets(&mut self, tree: &Node) {
@@ -204,6 +209,7 @@ impl Reader {
             problem.help =
                 Some("say for a few commands what is to come out, and `hoop test` will check it".to_string());
         }
+        lint::rules(&self.rules, &self.places, &mut self.problems);
     }
 
     fn rule(&mut self, node: &Node) {
@@ -259,6 +265,7 @@ impl Reader {
             self.problems.error(node.at, message).help = Some(help);
         } else {
             self.names.insert(name.to_string(), at.clone());
+            self.places.insert(name.to_string(), node.at);
         }
         at
     }
@@ -344,6 +351,13 @@ impl Reader {
         problem.help = Some("a key stands once in a map; several values are a list".to_string());
     }
 
+    /// Takes down that a rule names a group.
+    fn mention(&mut self, group: &str, of: Mentioned, at: Place) {
+        let Place { line, column, width } = at;
+        let (file, group) = (self.problems.file(), Glob::new(group));
+        self.mentions.push(Mention { group, of, file, line, column, width });
+    }
+
     /// The meaning of one of several words.
     fn word<T: Copy>(&mut self, node: &Node, what: &str, known: &Meanings<T>) -> Option<T> {
         let text = self.one_text(node, what)?;
@@ -361,7 +375,8 @@ impl Reader {
             Some(text) if !text.is_empty() => Some(text),
             Some(_) => self.empty(node.at, what),
             None => {
-                self.mismatch(node, what, "a text");
+                let help = "write one text; a text that begins with `{` or `[` must stand in quotes";
+                self.mismatch(node, what, "a text").help = Some(help.to_string());
                 None
             }
         }

@@ -48,11 +48,7 @@ impl Reader {
     }
 
     fn verbs(&mut self, word: &str, at: Place, sense: Sense) -> Option<VerbSet<Verb>> {
-        let found = self.verb_set(word, at, "sql", sense);
-        if let (None, Some((_, verb))) = (found, SYNONYMS.iter().find(|(other, _)| other.eq_ignore_ascii_case(word))) {
-            self.problems.label_with(format!("did you mean `{verb}`?"));
-        }
-        found
+        self.verb_set(word, at, "sql", sense)
     }
 
     fn warn_of_wildcard(&mut self, verbs: VerbSet<Verb>, names: &Names, at: Place, sense: Sense) {
@@ -68,7 +64,7 @@ impl Reader {
     }
 
     fn names(&mut self, node: &Node, named: Named) -> Names {
-        let texts = self.texts(node, "a list of names");
+        let texts = self.texts(node, "the object of a verb");
         if texts.iter().any(|(text, _)| Glob::new(text.as_ref()).is_every()) {
             return Names::Every;
         }
@@ -155,18 +151,4 @@ const WRITES: [Verb; 15] = [
     Verb::Admin,
     Verb::Replicate,
     Verb::Fastpath,
-];
-
-/// What people write for a verb.
-const SYNONYMS: [(&str, &str); 10] = [
-    ("select", "read"),
-    ("write", "update"),
-    ("exec", "call"),
-    ("execute", "call"),
-    ("remove", "delete"),
-    ("copy", "read"),
-    ("revoke", "grant"),
-    ("vacuum", "maintain"),
-    ("analyze", "maintain"),
-    ("merge", "update"),
 ];

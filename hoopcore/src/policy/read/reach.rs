@@ -7,8 +7,9 @@ use alloc::vec::Vec;
 
 use super::Reader;
 use crate::command::Verbs;
+use crate::command::sql::Verb;
 use crate::policy::grammar;
-use crate::policy::node::{Node, Place};
+use crate::policy::node::{Node, Place, Value};
 use crate::policy::problem::shorten;
 use crate::policy::reach::{Reaches, Sense, VerbSet};
 
@@ -18,9 +19,14 @@ impl Reader {
         if let Some(text) = node.text() {
             return self.reach_text(node, text, sense);
         }
+        if let Some((key, word)) = verb_without_protocol(node) {
+            let problem = self.problems.error(key, format!("`{word}` is a verb of `sql`, and stands without it"));
+            problem.label = Some(format!("write `sql: {{ {word}: ... }}`"));
+            return None;
+        }
         let fields = self.fields(node, &grammar::EFFECTS)?;
         if fields.entries.is_empty() {
-            return self.empty(node.at, "a map of protocols");
+            return self.empty(node.at, grammar::EFFECTS.noun);
         }
         Some(Reaches {
             sql: fields.get("sql").map(|node| self.sql(node, sense)).unwrap_or_default(),
@@ -41,7 +47,7 @@ impl Reader {
             (text, _) => {
                 let problem = self
                     .problems
-                    .error(node.at, format!("`{}` stands where a map of protocols is expected", shorten(text)));
+                    .error(node.at, format!("`{}` does not say of which protocol, and on what", shorten(text)));
                 problem.help = Some("write `{ sql: { read: public.orders } }`".to_string());
                 None
             }
@@ -98,4 +104,11 @@ impl Reader {
         let problem = self.problems.warning(at, "what hoop could not read is let through");
         problem.help = Some("no block, mask or fact reaches into it".to_string());
     }
+}
+
+/// A verb that stands where its protocol is expected.
+fn verb_without_protocol(node: &Node) -> Option<(Place, &'static str)> {
+    let Value::Map(entries) = &node.value else { return None };
+    let verb = |word: &str| Verb::ALL.iter().map(|verb| verb.word()).find(|verb| *verb == word);
+    entries.iter().find_map(|(key, _)| Some((key.at, verb(key.text()?)?)))
 }
