@@ -73,6 +73,16 @@ fn is_of_sql(when: &WhenModel) -> bool {
     }
 }
 
+fn asks_time(when: &WhenModel) -> bool {
+    match when {
+        WhenModel::Time(..) => true,
+        WhenModel::Unbounded(_) | WhenModel::Copy(_) | WhenModel::Code(_) => false,
+        WhenModel::Parameter(..) | WhenModel::Source(_) | WhenModel::Claim(_) => false,
+        WhenModel::Not(inner) => asks_time(inner),
+        WhenModel::Both(a, b) => asks_time(a) || asks_time(b),
+    }
+}
+
 pub(crate) fn limits() -> impl Strategy<Value = LimitsModel> {
     let most = || prop_oneof![3 => Just(None), 1 => (1..4u64).prop_map(Some)];
     (most(), most(), most(), option::weighted(0.15, 1..4u64))
@@ -156,7 +166,11 @@ fn when() -> impl Strategy<Value = WhenModel> {
     leaf.prop_recursive(2, 4, 2, |inner| {
         prop_oneof![
             inner.clone().prop_map(|inner| WhenModel::Not(Box::new(inner))),
-            (inner.clone(), inner).prop_map(|(a, b)| WhenModel::Both(Box::new(a), Box::new(b))),
+            // Windows that never meet are refused.
+            (inner.clone(), inner).prop_map(|(a, b)| match asks_time(&a) && asks_time(&b) {
+                true => a,
+                false => WhenModel::Both(Box::new(a), Box::new(b)),
+            }),
         ]
     })
 }
