@@ -8,6 +8,7 @@
 mod earliest;
 mod grant;
 mod limits;
+mod near;
 mod observe;
 mod outcome;
 mod protect;
@@ -20,6 +21,7 @@ use alloc::string::String;
 use alloc::vec::Vec;
 
 pub(crate) use grant::decide_granted;
+pub(crate) use near::near;
 pub(crate) use observe::observe;
 pub(crate) use resume::resume;
 

@@ -98,6 +98,7 @@ use crate::limit::{LimitKind, Limits, Meter};
 use crate::mask::{AppliedMask, Layout, MaskPlan, RowMasker, Tally};
 use crate::request::SessionFacts;
 use crate::resource::Resource;
+use crate::truth::Truth;
 
 /// The bare answer, by severity: `block` is the greatest.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize)]
@@ -191,6 +192,41 @@ pub struct EffectNote {
     pub object: String,
     /// The rule that covered or refused it; `None` where nothing did or nothing was asked.
     pub rule: Option<RuleRef>,
+}
+
+/// A rule that was close to a decision, and how each of its parts stands.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NearRule {
+    /// The rule.
+    pub rule: RuleRef,
+    /// What it does: `allow`, `block`, `approve` or `mask`.
+    pub action: &'static str,
+    /// Each part, and whether it holds for the effect that the rule is closest to.
+    pub parts: [(Part, Truth); 4],
+    /// The facts that `who` asks for, in words, each with whether it holds.
+    pub who: Vec<String>,
+    /// The facts that `on` asks for, in words, each with whether it holds.
+    pub on: Vec<String>,
+}
+
+/// A part of a rule, all of which must hold.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Part {
+    /// `who`.
+    Who,
+    /// `on`.
+    On,
+    /// The verbs and objects.
+    Pattern,
+    /// `when`.
+    When,
+}
+
+impl NearRule {
+    /// The parts that do not surely hold.
+    pub fn lacking(&self) -> impl Iterator<Item = (Part, Truth)> {
+        self.parts.into_iter().filter(|(_, truth)| !truth.is_sure())
+    }
 }
 
 /// A decision that nobody has acted on yet: it must be recorded first.

@@ -10,6 +10,7 @@ use super::output::{self, STRONG};
 
 /// A policy names them in `mask: { detect: { NAME: STYLE } }`.
 #[derive(Debug, clap::Args)]
+#[command(after_help = "Example:\n  hoop detectors | grep -A1 card")]
 pub(super) struct Args {}
 
 pub(super) fn run(_: &Args) -> Result<ExitCode, Failure> {

@@ -13,11 +13,17 @@ use hoopcore::{
     Call, Explanation, Identity, Limit, Rates, Request, Resource, ResourceKind, SessionFacts, Timestamp, Verified,
 };
 
+use hoopcore::Truth;
+use hoopcore::decision::{NearRule, Part, RuleRef};
+
 use super::Failure;
 use super::output::{self, FAINT, STRONG};
 
 /// Exit status: 0 whatever the verdict, 2 where the question cannot be asked.
 #[derive(Debug, clap::Args)]
+#[command(
+    after_help = "Example:\n  hoop explain --policy policy.yaml --as etl-7 --group batch-jobs --on orders-db 'DELETE FROM orders'"
+)]
 pub(super) struct Args {
     /// Policy files
     #[arg(long, required = true, num_args = 1.., value_name = "FILE")]
@@ -66,14 +72,20 @@ fn kind(text: &str) -> Result<ResourceKind, String> {
     found.ok_or_else(|| "it is one of postgres, http, kubernetes, ssh".to_owned())
 }
 
+/// How many close rules are shown.
+const MOST_CLOSE: usize = 10;
+
 pub(super) fn run(args: &Args) -> Result<ExitCode, Failure> {
     let policy = policy_files::load(&args.policy).map_err(Failure::said)?.policy;
     let (who, on) = (who(args), on(args));
     let (command, session) = (Asked::line(args.kind, &args.command).command(), SessionFacts::default());
     let now = args.now.unwrap_or_else(clock::now);
     let call = Call { source: args.source, rates: Rates::Ignored, ..Call::new(&command, &session, now) };
-    let decision = policy.evaluate(&Request { who: &who, on: &on, call });
+    let request = Request { who: &who, on: &on, call };
+    let decision = policy.evaluate(&request);
     tell(decision.explanation())?;
+    facts(args, now)?;
+    close(&policy.near(&request), &decision.explanation().rule)?;
     Ok(ExitCode::SUCCESS)
 }
 
@@ -117,4 +129,58 @@ fn tell(explanation: &Explanation) -> Result<(), Failure> {
         writeln!(out, "  limit     {most} {}  {FAINT}{rule}{FAINT:#}", kind.word())?;
     }
     Ok(())
+}
+
+/// What was known of the request, and what was not.
+fn facts(args: &Args, now: Timestamp) -> Result<(), Failure> {
+    let listed = |list: &[String]| if list.is_empty() { "none".to_owned() } else { list.join(", ") };
+    let labels: Vec<String> = args.label.iter().map(|(name, value)| format!("{name}={value}")).collect();
+    let unknown = || "not known".to_owned();
+    let source = args.source.map_or_else(unknown, |address| address.to_string());
+    let known = [
+        ("user", args.user.clone()),
+        ("groups", listed(&args.group)),
+        ("kind", unknown()),
+        ("issuer", unknown()),
+        ("labels", listed(&labels)),
+        ("database", args.database.clone().unwrap_or_else(unknown)),
+        ("source", source),
+        ("parameters", unknown()),
+        ("time", args.now.map_or_else(|| "the clock's".to_owned(), |_| now.to_string())),
+    ];
+    let mut out = output::out();
+    writeln!(out, "{STRONG}facts{STRONG:#}")?;
+    for (name, value) in known {
+        writeln!(out, "  {name:<10} {}", printable(&value))?;
+    }
+    Ok(())
+}
+
+/// The rules that were close, and what keeps each from counting.
+fn close(near: &[NearRule], deciding: &RuleRef) -> Result<(), Failure> {
+    let others = near.iter().filter(|near| near.rule != *deciding && near.lacking().next().is_some());
+    let others: Vec<&NearRule> = others.take(MOST_CLOSE).collect();
+    if others.is_empty() {
+        return Ok(());
+    }
+    let mut out = output::out();
+    writeln!(out, "{STRONG}close{STRONG:#}")?;
+    for NearRule { rule, action, .. } in &others {
+        writeln!(out, "  {} {FAINT}({action}){FAINT:#}", printable(&rule.to_string()))?;
+        let near = others.iter().find(|near| near.rule == *rule);
+        for line in near.into_iter().flat_map(|near| near.lacking().map(|(part, truth)| why(near, part, truth))) {
+            writeln!(out, "    {}", printable(&line))?;
+        }
+    }
+    Ok(())
+}
+
+fn why(near: &NearRule, part: Part, truth: Truth) -> String {
+    let how = if truth == Truth::May { "is not known to hold" } else { "does not hold" };
+    match part {
+        Part::Who => format!("`who` {how}: {}", near.who.join(", ")),
+        Part::On => format!("`on` {how}: {}", near.on.join(", ")),
+        Part::Pattern => "its verbs and objects match none of the effects".to_owned(),
+        Part::When => format!("`when` {how}"),
+    }
 }

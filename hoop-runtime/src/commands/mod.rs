@@ -5,10 +5,13 @@ mod audit;
 mod certificate;
 mod check;
 mod detectors;
+mod diff;
 mod evaluate;
 mod explain;
+mod init;
 mod output;
 mod schema;
+mod shell;
 mod test;
 
 use std::io;
@@ -30,6 +33,10 @@ enum Command {
     Check(check::Args),
     /// Run the cases that policy files bring along
     Test(test::Args),
+    /// Say which decisions change from one policy to another
+    Diff(diff::Args),
+    /// Write a policy and a gateway's file to begin with
+    Init(init::Args),
     /// Decide requests: JSON lines in, JSON lines out
     Evaluate(evaluate::Args),
     /// Explain what becomes of one command, and which rule says so
@@ -38,6 +45,10 @@ enum Command {
     Detectors(detectors::Args),
     /// Write the JSON Schema of policy files or of the gateway's file
     Schema(schema::Args),
+    /// Write completions for a shell
+    Completions(shell::Completions),
+    /// Write the manual page
+    Man(shell::Man),
     /// Answer for commands that a gateway holds
     Approvals(approvals::Args),
     /// Read the audit trail
@@ -72,6 +83,10 @@ pub(crate) fn run() -> ExitCode {
         Command::Explain(args) => explain::run(&args),
         Command::Detectors(args) => detectors::run(&args),
         Command::Schema(args) => schema::run(&args),
+        Command::Diff(args) => diff::run(&args),
+        Command::Init(args) => init::run(&args),
+        Command::Completions(args) => shell::completions(&args),
+        Command::Man(args) => shell::man(&args),
         Command::Approvals(args) => approvals::run(&args),
         Command::Audit(args) => audit::run(&args),
         Command::Certificate(args) => certificate::run(&args),

@@ -1,10 +1,13 @@
 //! `hoop test`: runs the cases that policies bring along.
 
+mod junit;
+
 use std::collections::BTreeSet;
 use std::io::Write;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
+use clap::ValueEnum;
 use hoop_runtime::diagnostics::printable;
 use hoop_runtime::{clock, policy_files};
 use hoopcore::policy::Expectation;
@@ -12,20 +15,33 @@ use hoopcore::{Call, Explanation, Policy, Rates, Request, SessionFacts, Verified
 use serde::Serialize;
 
 use super::Failure;
-use super::output::{self, FAINT, Format};
+use super::output::{self, FAINT};
 
 /// Runs the cases under `expect:`.
 ///
 /// Exit status: 0 where every case came out as expected, 1 where one did not, 2 where the policy does not load or holds
 /// no case.
 #[derive(Debug, clap::Args)]
+#[command(after_help = "Examples:\n  hoop test policy.yaml\n  hoop test --format junit policy.yaml > hoop.xml")]
 pub(super) struct Args {
     /// Policy files
     #[arg(required = true, value_name = "FILE")]
     files: Vec<PathBuf>,
-    /// For a person, or one JSON object a case
+    /// For a person, one JSON object a case, or JUnit's XML for a CI system
     #[arg(long, value_enum, default_value_t)]
     format: Format,
+}
+
+/// Whom the outcome is for.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+enum Format {
+    /// A person
+    #[default]
+    Text,
+    /// A program: one JSON object a case
+    Json,
+    /// A CI system: JUnit's XML
+    Junit,
 }
 
 pub(super) fn run(args: &Args) -> Result<ExitCode, Failure> {
@@ -37,6 +53,7 @@ pub(super) fn run(args: &Args) -> Result<ExitCode, Failure> {
     match args.format {
         Format::Text => tell(&cases)?,
         Format::Json => list(&cases)?,
+        Format::Junit => junit::tell(&cases)?,
     }
     Ok(if cases.iter().all(Case::passed) { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
@@ -84,12 +101,22 @@ impl<'a> Case<'a> {
 
     fn title(&self) -> String {
         let Self { file, line, user, on, asked, .. } = self;
-        let asked = asked.split_whitespace().collect::<Vec<_>>().join(" ");
-        printable(&format!("{}:{line}: {user} on {on}: {asked}", file.unwrap_or("policy")))
+        titled(*file, *line, user, on, asked)
     }
 }
 
-fn ask(policy: &Policy, expected: &Expectation) -> Explanation {
+/// What a case is called.
+pub(super) fn title(case: &Expectation) -> String {
+    titled(case.file.as_deref(), case.line, &case.who.user, &case.on.name, &case.asked.to_string())
+}
+
+fn titled(file: Option<&str>, line: u32, user: &str, on: &str, sql: &str) -> String {
+    let sql = sql.split_whitespace().collect::<Vec<_>>().join(" ");
+    printable(&format!("{}:{line}: {user} on {on}: {sql}", file.unwrap_or("policy")))
+}
+
+/// What a policy says to a case.
+pub(super) fn ask(policy: &Policy, expected: &Expectation) -> Explanation {
     let who = Verified::vouched(expected.who.clone(), "hoop test");
     let command = expected.asked.command();
     let fresh = SessionFacts::default();

@@ -24,8 +24,8 @@ use secrecy::SecretString;
 
 pub use self::cancel::CancelRequests;
 pub use self::certificates::CertificateName;
-pub use self::password::{NotAVerifier, Password, Verifier};
 pub use self::groups::Groups;
+pub use self::password::{NotAVerifier, Password, Verifier};
 use self::read::Reader;
 use self::secret::Secrets;
 use crate::diagnostics::Sources;

@@ -31,7 +31,7 @@ impl Scene<'_> {
         standing.truth.and(matched).and(self.when(rule, item))
     }
 
-    fn when(&self, rule: &Rule, item: &Item<'_>) -> Truth {
+    pub(super) fn when(&self, rule: &Rule, item: &Item<'_>) -> Truth {
         rule.when.truth(&|fact| self.fact(fact, item))
     }
 
@@ -67,7 +67,7 @@ impl Scene<'_> {
         }
     }
 
-    fn matches(&self, reaches: &Reaches, item: &Item<'_>) -> Truth {
+    pub(super) fn matches(&self, reaches: &Reaches, item: &Item<'_>) -> Truth {
         match item {
             Item::Sql(item) => any(&reaches.sql, |reach| self.matches_sql(reach, item)),
             Item::Http(effect) => any(&reaches.http, |reach| reach.matches(effect)),

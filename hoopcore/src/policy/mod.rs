@@ -46,7 +46,7 @@ pub use session::PolicySession;
 pub use yaml::{Malformed, parse};
 
 use crate::command::Digest;
-use crate::decision::{Answer, Decision, Pending, Verdict};
+use crate::decision::{Answer, Decision, NearRule, Pending, Verdict};
 use crate::identity::{Identity, Verified};
 #[cfg(feature = "yaml")]
 use crate::mask::Keyring;
@@ -149,6 +149,15 @@ impl Policy {
         let Request { who, on, call } = request;
         let rules = self.standings(who, on, Classes::of_command(call.command));
         crate::decide::decide(Standpoint { policy: self, who, on, rules: &rules, named: None, plans: None }, call)
+    }
+
+    /// The rules that are close to a request, the closest first: at most one part of each does not surely hold. For people
+    /// who ask why; nothing is decided.
+    #[must_use]
+    pub fn near(&self, request: &Request<'_>) -> Vec<NearRule> {
+        let Request { who, on, call } = request;
+        let rules = self.standings(who, on, Classes::of_command(call.command));
+        crate::decide::near(Standpoint { policy: self, who, on, rules: &rules, named: None, plans: None }, call)
     }
 
     /// The bare answer to one request: to count, to try a policy. Nothing is recorded, so nothing may act on it.

@@ -110,7 +110,12 @@ pub(super) fn stands(rule: &Rule, who: &Identity, on: &Resource) -> Truth {
 }
 
 fn who_holds(condition: &Condition<WhoFact>, who: &Identity) -> Truth {
-    condition.truth(&|fact| match fact {
+    condition.truth(&|fact| who_fact(fact, who))
+}
+
+/// Whether a fact about the caller holds.
+pub(crate) fn who_fact(fact: &WhoFact, who: &Identity) -> Truth {
+    match fact {
         WhoFact::User(name) => name.matches(&who.user).into(),
         WhoFact::Group(name) => {
             let groups = who.groups.as_ref();
@@ -119,7 +124,7 @@ fn who_holds(condition: &Condition<WhoFact>, who: &Identity) -> Truth {
         WhoFact::Claim(path, value) => claim_holds(who, path, value),
         WhoFact::Kind(kind) => who.kind.map_or(Truth::May, |known| (known == *kind).into()),
         WhoFact::Issuer(issuer) => who.issuer.as_ref().map_or(Truth::May, |known| issuer.matches(known).into()),
-    })
+    }
 }
 
 /// Whether a claim has a value; one that is absent is unknown.
@@ -128,7 +133,12 @@ pub(crate) fn claim_holds(who: &Identity, path: &str, value: &Glob) -> Truth {
 }
 
 fn on_holds(condition: &Condition<OnFact>, on: &Resource) -> Truth {
-    condition.truth(&|fact| match fact {
+    condition.truth(&|fact| on_fact(fact, on))
+}
+
+/// Whether a fact about the resource holds.
+pub(crate) fn on_fact(fact: &OnFact, on: &Resource) -> Truth {
+    match fact {
         OnFact::Name(name) => name.matches(&on.name).into(),
         OnFact::Kind(kind) => (on.kind == *kind).into(),
         OnFact::Label(label, value) => {
@@ -136,5 +146,5 @@ fn on_holds(condition: &Condition<OnFact>, on: &Resource) -> Truth {
             labels.map_or(Truth::May, |labels| labels.get(label).is_some_and(|known| value.matches(known)).into())
         }
         OnFact::Database(name) => on.database.as_ref().map_or(Truth::May, |known| name.matches(known).into()),
-    })
+    }
 }

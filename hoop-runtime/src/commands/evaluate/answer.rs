@@ -39,6 +39,12 @@ pub(super) struct Malformed {
     error: String,
 }
 
+impl Display for Malformed {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "request {}: {}", self.id, self.error)
+    }
+}
+
 impl Malformed {
     pub(super) fn new(id: Value, error: &impl Display) -> Self {
         Self { id, error: error.to_string() }

@@ -19,6 +19,7 @@ use super::{Failure, output};
 ///
 /// Exit status: 0, or 1 where a line was malformed: its answer is {"id":…, "error":…}; 2 where the policy does not load.
 #[derive(Debug, clap::Args)]
+#[command(after_help = "Example:\n  hoop evaluate --policy policy.yaml < requests.jsonl")]
 pub(super) struct Args {
     /// Policy files
     #[arg(long, required = true, num_args = 1.., value_name = "FILE")]
@@ -45,6 +46,19 @@ pub(super) fn run(args: &Args) -> Result<ExitCode, Failure> {
     }
     out.flush()?;
     Ok(code)
+}
+
+/// What a request is called, and what a policy answers: for comparing.
+pub(super) fn summary(policy: &Policy, line: &[u8]) -> Result<(String, Value), String> {
+    let answer = answer(policy, line)
+        .and_then(|answer| serde_json::to_value(answer).map_err(|error| Malformed::new(Value::Null, &error)));
+    let answer = answer.map_err(|malformed| malformed.to_string())?;
+    let part = |name| answer.get(name).cloned().unwrap_or_default();
+    let masked: Vec<Value> =
+        part("masks").as_array().into_iter().flatten().filter_map(|mask| mask.get("column").cloned()).collect();
+    let id = part("id");
+    let title = id.as_str().map_or_else(|| id.to_string(), str::to_owned);
+    Ok((title, serde_json::json!({ "verdict": part("verdict"), "rule": part("rule"), "masked": masked })))
 }
 
 fn answer(policy: &Policy, line: &[u8]) -> Result<Answer, Malformed> {
