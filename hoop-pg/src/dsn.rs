@@ -96,8 +96,8 @@ mod tests {
         let check = |listener: &str, expected: &str| assert_eq!(told(listener), expected, "{listener}");
         check(
             r#"{ protocol: postgres, address: "127.0.0.1:6432", resource: orders, tls: { certificate: server.crt, key: server.key } }"#,
-            "host=localhost port=6432 user=etl-7 dbname=old sslmode=verify-full sslrootcert=~/ca.pem\n\
-             host=localhost port=6432 user=etl-7 dbname=shop sslmode=verify-full sslrootcert=~/ca.pem",
+            "host=localhost port=6432 user=etl-7 dbname=shop sslmode=verify-full sslrootcert=~/ca.pem\n\
+             host=localhost port=6432 user=etl-7 dbname=old sslmode=verify-full sslrootcert=~/ca.pem",
         );
         check(
             r#"{ protocol: postgres, address: "0.0.0.0:5432", resource: users, tls: { certificate: bare/server.crt, key: bare/server.key } }"#,
@@ -105,8 +105,8 @@ mod tests {
         );
         check(
             r#"{ protocol: postgres, address: "10.0.0.7:5432", plaintext: loopback }"#,
-            "host=10.0.0.7 port=5432 user=etl-7 dbname=orders/old\n\
-             host=10.0.0.7 port=5432 user=etl-7 dbname=orders/shop\n\
+            "host=10.0.0.7 port=5432 user=etl-7 dbname=orders/shop\n\
+             host=10.0.0.7 port=5432 user=etl-7 dbname=orders/old\n\
              host=10.0.0.7 port=5432 user=etl-7 dbname=users/people",
         );
         check(

@@ -162,6 +162,8 @@ impl Answer {
                 self.refused.get_or_insert(code.unwrap_or_default());
             }
             Message::ReadyForQuery(ready) => self.status = Some(ready.status()),
+            // Servers since 18 report the path that these questions are asked under, and that it is back.
+            Message::ParameterStatus(status) if status.name()? == "search_path" => {}
             Message::ParameterStatus(_) | Message::NotificationResponse(_) => return Ok(Some(whole)),
             Message::ParseComplete | Message::BindComplete | Message::CloseComplete | Message::NoticeResponse(_) => {}
             _ => return Err(CatalogError::Strange("a message that does not belong there")),

@@ -283,12 +283,18 @@ impl Reader {
     }
 
     fn databases(&mut self, node: &Node) -> Option<Vec<String>> {
-        let names = self.names(node, "a database")?;
+        let mut names: Vec<String> = Vec::new();
+        for item in node.items() {
+            let name = self.text(item, "a database")?;
+            if !names.iter().any(|other| other == name) {
+                names.push(name.to_owned());
+            }
+        }
         if names.is_empty() {
             self.error(node.at, "no database is named", "name those that may be used: `databases: [shop]`");
             return None;
         }
-        Some(names.into_iter().collect())
+        Some(names)
     }
 
     fn labels(&mut self, node: &Node) -> Option<BTreeMap<String, String>> {
