@@ -7,12 +7,17 @@ use crate::name::ColumnName;
 
 /// A pattern on one part of a name, in which `*` stands for any run of characters.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Glob(String);
+pub struct Glob {
+    text: String,
+    /// Where the first `*` stands.
+    star: Option<usize>,
+}
 
 impl Glob {
     /// A pattern; every text is one.
     pub fn new(pattern: impl Into<String>) -> Self {
-        Self(pattern.into())
+        let text = pattern.into();
+        Self { star: text.find('*'), text }
     }
 
     /// The pattern that matches everything.
@@ -24,26 +29,28 @@ impl Glob {
     /// The pattern as it was written.
     #[must_use]
     pub fn as_str(&self) -> &str {
-        &self.0
+        &self.text
     }
 
     /// Whether it matches everything.
     #[must_use]
     pub fn is_every(&self) -> bool {
-        !self.0.is_empty() && self.0.bytes().all(|byte| byte == b'*')
+        self.star == Some(0) && self.text.bytes().all(|byte| byte == b'*')
     }
 
     /// Whether it matches one text alone.
     #[must_use]
     pub fn is_literal(&self) -> bool {
-        !self.0.contains('*')
+        self.star.is_none()
     }
 
     /// Whether it matches the whole of `text`.
     #[must_use]
     pub fn matches(&self, text: &str) -> bool {
-        let Some((first, rest)) = self.0.split_once('*') else { return self.0 == text };
+        let Some(star) = self.star else { return self.text == text };
+        let (first, rest) = self.text.split_at(star);
         let Some(mut left) = text.strip_prefix(first) else { return false };
+        let Some(rest) = rest.get(1..).filter(|rest| !rest.is_empty()) else { return true };
         let mut parts = rest.split('*').peekable();
         while let Some(part) = parts.next() {
             if parts.peek().is_none() {

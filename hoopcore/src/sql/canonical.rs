@@ -67,5 +67,11 @@ fn is_parted(before: TokenKind, after: TokenKind) -> bool {
     );
     let calls =
         after == TokenKind::Open && matches!(before, TokenKind::Word | TokenKind::Quoted | TokenKind::UnicodeQuoted);
-    !(opens || closes || calls)
+    // Side by side `.` and `.` would read as `..`, `.` and `..` as `..` and `.`, `:` and `::` as `::` and `:`.
+    let run_together = match before {
+        TokenKind::Period => matches!(after, TokenKind::Period | TokenKind::Range),
+        TokenKind::Colon => after == TokenKind::Cast,
+        _ => false,
+    };
+    run_together || !(opens || closes || calls)
 }

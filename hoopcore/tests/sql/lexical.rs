@@ -129,6 +129,8 @@ fn literals_and_identifiers_are_decoded() {
 #[test]
 fn the_normal_form_holds_no_literal() {
     let check = |text: &str, expected: &str| assert_eq!(Command::sql(text).canonical(), expected, "{text:?}");
+    check("E'a'.-- c\n.B'1'", "?. .?");
+    check(":\t:: cursor", ": ::cursor");
     check("", "");
     check("SELECT 1", "select ?");
     check("SELECT  'a' /* 'b' */ , -5.5 -- 'c'", "select ?, - ?");
