@@ -105,9 +105,14 @@ impl Trail {
     }
 
     /// Queues a record that nobody waits for and that must not be lost: it has room even in a full queue, and where a
-    /// file fails it is written again to the next one.
+    /// file fails it is written again to the next one. With `best_effort` it may be lost like any other: there nothing
+    /// bounds how many follow while a disk hangs.
     pub fn append(&self, record: &Record) {
-        if let Err(failure) = self.push(record, Claim::Owed) {
+        let claim = match self.0.mode {
+            Mode::Durable | Mode::Written => Claim::Owed,
+            Mode::BestEffort => Claim::Loose,
+        };
+        if let Err(failure) = self.push(record, claim) {
             tracing::error!(%failure, "a record is lost");
         }
     }
