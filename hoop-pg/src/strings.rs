@@ -5,7 +5,7 @@
 //! read at all. The server reports the setting before it awaits a new query; until then, a command that may have
 //! changed it leaves it in doubt.
 
-use hoopcore::command::sql::{Effect, Object, Verb};
+use hoopcore::command::sql::{Duty, Effect, Object, Verb};
 use hoopcore::{Command, SessionFacts};
 
 /// The setting that decides it.
@@ -51,23 +51,57 @@ fn may_change(effect: &Effect, facts: &SessionFacts) -> bool {
     let named = match &effect.object {
         Object::Prepared(name) => Some(facts.prepared.get(name)),
         Object::Cursor(name) => Some(facts.cursors.get(name)),
-        _ => None,
+        Object::Relation(_)
+        | Object::Function(_)
+        | Object::Setting(_)
+        | Object::Schema(_)
+        | Object::Named(_)
+        | Object::Any => None,
     };
     match named {
-        Some(Some(command)) => effects(command).any(may_set),
+        Some(Some(command)) => effects(command).any(|effect| may_set(effect, facts)),
         Some(None) => true,
-        None => may_set(effect),
+        None => may_set(effect, facts),
     }
 }
 
-fn may_set(effect: &Effect) -> bool {
+/// Whether an effect sets it, or runs what may: a function that PostgreSQL does not ship can call `set_config`.
+fn may_set(effect: &Effect, facts: &SessionFacts) -> bool {
     match effect.verb {
-        Verb::Unknown => true,
+        Verb::Unknown | Verb::Fastpath | Verb::Program | Verb::Replicate => true,
         Verb::Set => match &effect.object {
             Object::Setting(name) => name == SETTING,
-            _ => true,
+            Object::Relation(_)
+            | Object::Function(_)
+            | Object::Schema(_)
+            | Object::Named(_)
+            | Object::Prepared(_)
+            | Object::Cursor(_)
+            | Object::Any => true,
         },
-        _ => false,
+        Verb::Call => match (effect.duty, &effect.object) {
+            (Duty::Covered, _) => true,
+            (Duty::HarmlessUnlessShadowed, Object::Function(name)) => facts.shadows.contains(&name.name),
+            (Duty::Harmless | Duty::HarmlessUnlessShadowed, _) => false,
+        },
+        Verb::Read
+        | Verb::Insert
+        | Verb::Update
+        | Verb::Delete
+        | Verb::Truncate
+        | Verb::Create
+        | Verb::Alter
+        | Verb::Drop
+        | Verb::Grant
+        | Verb::Role
+        | Verb::File
+        | Verb::Maintain
+        | Verb::Admin
+        | Verb::Lock
+        | Verb::Sequence
+        | Verb::Notify
+        | Verb::Listen
+        | Verb::Session => false,
     }
 }
 
@@ -101,6 +135,9 @@ mod tests {
         check("UPDATE pg_settings SET setting = 'off' WHERE name = 'standard_conforming_strings'", true);
         check("RESET ALL", false);
         check("DO 'BEGIN SET standard_conforming_strings TO off; END'", true);
+        check("SELECT loosen_it()", true);
+        check("CALL loosen_it()", true);
+        check("SELECT upper('a')", false);
         check("EXECUTE loosen('off')", true);
         check("EXECUTE harmless", false);
         check("EXECUTE nobody_knows", true);
