@@ -18,6 +18,7 @@ mod direct;
 mod front;
 mod gate;
 mod hostile;
+mod inference;
 mod limits;
 mod logins;
 mod masking;

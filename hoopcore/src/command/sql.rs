@@ -115,14 +115,17 @@ pub struct Facts {
     /// numbers, whether it fails. Comparing the bare column for equality with a constant or parameter does not count,
     /// nor does an order without a limit, nor an expression that cannot fail, whose cell is hidden where the column is.
     pub inferred: Columns,
+    /// Those of them that the statement does anything else with than return or store the bare column: compares, orders,
+    /// groups, counts, computes.
+    pub compared: Columns,
 }
 
 impl Facts {
-    /// Every column may be read, returned, stored and inferred.
+    /// Every column may be read, returned, stored, inferred and compared.
     #[must_use]
     pub fn of_all_columns() -> Self {
         let all = || Columns::All;
-        Self { columns: all(), returned: all(), stored: all(), inferred: all(), ..Self::default() }
+        Self { columns: all(), returned: all(), stored: all(), inferred: all(), compared: all(), ..Self::default() }
     }
 }
 
@@ -136,6 +139,7 @@ impl Default for Facts {
             returned: Columns::none(),
             stored: Columns::none(),
             inferred: Columns::none(),
+            compared: Columns::none(),
         }
     }
 }

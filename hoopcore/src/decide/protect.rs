@@ -42,6 +42,7 @@ pub(super) struct Refusal {
 pub(super) enum Leak {
     Copy,
     Inference,
+    Comparison,
     Laundering,
     Definition,
     Uncertain,
@@ -54,6 +55,9 @@ impl Leak {
             Self::Copy => "COPY would carry a masked column past the mask; use SELECT",
             Self::Inference => {
                 "a masked column may be returned or compared with `=`, but not be searched, sorted or computed with"
+            }
+            Self::Comparison => {
+                "a masked column may be returned, but not be compared, sorted, grouped, counted or computed with"
             }
             Self::Laundering => "the statement could read a masked column and store its values where no mask reaches",
             Self::Definition => "the statement would change a relation that holds a masked column",
@@ -115,7 +119,8 @@ impl<'a> Scene<'a> {
         if opaque {
             first(&mut flow.unseen, rule);
         }
-        if opaque && masks.on_uncertain == OnUncertain::Block {
+        // What cannot be seen into may compare anything.
+        if opaque && (masks.on_uncertain == OnUncertain::Block || masks.on_inference == OnInference::Block) {
             flow.refuse(rule, Leak::Uncertain);
         }
         // What runs later, or was not understood, may both read and keep anything.
@@ -138,9 +143,11 @@ impl<'a> Scene<'a> {
             flow.refuse(rule, Leak::Copy);
         }
         let inferred = || self.reads_any(&masks.columns, item.effect, &facts.inferred);
+        let compared = || self.reads_any(&masks.columns, item.effect, &facts.compared);
         match masks.on_inference {
             OnInference::Equality if inferred() => flow.refuse(rule, Leak::Inference),
-            OnInference::Equality | OnInference::Allow => {}
+            OnInference::Block if compared() => flow.refuse(rule, Leak::Comparison),
+            OnInference::Equality | OnInference::Block | OnInference::Allow => {}
         }
     }
 

@@ -22,6 +22,7 @@ static FETCHED: Effect = Effect {
         returned: Columns::All,
         stored: Columns::All,
         inferred: Columns::none(),
+        compared: Columns::none(),
     },
     duty: Duty::Harmless,
 };
@@ -38,6 +39,7 @@ static UNKNOWN: Effect = Effect {
         returned: Columns::All,
         stored: Columns::All,
         inferred: Columns::All,
+        compared: Columns::All,
     },
     duty: Duty::Covered,
 };

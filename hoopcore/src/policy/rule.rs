@@ -89,6 +89,8 @@ pub(crate) enum OnInference {
     Allow,
     /// Only comparing for equality goes through.
     Equality,
+    /// Nothing goes through but returning the bare column.
+    Block,
 }
 
 /// What becomes of a command of which hoop cannot see whether it reads a protected column.

@@ -227,7 +227,7 @@ fn duty_of(name: &QualifiedName, shipped: bool) -> Duty {
 
 fn join(known: &mut Effect, other: Effect) {
     let Effect { verb: _, object: _, facts, duty } = other;
-    let Facts { unbounded, copy, code, columns, returned, stored, inferred } = facts;
+    let Facts { unbounded, copy, code, columns, returned, stored, inferred, compared } = facts;
     known.facts.unbounded = known.facts.unbounded.or(unbounded);
     known.facts.copy |= copy;
     known.facts.code |= code;
@@ -235,6 +235,7 @@ fn join(known: &mut Effect, other: Effect) {
     join_columns(&mut known.facts.returned, returned);
     join_columns(&mut known.facts.stored, stored);
     join_columns(&mut known.facts.inferred, inferred);
+    join_columns(&mut known.facts.compared, compared);
     known.duty = stricter(known.duty, duty);
 }
 

@@ -120,7 +120,7 @@ fn statement(text: &str) -> Statement {
     Statement { effects: effects.into(), coverage, change: Change::Nothing }
 }
 
-/// One effect: `verb object(columns) !inferred flags…`.
+/// One effect: `verb object(columns) !inferred ~compared flags…`.
 fn effect(text: &str) -> Effect {
     let mut words = text.split_whitespace();
     let verb = words.next().expect("a verb");
@@ -135,6 +135,7 @@ fn effect(text: &str) -> Effect {
             "harmless" => effect.duty = Duty::Harmless,
             "shadowable" => effect.duty = Duty::HarmlessUnlessShadowed,
             word if word.starts_with('!') => effect.facts.inferred = columns(&word[1..]),
+            word if word.starts_with('~') => effect.facts.compared = columns(&word[1..]),
             word => (effect.object, effect.facts.columns) = object(word, verb),
         }
     }

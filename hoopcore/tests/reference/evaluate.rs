@@ -9,7 +9,7 @@ use hoopcore::identity::IdentityKind;
 use hoopcore::{QualifiedName, Truth, Verdict};
 
 use crate::model::{
-    ActionModel, LimitsModel, OnModel, PolicyModel, RatesModel, ReachModel, RequestModel, RuleModel, WhenModel,
+    ActionModel, Infer, LimitsModel, OnModel, PolicyModel, RatesModel, ReachModel, RequestModel, RuleModel, WhenModel,
     WhoModel,
 };
 
@@ -120,7 +120,7 @@ fn happenings(request: &RequestModel) -> Vec<Happening> {
 /// What a cursor returns of which nothing is known: it was judged when it was declared, and may return anything.
 fn fetched_unseen() -> Effect {
     let mut effect = Effect::new(Verb::Session, Object::Any);
-    effect.facts = Facts { inferred: Columns::none(), ..Facts::of_all_columns() };
+    effect.facts = Facts { inferred: Columns::none(), compared: Columns::none(), ..Facts::of_all_columns() };
     effect.duty = Duty::Harmless;
     effect
 }
@@ -382,7 +382,7 @@ fn schema(pattern: &str, name: &str) -> Kleene {
 
 /// What masks do: which statements they refuse, and whether one can act on what returns.
 impl World<'_> {
-    fn masks(&self) -> impl Iterator<Item = (&RuleModel, &Vec<String>, bool, bool)> {
+    fn masks(&self) -> impl Iterator<Item = (&RuleModel, &Vec<String>, Infer, bool)> {
         let mut rules: Vec<&RuleModel> = self.policy.rules.iter().collect();
         rules.sort_by_key(|rule| rule.name.clone());
         rules.into_iter().filter(|_| self.request.exposed).filter_map(|rule| match &rule.action {
@@ -417,8 +417,13 @@ impl World<'_> {
             statement.iter().filter(|happening| self.reaches(rule, happening) != Some(false)).any(|happening| {
                 let facts = &happening.effect.facts;
                 let copies = facts.copy && reads(columns, happening, &facts.columns);
-                let infers = !infer && reads(columns, happening, &facts.inferred);
-                let unseen = *block_uncertain && runs_unseen(happening);
+                let told = match infer {
+                    Infer::Allow => &Columns::none(),
+                    Infer::Equality => &facts.inferred,
+                    Infer::Block => &facts.compared,
+                };
+                let infers = reads(columns, happening, told);
+                let unseen = (*block_uncertain || *infer == Infer::Block) && runs_unseen(happening);
                 let asked = happening.harmless != Some(true);
                 let hides = asked && (facts.code || happening.effect.verb == Verb::Unknown);
                 let alters = happening.effect.verb == Verb::Alter && may_read(columns, happening, &Columns::All);

@@ -11,8 +11,8 @@ use proptest::prelude::*;
 use proptest::sample::{select, subsequence};
 
 use crate::model::{
-    ActionModel, LimitsModel, OnModel, PolicyModel, RatesModel, ReachModel, RequestModel, RuleModel, StatementModel,
-    WhenModel, WhoModel,
+    ActionModel, Infer, LimitsModel, OnModel, PolicyModel, RatesModel, ReachModel, RequestModel, RuleModel,
+    StatementModel, WhenModel, WhoModel,
 };
 
 const VERBS: [&str; 16] = [
@@ -114,8 +114,12 @@ pub(crate) fn approve() -> impl Strategy<Value = ActionModel> {
 pub(crate) fn mask() -> impl Strategy<Value = ActionModel> {
     let columns = btree_set(select(&COLUMNS[..]), 1..3);
     let columns = columns.prop_map(|columns| columns.into_iter().map(String::from).collect());
-    (columns, any::<bool>(), prop::bool::weighted(0.3))
-        .prop_map(|(columns, infer, block_uncertain)| ActionModel::Mask { columns, infer, block_uncertain })
+    let infer = select(vec![Infer::Allow, Infer::Equality, Infer::Block]);
+    (columns, infer, prop::bool::weighted(0.3)).prop_map(|(columns, infer, block_uncertain)| ActionModel::Mask {
+        columns,
+        infer,
+        block_uncertain,
+    })
 }
 
 fn reaches() -> impl Strategy<Value = Vec<ReachModel>> {
@@ -256,9 +260,9 @@ fn effect(object: BoxedStrategy<Object>) -> impl Strategy<Value = Effect> {
         prop_oneof![5 => Just(Duty::Covered), 1 => Just(Duty::Harmless), 2 => Just(Duty::HarmlessUnlessShadowed)];
     let flags = (prop::bool::weighted(0.1), prop::bool::weighted(0.1));
     let unbounded = select(vec![Truth::No, Truth::No, Truth::May, Truth::Yes]);
-    let facts = (columns(), columns(), columns(), columns());
+    let facts = (columns(), columns(), columns(), columns(), columns());
     (verb, object, duty, flags, unbounded, facts).prop_map(
-        |(verb, object, duty, (copy, code), unbounded, (columns, returned, stored, inferred))| {
+        |(verb, object, duty, (copy, code), unbounded, (columns, returned, stored, inferred, compared))| {
             let unknown = verb == Verb::Unknown;
             let mut effect = if unknown { Effect::unknown() } else { Effect::new(verb, object) };
             if !unknown {
@@ -267,6 +271,7 @@ fn effect(object: BoxedStrategy<Object>) -> impl Strategy<Value = Effect> {
                 (effect.facts.copy, effect.facts.code) = (copy, code);
                 (effect.facts.columns, effect.facts.inferred) = (columns, inferred);
                 (effect.facts.returned, effect.facts.stored) = (returned, stored);
+                effect.facts.compared = compared;
             }
             effect
         },

@@ -72,7 +72,15 @@ pub(crate) enum ActionModel {
     BlockAll,
     Approve(Vec<ReachModel>),
     Otherwise,
-    Mask { columns: Vec<String>, infer: bool, block_uncertain: bool },
+    Mask { columns: Vec<String>, infer: Infer, block_uncertain: bool },
+}
+
+/// What may be inferred of what is masked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Infer {
+    Allow,
+    Equality,
+    Block,
 }
 
 /// A verb, or `*`, on patterns; of none, on everything.
@@ -219,7 +227,11 @@ impl ActionModel {
             Self::Otherwise => "approve: otherwise\n    by: { group: dba, people: 2 }".into(),
             Self::Mask { columns, infer, block_uncertain } => {
                 let columns: Vec<String> = columns.iter().map(|column| format!("{column:?}: redact")).collect();
-                let infer = if *infer { ", on_inference: allow" } else { "" };
+                let infer = match infer {
+                    Infer::Allow => ", on_inference: allow",
+                    Infer::Equality => "",
+                    Infer::Block => ", on_inference: block",
+                };
                 let uncertain = if *block_uncertain { ", on_uncertain: block" } else { "" };
                 format!("mask: {{ columns: {{ {} }}{infer}{uncertain} }}", columns.join(", "))
             }

@@ -21,6 +21,21 @@ const FILES: &[(&str, &str)] = &[
     ("lexical", include_str!("cases/lexical.txt")),
 ];
 
+/// A statement in a line, `=>`, and what it compares of which relation; `-` where it returns bare columns alone.
+#[test]
+fn what_is_compared_is_as_written() {
+    let mut failures = String::new();
+    let text = include_str!("cases/compared.txt");
+    for case in text.lines().filter(|line| !line.is_empty() && !line.starts_with('#')) {
+        let (sql, expected) = case.split_once(" => ").expect("a statement and what it compares");
+        let found = print::compared(&Command::sql(sql));
+        if found != expected {
+            let _ = writeln!(failures, "{sql} => {found}  -- not {expected}");
+        }
+    }
+    assert!(failures.is_empty(), "{failures}");
+}
+
 #[test]
 fn effects_are_as_written() {
     let mut failures = String::new();

@@ -28,8 +28,17 @@ pub(crate) fn calls(command: &Command) -> String {
     effects.filter(shadowable).map(|effect| effect.object.to_string()).collect::<Vec<_>>().join(" ")
 }
 
+/// What is compared of which object; `-` where nothing is.
+pub(crate) fn compared(command: &Command) -> String {
+    let effects = command.statements().iter().flat_map(|statement| &statement.effects);
+    let compares = |effect: &&Effect| !effect.facts.compared.is_empty();
+    let one = |effect: &Effect| format!("{}{}", effect.object, list("", &effect.facts.compared));
+    let all = effects.filter(compares).map(one).collect::<Vec<_>>().join(" ");
+    if all.is_empty() { "-".into() } else { all }
+}
+
 fn effect(effect: &Effect) -> String {
-    let Facts { unbounded, copy, code, columns, returned, stored, inferred } = &effect.facts;
+    let Facts { unbounded, copy, code, columns, returned, stored, inferred, compared: _ } = &effect.facts;
     let mut text = format!("{} {}{}", effect.verb.word(), object(&effect.object), list("", columns));
     text += &list(" returned", returned);
     if stored != returned {

@@ -453,13 +453,14 @@ pub(in crate::policy) const ON_UNCERTAIN: [(&str, OnUncertain, &str); 2] = [
     ("mask", OnUncertain::Mask, "It runs; what is computed is hidden."),
     ("block", OnUncertain::Block, "It is refused."),
 ];
-pub(in crate::policy) const ON_INFERENCE: [(&str, OnInference, &str); 2] = [
+pub(in crate::policy) const ON_INFERENCE: [(&str, OnInference, &str); 3] = [
     (
         "equality",
         OnInference::Equality,
         "Comparing with a known value by `=` runs; searching, grouping and joining are refused.",
     ),
     ("allow", OnInference::Allow, "It runs; what is computed is hidden."),
+    ("block", OnInference::Block, "It is refused: the bare column may be returned, and nothing else be done with it."),
 ];
 pub(in crate::policy) const ON_COPY: [(&str, (), &str); 1] = [("block", (), "It is refused.")];
 /// Styles that stand without options.

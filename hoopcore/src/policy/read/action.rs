@@ -129,7 +129,7 @@ impl Reader {
             let problem = self.problems.error(node.at, "the mask hides nothing");
             problem.help = Some("give it `columns` or `detect`".to_string());
         }
-        let on_inference = self.choice(&fields, "on_inference", OnInference::Equality, &ON_INFERENCE, &["block"]);
+        let on_inference = self.choice(&fields, "on_inference", OnInference::Equality, &ON_INFERENCE, &[]);
         let on_uncertain = self.choice(&fields, "on_uncertain", OnUncertain::Mask, &ON_UNCERTAIN, &[]);
         self.choice(&fields, "on_copy", (), &ON_COPY, &["allow"]);
         Some(Masks { columns: columns.into(), detectors: detectors.into(), on_inference, on_uncertain })

@@ -118,7 +118,7 @@ impl<'a> Walk<'a> {
             match target {
                 AssignmentTarget::ColumnName(_) | AssignmentTarget::Tuple(_) => {}
             }
-            self.expression(value, scope, Use::RETURN);
+            self.output(value, scope, Use::RETURN);
         }
     }
 

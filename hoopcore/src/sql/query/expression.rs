@@ -141,7 +141,7 @@ impl<'a> Walk<'a> {
             Expr::InList { expr, list, negated: _ } => {
                 let compared = is_column(expr) && list.iter().all(is_constant);
                 self.each(list, scope, usage);
-                return Some((expr, if compared { usage.compared() } else { usage }));
+                return Some((expr, if compared { usage.equated() } else { usage }));
             }
             _ => self.branch(expression, scope, usage),
         }
@@ -294,7 +294,7 @@ impl<'a> Walk<'a> {
     /// Walks the right side of a comparison and says how the left one is used.
     fn comparison(&mut self, left: &'a Expr, right: &'a Expr, scope: usize, usage: Use) -> (&'a Expr, Use) {
         let known = is_column(left) && is_constant(right) || is_constant(left) && is_column(right);
-        let usage = if known { usage.compared() } else { usage };
+        let usage = if known { usage.equated() } else { usage };
         self.expression(right, scope, usage);
         (left, usage)
     }
@@ -334,14 +334,14 @@ impl<'a> Walk<'a> {
 
     /// `x IN (SELECT …)`: with a constant on the left it compares one value, else all with all.
     fn membership(&mut self, expr: &'a Expr, subquery: &'a Query, scope: usize, usage: Use) {
-        let usage = if is_constant(expr) { usage.compared() } else { usage.probed() };
+        let usage = if is_constant(expr) { usage.equated() } else { usage.probed() };
         self.expression(expr, scope, usage);
         self.sub_query(subquery, scope, usage);
     }
 
     fn quantified(&mut self, left: &'a Expr, op: &'a BinaryOperator, right: &'a Expr, scope: usize, usage: Use) {
         let compared = *op == BinaryOperator::Eq && is_column(left) && is_constant(right);
-        let usage = if compared { usage.compared() } else { usage.probed() };
+        let usage = if compared { usage.equated() } else { usage.probed() };
         self.each([left, right], scope, usage);
     }
 
@@ -349,7 +349,7 @@ impl<'a> Walk<'a> {
     fn case(&mut self, operand: Option<&'a Expr>, conditions: &'a [CaseWhen], scope: usize, usage: Use) {
         let constants = conditions.iter().all(|when| is_constant(&when.condition));
         let compared = operand.is_some_and(is_column) && constants;
-        let asked = if compared { usage.compared() } else { usage.probed() };
+        let asked = if compared { usage.equated() } else { usage.probed() };
         self.each(operand, scope, asked);
         for CaseWhen { condition, result } in conditions {
             self.expression(condition, scope, usage.probed());

@@ -51,26 +51,34 @@ pub(super) struct Use {
     pub(super) stored: bool,
     /// It may decide about rows, errors or other values.
     pub(super) inferred: bool,
+    /// It is used otherwise than returned or stored as it is. What decides is.
+    pub(super) compared: bool,
     /// The list of a sub-select that only has to exist.
     pub(super) unused: bool,
 }
 
 impl Use {
-    pub(super) const TOUCH: Self = Self { returned: false, stored: false, inferred: false, unused: false };
-    pub(super) const RETURN: Self = Self { returned: true, stored: true, ..Self::TOUCH };
+    pub(super) const TOUCH: Self =
+        Self { returned: false, stored: false, inferred: false, compared: true, unused: false };
+    pub(super) const RETURN: Self = Self { returned: true, stored: true, compared: false, ..Self::TOUCH };
     /// What RETURNING hands to the client goes nowhere else.
-    pub(super) const RETURNING: Self = Self { returned: true, ..Self::TOUCH };
+    pub(super) const RETURNING: Self = Self { stored: false, ..Self::RETURN };
     pub(super) const PROBE: Self = Self { inferred: true, ..Self::TOUCH };
     pub(super) const EXIST: Self = Self { unused: true, ..Self::TOUCH };
 
     /// The same, and it decides.
     pub(super) fn probed(self) -> Self {
-        Self { inferred: true, ..self }
+        Self { inferred: true, compared: true, ..self }
     }
 
-    /// The same, but it decides nothing.
-    pub(super) fn compared(self) -> Self {
-        Self { inferred: false, ..self }
+    /// The same, but it decides nothing: it is compared with a known value alone.
+    pub(super) fn equated(self) -> Self {
+        Self { inferred: false, compared: true, ..self }
+    }
+
+    /// The same, and it does not stay as it is.
+    pub(super) fn worked(self) -> Self {
+        Self { compared: true, ..self }
     }
 }
 
@@ -139,6 +147,33 @@ pub(super) struct Flow<'a> {
     stars: Vec<Star<'a>>,
     renames: Vec<Rename>,
     compare_all: bool,
+    /// Every column may be worked with somewhere, though none decides by that.
+    work_all: bool,
+}
+
+/// What a value may be found to do after all.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Doing {
+    /// It decides about rows.
+    Decides,
+    /// It is compared.
+    Compared,
+}
+
+impl Doing {
+    fn is_of(self, usage: Use) -> bool {
+        match self {
+            Self::Decides => usage.inferred,
+            Self::Compared => usage.compared,
+        }
+    }
+
+    fn add_to(self, usage: &mut Use) {
+        *usage = match self {
+            Self::Decides => usage.probed(),
+            Self::Compared => usage.worked(),
+        };
+    }
 }
 
 impl<'a> Flow<'a> {
@@ -221,6 +256,14 @@ impl<'a> Flow<'a> {
         self.compare_all = true;
     }
 
+    /// Every column may do so somewhere.
+    pub(super) fn do_all(&mut self, doing: Doing) {
+        match doing {
+            Doing::Decides => self.compare_all = true,
+            Doing::Compared => self.work_all = true,
+        }
+    }
+
     /// The position from which [`Self::since`] measures.
     pub(super) fn mark(&self) -> (usize, usize) {
         (self.mentions.len(), self.stars.len())
@@ -235,13 +278,13 @@ impl<'a> Flow<'a> {
         self.renames.push(Rename { name: name.to_owned(), from });
     }
 
-    /// What was mentioned decides about rows after all.
-    pub(super) fn infer(&mut self, span: &Span) {
+    /// What was mentioned does so after all.
+    pub(super) fn turn_to(&mut self, doing: Doing, span: &Span) {
         for mention in self.mentions.get_mut(span.mentions.clone()).unwrap_or_default() {
-            mention.usage.inferred = true;
+            doing.add_to(&mut mention.usage);
         }
         for star in self.stars.get_mut(span.stars.clone()).unwrap_or_default() {
-            star.usage.inferred = true;
+            doing.add_to(&mut star.usage);
         }
     }
 
@@ -261,7 +304,8 @@ impl<'a> Flow<'a> {
             effects.concede("it names too many columns of too many relations");
             return;
         }
-        self.follow_renames();
+        self.follow_renames(Doing::Decides);
+        self.follow_renames(Doing::Compared);
         for relation in &self.relations {
             let facts = self.facts(relation);
             if relation.read || !facts.columns.is_empty() {
@@ -271,34 +315,40 @@ impl<'a> Flow<'a> {
         }
     }
 
-    /// Where a name that decides stands for other names, those decide too.
-    fn follow_renames(&mut self) {
-        if self.decides_by_row() {
-            self.compare_all = true;
+    /// Where a name that decides, or is compared, stands for other names, those do so too.
+    fn follow_renames(&mut self, doing: Doing) {
+        if self.does_by_row(doing) || doing == Doing::Compared && self.compares_rows_within() {
+            self.do_all(doing);
             return;
         }
         let mut pending: Vec<usize> = (0..self.renames.len()).collect();
         loop {
-            let deciding: BTreeSet<&str> =
-                self.mentions.iter().filter(|mention| mention.usage.inferred).map(|mention| mention.name).collect();
-            let decides = |name: &str| name == ANY_NAME && !deciding.is_empty() || deciding.contains(name);
+            let mentioned = self.mentions.iter().filter(|mention| doing.is_of(mention.usage));
+            let names: BTreeSet<&str> = mentioned.map(|mention| mention.name).collect();
+            let is_one = |name: &str| name == ANY_NAME && !names.is_empty() || names.contains(name);
             let (now, later): (Vec<usize>, Vec<usize>) =
-                pending.into_iter().partition(|at| self.renames.get(*at).is_some_and(|rename| decides(&rename.name)));
+                pending.into_iter().partition(|at| self.renames.get(*at).is_some_and(|rename| is_one(&rename.name)));
             if now.is_empty() {
                 return;
             }
             for at in now {
                 if let Some(span) = self.renames.get(at).map(|rename| rename.from.clone()) {
-                    self.infer(&span);
+                    self.turn_to(doing, &span);
                 }
             }
             pending = later;
         }
     }
 
-    /// Whether a whole row of a sub-select or common table expression decides.
-    fn decides_by_row(&self) -> bool {
-        self.mentions.iter().filter(|mention| mention.usage.inferred).any(|mention| {
+    /// Whether all columns of a sub-select or common table expression may be compared: a star reaches relations by name.
+    fn compares_rows_within(&self) -> bool {
+        self.stars.iter().any(|star| star.usage.compared)
+            && self.scopes.iter().any(|scope| !scope.derived.is_empty() || !scope.queries.is_empty())
+    }
+
+    /// Whether a whole row of a sub-select or common table expression decides or is compared.
+    fn does_by_row(&self, doing: Doing) -> bool {
+        self.mentions.iter().filter(|mention| doing.is_of(mention.usage)).any(|mention| {
             let row = |name: &str| {
                 self.ancestry(mention.scope).any(|scope| scope.derived.contains(&name) || scope.queries.contains(&name))
             };
@@ -323,7 +373,7 @@ impl<'a> Flow<'a> {
                 touched.all(star.usage);
             }
         }
-        touched.facts(self.compare_all)
+        touched.facts(self.compare_all, self.work_all)
     }
 
     fn touch(&self, relation: &Relation<'_>, mention: &Mention<'a>, touched: &mut Touched<'a>) {
@@ -338,9 +388,9 @@ impl<'a> Flow<'a> {
         if visible && self.may_belong(relation, mention) {
             return touched.one(mention.name, mention.usage);
         }
-        // What decides may have come here from a sub-select under the same name.
-        if mention.usage.inferred && !self.belongs_elsewhere(mention) {
-            touched.inferred_one(mention.name, relation.renamed);
+        // What decides or is compared may have come here from a sub-select under the same name.
+        if mention.usage.compared && !self.belongs_elsewhere(mention) {
+            touched.compared_one(mention.name, mention.usage, relation.renamed);
         }
     }
 
@@ -378,6 +428,7 @@ struct Touched<'a> {
     returned: Found<'a>,
     stored: Found<'a>,
     inferred: Found<'a>,
+    compared: Found<'a>,
 }
 
 #[derive(Debug, Default)]
@@ -392,6 +443,7 @@ impl<'a> Touched<'a> {
         self.returned.all |= usage.returned;
         self.stored.all |= usage.stored;
         self.inferred.all |= usage.inferred;
+        self.compared.all |= usage.compared;
     }
 
     fn one(&mut self, name: &'a str, usage: Use) {
@@ -402,20 +454,26 @@ impl<'a> Touched<'a> {
         if usage.stored {
             self.stored.names.insert(name);
         }
+        self.compared_one(name, usage, false);
+    }
+
+    /// What a name does, of this relation or of any whose columns were renamed.
+    fn compared_one(&mut self, name: &'a str, usage: Use, renamed: bool) {
         if usage.inferred {
+            self.inferred.all |= renamed;
             self.inferred.names.insert(name);
+        }
+        if usage.compared {
+            self.compared.all |= renamed;
+            self.compared.names.insert(name);
         }
     }
 
-    fn inferred_one(&mut self, name: &'a str, renamed: bool) {
-        self.inferred.all |= renamed;
-        self.inferred.names.insert(name);
-    }
-
-    fn facts(self, compare_all: bool) -> Facts {
+    fn facts(self, compare_all: bool, work_all: bool) -> Facts {
         let inferred = if compare_all { Columns::All } else { self.inferred.columns() };
+        let compared = if compare_all || work_all { Columns::All } else { self.compared.columns() };
         let (returned, stored) = (self.returned.columns(), self.stored.columns());
-        Facts { columns: self.columns.columns(), returned, stored, inferred, ..Facts::default() }
+        Facts { columns: self.columns.columns(), returned, stored, inferred, compared, ..Facts::default() }
     }
 }
 

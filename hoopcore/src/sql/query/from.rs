@@ -9,6 +9,9 @@ use super::flow::Use;
 use super::function::argument_usage;
 use super::{Parts, Walk};
 
+/// The name of a sub-select that has none: no column is written with it.
+const NAMELESS: &str = "";
+
 impl<'a> Walk<'a> {
     pub(super) fn joins(&mut self, item: &'a TableWithJoins, scope: usize) {
         let TableWithJoins { relation, joins } = item;
@@ -154,8 +157,8 @@ impl<'a> Walk<'a> {
 
     /// A sub-select or join under a name of its own.
     fn derived(&mut self, alias: Option<&'a TableAlias>, outputs: Option<&[super::flow::Span]>, scope: usize) {
+        self.flow.add_derived(scope, alias.map_or(NAMELESS, |alias| &alias.name.value));
         if let Some(alias) = alias {
-            self.flow.add_derived(scope, &alias.name.value);
             self.alias(alias, outputs);
         }
     }

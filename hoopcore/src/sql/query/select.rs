@@ -10,8 +10,8 @@ use sqlparser::ast::{
     WildcardAdditionalOptions, With,
 };
 
-use super::expression::name_of;
-use super::flow::{Span, Use};
+use super::expression::{is_column, name_of};
+use super::flow::{Doing, Span, Use};
 use super::{Walk, parts};
 use crate::command::Change;
 use crate::command::sql::Verb;
@@ -126,7 +126,8 @@ impl<'a> Walk<'a> {
             SetQuantifier::ByName | SetQuantifier::AllByName | SetQuantifier::DistinctByName => self.foreign(),
         }
         match op {
-            SetOperator::Union => usage,
+            SetOperator::Union if quantifier == SetQuantifier::All => usage,
+            SetOperator::Union => usage.worked(),
             SetOperator::Except | SetOperator::Intersect | SetOperator::Minus => {
                 Use { unused: false, ..usage.probed() }
             }
@@ -183,7 +184,7 @@ impl<'a> Walk<'a> {
         self.expect(!explicit_row && !value_keyword);
         let mark = self.flow.mark();
         for expression in rows.iter().flat_map(|row| row.content.iter()) {
-            self.expression(expression, scope, usage);
+            self.output(expression, scope, usage);
         }
         let columns = rows.first().map_or(0, |row| row.content.len());
         let all = self.flow.since(mark);
@@ -198,6 +199,7 @@ impl<'a> Walk<'a> {
         }
         let (grouped, distinct_on) = (is_grouped(select), matches!(select.distinct, Some(Distinct::On(_))));
         let plain = !grouped && select.distinct.is_none();
+        let usage = if matches!(select.distinct, Some(Distinct::Distinct)) { usage.worked() } else { usage };
         let outputs = self.items(&select.projection, scope, Use { unused: usage.unused && plain, ..usage });
         if let Some(Distinct::On(keys)) = &select.distinct {
             self.keys(keys, scope, outputs.as_deref());
@@ -260,13 +262,13 @@ impl<'a> Walk<'a> {
             let mark = self.flow.mark();
             match item {
                 SelectItem::UnnamedExpr(expression) => {
-                    self.expression(expression, scope, usage);
+                    self.output(expression, scope, usage);
                     if !matches!(expression, Expr::Identifier(_) | Expr::CompoundIdentifier(_)) {
                         self.flow.rename(name_of(expression), self.flow.since(mark));
                     }
                 }
                 SelectItem::ExprWithAlias { expr, alias } => {
-                    self.expression(expr, scope, usage);
+                    self.output(expr, scope, usage);
                     self.flow.rename(&alias.value, self.flow.since(mark));
                 }
                 SelectItem::ExprWithAliases { .. } => self.foreign(),
@@ -286,6 +288,12 @@ impl<'a> Walk<'a> {
             }
         }
         outputs.filter(|_| !self.expands)
+    }
+
+    /// A value that is returned or stored: as it is, where it is a bare column.
+    pub(super) fn output(&mut self, expression: &'a Expr, scope: usize, usage: Use) {
+        let usage = if is_column(expression) { usage } else { usage.worked() };
+        self.expression(expression, scope, usage);
     }
 
     fn star(&mut self, scope: usize, qualifier: Option<&'a str>, usage: Use) {
@@ -314,7 +322,7 @@ impl<'a> Walk<'a> {
                 Some(parts) => self.star(scope, Some(&parts.name.value), usage),
                 None => self.foreign(),
             },
-            SelectItemQualifiedWildcardKind::Expr(expression) => self.expression(expression, scope, usage),
+            SelectItemQualifiedWildcardKind::Expr(expression) => self.output(expression, scope, usage),
         }
     }
 
@@ -332,17 +340,30 @@ impl<'a> Walk<'a> {
     fn keys(&mut self, keys: &'a [Expr], scope: usize, outputs: Option<&[Span]>) {
         for key in keys {
             self.expression(key, scope, Use::PROBE);
-            self.infer_numbered(key, outputs);
+            self.numbered(Doing::Decides, key, outputs);
         }
     }
 
-    fn infer_numbered(&mut self, key: &'a Expr, outputs: Option<&[Span]>) {
-        let Expr::Value(value) = key else { return };
-        let Value::Number(number, _) = &value.value else { return };
+    /// Keys that are numbers of output columns, alone or in lists of keys.
+    fn numbered(&mut self, doing: Doing, key: &'a Expr, outputs: Option<&[Span]>) {
+        let mut keys = Vec::from([key]);
+        while let Some(key) = keys.pop() {
+            match key {
+                Expr::Value(value) => self.number(doing, &value.value, outputs),
+                Expr::Nested(inner) => keys.push(inner),
+                Expr::Tuple(items) => keys.extend(items),
+                Expr::GroupingSets(sets) | Expr::Cube(sets) | Expr::Rollup(sets) => keys.extend(sets.iter().flatten()),
+                _ => {}
+            }
+        }
+    }
+
+    fn number(&mut self, doing: Doing, key: &'a Value, outputs: Option<&[Span]>) {
+        let Value::Number(number, _) = key else { return };
         let span = number.parse::<usize>().ok().and_then(|number| outputs?.get(number.checked_sub(1)?));
         match span {
-            Some(span) => self.flow.infer(&span.clone()),
-            None => self.flow.compare_all(),
+            Some(span) => self.flow.turn_to(doing, &span.clone()),
+            None => self.flow.do_all(doing),
         }
     }
 
@@ -352,15 +373,11 @@ impl<'a> Walk<'a> {
         self.expect(interpolate.is_none());
         match kind {
             OrderByKind::All(_) => self.foreign(),
-            OrderByKind::Expressions(keys) if cut => {
-                for key in keys {
-                    self.order_key(key, body.scope, Use::PROBE);
-                    self.infer_numbered(&key.expr, body.outputs.as_deref());
-                }
-            }
             OrderByKind::Expressions(keys) => {
+                let (usage, doing) = if cut { (Use::PROBE, Doing::Decides) } else { (Use::TOUCH, Doing::Compared) };
                 for key in keys {
-                    self.order_key(key, body.scope, Use::TOUCH);
+                    self.order_key(key, body.scope, usage);
+                    self.numbered(doing, &key.expr, body.outputs.as_deref());
                 }
             }
         }

@@ -101,7 +101,7 @@ fn sources(effects: &mut Effects, definition: Cursor<'_>) -> Option<()> {
         if next.is_word(cursor.text, "references") {
             let name = cursor.name()?;
             let columns = cursor.group().map_or_else(Columns::none, names);
-            let facts = Facts { inferred: columns.clone(), columns, ..Facts::default() };
+            let facts = Facts { inferred: columns.clone(), compared: columns.clone(), columns, ..Facts::default() };
             effects.add(Effect { facts, ..Effect::new(Verb::Read, Object::Relation(name)) });
         } else if next.is_word(cursor.text, "inherits") {
             let mut parents = cursor.group()?;
