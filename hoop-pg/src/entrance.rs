@@ -6,18 +6,19 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use hoop_runtime::config::{Enforcement, Listener, Plaintext, ResourceName};
+use hoop_runtime::config::{Enforcement, Listener, Plaintext, ResourceName, Timeout};
 use hoop_runtime::{Admission, Attempt, Gateway, Proven, Session};
 use hoopcore::audit::CompletionStatus;
 use hoopcore::{Completion, Passage, Resource, ResourceKind};
 use tokio::io::AsyncWriteExt as _;
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout, timeout_at};
 use tokio_rustls::TlsAcceptor;
 
 use crate::cancel::{CancelDesk, Registration};
 use crate::catalog::{self, Catalog, Loaded};
 use crate::client_login::{self, Desk, Outcome};
 use crate::greeting::{Leave, greet};
+use crate::patience;
 use crate::refusal::{Refusal, code};
 use crate::reply::Reply;
 use crate::settings::{self, PINS, Setting};
@@ -25,10 +26,8 @@ use crate::startup::{Packet, Startup};
 use crate::transport::Transport;
 use crate::upstream::{CancelTarget, Connection, Upstream};
 
-/// How long a client may take until it has shown who it is.
-const UNKNOWN_FOR: Duration = Duration::from_secs(10);
 /// How long the catalog may take to answer.
-const CATALOG_PATIENCE: Duration = Duration::from_secs(30);
+pub(crate) const CATALOG_PATIENCE: Duration = Duration::from_secs(30);
 /// How long a client may take to read why it is not let in.
 const LAST_WORDS: Duration = Duration::from_secs(5);
 
@@ -85,14 +84,14 @@ impl Entrance {
     /// Lets a client in, or tells it why not.
     pub(crate) async fn admit(&self, stream: Transport) -> Option<Established> {
         let source = stream.peer().map(|peer| peer.ip());
-        let greeted = timeout(UNKNOWN_FOR, self.know(stream, source)).await;
-        let (mut caller, who) = match greeted {
-            Ok(Ok(Some(known))) => known,
-            Ok(Err(Leave::Told(mut stream, refusal))) => {
+        let until = Instant::now() + self.listener.timeouts.login;
+        let (mut caller, who) = match self.know(stream, source, until).await {
+            Ok(Some(known)) => known,
+            Err(Leave::Told(mut stream, refusal)) => {
                 refuse(&mut stream, &refusal).await;
                 return None;
             }
-            Ok(Ok(None) | Err(Leave::Silently)) | Err(_) => return None,
+            Ok(None) | Err(Leave::Silently) => return None,
         };
         match self.establish(&mut caller, who).await {
             Ok(standing) => standing.begin(caller.stream).await,
@@ -104,8 +103,18 @@ impl Entrance {
     }
 
     /// Finds out what a client wants and who it is; `None` where it only wanted to cancel.
-    async fn know(&self, stream: Transport, source: Option<IpAddr>) -> Result<Option<(Caller, Proven)>, Leave> {
-        let (stream, packet) = greet(stream, self.tls.as_ref().map(|acceptor| &acceptor.0)).await?;
+    async fn know(
+        &self,
+        stream: Transport,
+        source: Option<IpAddr>,
+        until: Instant,
+    ) -> Result<Option<(Caller, Proven)>, Leave> {
+        let greeted = timeout_at(until, greet(stream, self.tls.as_ref().map(|acceptor| &acceptor.0))).await;
+        // Who has not said a word in PostgreSQL's protocol is told none.
+        let (stream, packet) = greeted.unwrap_or_else(|_| {
+            self.gateway.count_timeout(Timeout::Login);
+            Err(Leave::Silently)
+        })?;
         let startup = match packet {
             Packet::Begin(startup) => startup,
             Packet::Cancel { process, secret } => {
@@ -117,7 +126,8 @@ impl Entrance {
             Packet::Encrypt(_) => return Err(Leave::Silently),
         };
         let mut caller = Caller { stream, source, startup };
-        match self.identify(&mut caller).await? {
+        let identified = timeout_at(until, self.identify(&mut caller)).await;
+        match identified.unwrap_or_else(|_| Ok(Err(self.too_late())))? {
             Ok(who) => Ok(Some((caller, who))),
             Err(refusal) => Err(Leave::Told(Box::new(caller.stream), refusal)),
         }
@@ -141,6 +151,12 @@ impl Entrance {
             self.gateway.refuse_login(&self.attempt(caller), &reason).await;
         }
         Ok(Err(refusal))
+    }
+
+    /// The refusal of a client that does not show who it is, in PostgreSQL's words.
+    fn too_late(&self) -> Refusal {
+        self.gateway.count_timeout(Timeout::Login);
+        patience::told(Timeout::Login)
     }
 
     fn may_ask_password(&self, caller: &Caller) -> bool {

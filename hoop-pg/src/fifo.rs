@@ -244,6 +244,8 @@ pub struct Fifo<S, W, P> {
     changing: usize,
     /// The server awaits a new query, and nothing was sent since it said so.
     resting: bool,
+    /// How many entries were answered to their end.
+    answered: u64,
     released: Vec<W>,
 }
 
@@ -260,6 +262,7 @@ impl<S, W, P> Default for Fifo<S, W, P> {
             status: Status::Idle,
             changing: 0,
             resting: true,
+            answered: 0,
             released: Vec::new(),
         }
     }
@@ -306,6 +309,12 @@ impl<S: Clone, W: Copy, P> Fifo<S, W, P> {
     #[must_use]
     pub fn len(&self) -> usize {
         self.entries.len()
+    }
+
+    /// How many messages were answered to their end: another number means that the server has come further.
+    #[must_use]
+    pub fn answered(&self) -> u64 {
+        self.answered
     }
 
     /// Whether nothing is awaited.
@@ -473,6 +482,7 @@ impl<S: Clone, W: Copy, P> Fifo<S, W, P> {
     /// Takes the oldest entry, and the ends of copies that never began behind it.
     fn pop(&mut self) -> Option<Owed<S, W, P>> {
         let entry = self.entries.pop_front();
+        self.answered = self.answered.wrapping_add(1);
         while matches!(self.entries.front(), Some(Entry::CopyEnd)) {
             self.entries.pop_front();
         }

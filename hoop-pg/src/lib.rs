@@ -24,6 +24,7 @@ mod greeting;
 mod lane;
 mod masking;
 pub mod message;
+mod patience;
 pub mod poison;
 pub mod refusal;
 pub mod relay;

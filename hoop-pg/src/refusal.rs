@@ -42,6 +42,10 @@ pub mod code {
     pub const LIMIT: &str = "53400";
     /// `query_canceled`
     pub const CANCELED: &str = "57014";
+    /// `idle_session_timeout`
+    pub const IDLE: &str = "57P05";
+    /// `idle_in_transaction_session_timeout`
+    pub const IDLE_IN_TRANSACTION: &str = "25P03";
     /// `admin_shutdown`: drivers take it as a reason to connect anew.
     pub const SHUTDOWN: &str = "57P01";
     /// `internal_error`

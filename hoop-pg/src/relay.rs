@@ -11,18 +11,20 @@ use std::time::Duration;
 
 use bytes::BytesMut;
 use hoop_runtime::approvals::Hold;
-use hoop_runtime::config::Enforcement;
+use hoop_runtime::config::{Enforcement, Timeout};
 use hoop_runtime::{Admission, Session};
 use hoopcore::request::Exposures;
 use hoopcore::{Denial, Permit};
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
-use tokio::time::{Instant, Sleep};
+use tokio::time::{Instant, Sleep, timeout};
 
 use crate::cancel::CancelSignal;
 use crate::catalog::{self, Catalog};
 use crate::conversation::{Conversation, Next, Question};
 use crate::drain::Drain;
+use crate::entrance::CATALOG_PATIENCE;
 use crate::frame::Limits;
+use crate::patience::{self, Over, Patience};
 use crate::refusal::{Refusal, code};
 use crate::upstream::CancelTarget;
 
@@ -137,6 +139,8 @@ struct Relay<C, S> {
     cancel: Cancelling,
     /// A request to cancel that is on its way.
     cancelling: Option<Pin<Box<dyn Future<Output = io::Result<()>> + Send>>>,
+    /// How long either side may be waited for.
+    waiting: Patience,
     /// When something that runs has to be looked at.
     alarm: Option<Pin<Box<Sleep>>>,
     decision: Decision,
@@ -183,6 +187,7 @@ where
             drain.begun().await;
         };
         let conversation = Conversation::new(catalog, Limits::default(), session.facts(), session.mode());
+        let waiting = Patience::new(session.timeouts());
         let mut relay = Self {
             client,
             server,
@@ -192,6 +197,7 @@ where
             conversation,
             cancel,
             cancelling: None,
+            waiting,
             alarm: None,
             decision: Decision::None,
             client_starved: true,
@@ -246,7 +252,28 @@ where
         moved |= self.write(cx)?;
         moved |= self.read_client(cx);
         moved |= self.read_server(cx);
+        moved |= self.keep_waits(cx)?;
         Ok(moved)
+    }
+
+    /// Ends the session, or what its server runs, where one side is waited for too long; whether anything was done.
+    fn keep_waits(&mut self, cx: &mut Context<'_>) -> Result<bool, Stop> {
+        let Poll::Ready(over) = self.waiting.poll(cx, self.conversation.waits()) else { return Ok(false) };
+        match over {
+            Over::Time(timeout, after) => {
+                self.session.timed_out(timeout, after);
+                match timeout {
+                    Timeout::Statement => self.conversation.cancel_statement(),
+                    Timeout::Idle | Timeout::IdleInTransaction | Timeout::Login => {
+                        return Err(patience::told(timeout).into());
+                    }
+                }
+                Ok(true)
+            }
+            Over::Grace => {
+                Err(Refusal::new(code::SHUTDOWN, "the server did not end a statement that took too long").into())
+            }
+        }
     }
 
     /// Looks after what has limits; whether that changed anything.
@@ -497,10 +524,9 @@ where
         poll_fn(|cx| self.conversation.client.poll_write(cx, &mut self.server))
             .await
             .map_err(|_| Reason::ServerLeft)?;
-        let loaded = catalog::load(&mut self.server, &patterns).await.map_err(|error| {
-            tracing::error!(%error, session = self.session.id(), "the catalog could not be read");
-            Reason::Broken(Refusal::new(code::INTERNAL, "the catalog could not be read"))
-        })?;
+        let loaded = timeout(CATALOG_PATIENCE, catalog::load(&mut self.server, &patterns)).await;
+        let loaded = loaded.map_err(|_| self.unreadable(&"it took too long"))?;
+        let loaded = loaded.map_err(|error| self.unreadable(&error))?;
         loaded.tell(self.session.facts_mut());
         // Settings and notifications that came meanwhile are heard like any others.
         for aside in &loaded.asides {
@@ -509,6 +535,11 @@ where
         self.conversation.refreshed(loaded.catalog);
         self.guard();
         Ok(())
+    }
+
+    fn unreadable(&self, error: &dyn std::fmt::Display) -> Reason {
+        tracing::error!(%error, session = self.session.id(), "the catalog could not be read");
+        Reason::Broken(Refusal::new(code::INTERNAL, "the catalog could not be read"))
     }
 
     /// Tells the client why the session ends.
@@ -528,7 +559,7 @@ where
             client.shutdown().await
         };
         // A client that does not take its last words goes without them.
-        drop(tokio::time::timeout(GRACE, farewell).await);
+        drop(timeout(GRACE, farewell).await);
         End { reason, busy }
     }
 }

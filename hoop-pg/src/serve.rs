@@ -182,7 +182,7 @@ impl Door {
             pending::<()>().await;
         }
         loop {
-            match self.socket.accept().await {
+            match self.socket.accept(self.entrance.listener.timeouts.keepalive).await {
                 Ok(stream) => return stream,
                 Err(error) => {
                     tracing::error!(%error, address = %self.address, "a client could not be let in");
@@ -221,11 +221,11 @@ fn report(ended: Result<(), JoinError>) {
 }
 
 impl Socket {
-    async fn accept(&self) -> io::Result<Transport> {
+    async fn accept(&self, keepalive: Duration) -> io::Result<Transport> {
         match self {
             Self::Tcp(listener) => {
                 let (stream, _) = listener.accept().await?;
-                tune(&stream)?;
+                tune(&stream, keepalive)?;
                 Ok(Transport::Tcp(stream))
             }
             Self::Unix(listener, _) => Ok(Transport::Unix(listener.accept().await?.0)),

@@ -15,9 +15,7 @@ use tokio_rustls::TlsStream;
 
 use crate::certificate::end_point;
 
-/// After so long without a byte the other side is asked whether it is still there.
-const KEEPALIVE_AFTER: Duration = Duration::from_secs(60);
-/// How long between two such questions.
+/// How long between two questions whether the other side is still there, at most.
 const KEEPALIVE_EVERY: Duration = Duration::from_secs(15);
 /// The length word and the type byte before it.
 const HEADER: usize = 5;
@@ -81,13 +79,13 @@ impl Transport {
     }
 }
 
-/// Sends small messages at once, and finds out when the other side is gone.
+/// Sends small messages at once, and finds out when the other side is gone: after so long without a byte it is asked.
 ///
 /// # Errors
 /// Where the system refuses the options.
-pub fn tune(stream: &TcpStream) -> io::Result<()> {
+pub fn tune(stream: &TcpStream, keepalive: Duration) -> io::Result<()> {
     stream.set_nodelay(true)?;
-    let keepalive = TcpKeepalive::new().with_time(KEEPALIVE_AFTER).with_interval(KEEPALIVE_EVERY);
+    let keepalive = TcpKeepalive::new().with_time(keepalive).with_interval(keepalive.min(KEEPALIVE_EVERY));
     SockRef::from(stream).set_tcp_keepalive(&keepalive)
 }
 

@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicU16, Ordering::Relaxed};
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
-use hoop_runtime::config::{Credential, ServerAddr, Target};
+use hoop_runtime::config::{Credential, ServerAddr, SessionTimeouts, Target};
 use postgres_protocol::message::frontend;
 use rustls::ClientConfig;
 use rustls::pki_types::ServerName;
@@ -22,8 +22,6 @@ use crate::startup::{self, NEWEST_MINOR};
 use crate::tls::{self, TlsError};
 use crate::transport::{Transport, tune};
 
-/// How long a server may take until it waits for the first command.
-const PATIENCE: Duration = Duration::from_secs(20);
 /// How long a server may take to close the connection of a cancel request.
 const CANCEL_PATIENCE: Duration = Duration::from_secs(10);
 
@@ -35,6 +33,7 @@ pub struct Upstream {
     /// Whether TLS begins without asking for it.
     direct: bool,
     credential: Credential,
+    timeouts: SessionTimeouts,
     /// The newest minor version of the protocol that the server is asked for.
     minor: AtomicU16,
 }
@@ -73,7 +72,7 @@ impl Upstream {
         };
         let minor = AtomicU16::new(NEWEST_MINOR);
         let (address, credential) = (target.address.clone(), target.credential.clone());
-        Ok(Self { address, tls, direct: target.tls.direct, credential, minor })
+        Ok(Self { address, tls, direct: target.tls.direct, credential, timeouts: target.timeouts, minor })
     }
 
     /// Opens a connection to a database with these settings, and logs in.
@@ -82,7 +81,7 @@ impl Upstream {
     /// Where the server cannot be reached, is not the one it should be, or refuses: in words for the client, without
     /// the gateway's own credential.
     pub async fn connect(self: &Arc<Self>, database: &str, settings: &[(&str, &str)]) -> Result<Connection, Refusal> {
-        match timeout(PATIENCE, self.negotiate(database, settings)).await {
+        match timeout(self.timeouts.connect, self.negotiate(database, settings)).await {
             Ok(Ok(connection)) => Ok(connection),
             Ok(Err(failure)) => Err(self.refusal(&failure)),
             Err(_) => Err(self.refusal(&Failure::Broken(io::ErrorKind::TimedOut.into()))),
@@ -125,7 +124,7 @@ impl Upstream {
             (ServerAddr::Tcp { .. }, Some(peer)) => TcpStream::connect(peer).await?,
             (ServerAddr::Tcp { host, port }, None) => TcpStream::connect((host.as_str(), *port)).await?,
         };
-        tune(&stream)?;
+        tune(&stream, self.timeouts.keepalive)?;
         match &self.tls {
             Some((config, name)) => {
                 let connector = TlsConnector::from(Arc::clone(config));

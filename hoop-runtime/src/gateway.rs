@@ -12,7 +12,7 @@ use hoopcore::{AuditFailure, Denial, Identity, Policy, Resource, Timestamp, Veri
 
 use crate::approvals::{Grants, Registry};
 use crate::clock;
-use crate::config::{Config, Enforcement, ResourceName};
+use crate::config::{Config, Enforcement, ResourceName, SessionTimeouts, Target, Timeout};
 use crate::metrics::Metrics;
 use crate::policy_files::{self, PolicyFilesError};
 use crate::rates::Rates;
@@ -255,10 +255,25 @@ impl Gateway {
         Session::new(self.clone(), who.into(), on, source)
     }
 
+    /// Counts that somebody took too long.
+    pub fn count_timeout(&self, what: Timeout) {
+        if let Some(metrics) = self.metrics() {
+            metrics.timed_out(what);
+        }
+    }
+
     /// Whether the policy is enforced on a resource; it is on one that the configuration does not name.
     pub(crate) fn mode(&self, on: &Resource) -> Enforcement {
-        let named = ResourceName::parse(&on.name).and_then(|name| self.config().resources.get(&name));
-        named.map_or(Enforcement::Enforce, |target| target.mode)
+        self.target(on).map_or(Enforcement::Enforce, |target| target.mode)
+    }
+
+    /// How long sessions on a resource wait.
+    pub(crate) fn timeouts(&self, on: &Resource) -> SessionTimeouts {
+        self.target(on).map(|target| target.timeouts).unwrap_or_default()
+    }
+
+    fn target(&self, on: &Resource) -> Option<&Target> {
+        ResourceName::parse(&on.name).and_then(|name| self.config().resources.get(&name))
     }
 
     /// The policy in force and which edition it is.

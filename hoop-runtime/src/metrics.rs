@@ -13,6 +13,9 @@ use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::{Histogram, exponential_buckets};
 use prometheus_client::registry::Registry;
 
+use crate::config::Timeout;
+use crate::reload::Outcome;
+
 /// The shortest wait for a record that is told apart; ten more follow, each twice as long.
 const SHORTEST_WAIT: f64 = 0.000_25;
 
@@ -31,6 +34,8 @@ struct Counts {
     rows: Counter,
     bytes: Counter,
     cells: Family<Cells, Counter>,
+    timeouts: Family<TimedOut, Counter>,
+    reloads: Family<Reloaded, Counter>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -42,6 +47,16 @@ struct Decided {
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct Cells {
     left: &'static str,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct TimedOut {
+    timeout: &'static str,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Reloaded {
+    outcome: &'static str,
 }
 
 /// A session that counts as open until it is dropped.
@@ -78,6 +93,8 @@ impl Default for Metrics {
             rows: Counter::default(),
             bytes: Counter::default(),
             cells: Family::default(),
+            timeouts: Family::default(),
+            reloads: Family::default(),
         };
         counts.register();
         Self(Arc::new(counts))
@@ -86,8 +103,20 @@ impl Default for Metrics {
 
 impl Counts {
     fn register(&mut self) {
-        let Self { registry, decisions, sessions, refused_logins, held, record_wait, queued, rows, bytes, cells } =
-            self;
+        let Self {
+            registry,
+            decisions,
+            sessions,
+            refused_logins,
+            held,
+            record_wait,
+            queued,
+            rows,
+            bytes,
+            cells,
+            timeouts,
+            reloads,
+        } = self;
         registry.register("decisions", "Decisions by verdict and deciding rule", decisions.clone());
         registry.register("sessions", "Sessions that are open", sessions.clone());
         registry.register("logins_refused", "Callers who were not let in", refused_logins.clone());
@@ -97,6 +126,20 @@ impl Counts {
         registry.register("answer_rows", "Rows that were returned or changed", rows.clone());
         registry.register("answer_bytes", "Bytes of answers, after masking", bytes.clone());
         registry.register("protected_cells", "Cells of protected columns that left, masked or in clear", cells.clone());
+        registry.register(
+            "timeouts",
+            "Waits that took too long, by their word in the gateway's file",
+            timeouts.clone(),
+        );
+        registry.register(
+            "policy_reloads",
+            "How often the policy's files were read anew, by what came of it",
+            reloads.clone(),
+        );
+        // What never happened is told too, so that an alert has something to compare with.
+        for outcome in [Outcome::Done, Outcome::Refused] {
+            drop(reloads.get_or_create(&Reloaded { outcome: outcome.word() }));
+        }
     }
 }
 
@@ -127,6 +170,16 @@ impl Metrics {
     /// Somebody was not let in.
     pub(crate) fn refused_login(&self) {
         self.0.refused_logins.inc();
+    }
+
+    /// Somebody took too long.
+    pub(crate) fn timed_out(&self, what: Timeout) {
+        self.0.timeouts.get_or_create(&TimedOut { timeout: what.word() }).inc();
+    }
+
+    /// The policy's files were read anew.
+    pub(crate) fn reloaded(&self, outcome: Outcome) {
+        self.0.reloads.get_or_create(&Reloaded { outcome: outcome.word() }).inc();
     }
 
     /// A decision waited so long for its record.

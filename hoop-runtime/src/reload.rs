@@ -34,6 +34,22 @@ pub struct Reloads {
     pub refused: u64,
 }
 
+/// What became of the policy's files once they were read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Outcome {
+    Done,
+    Refused,
+}
+
+impl Outcome {
+    pub(crate) const fn word(self) -> &'static str {
+        match self {
+            Self::Done => "done",
+            Self::Refused => "refused",
+        }
+    }
+}
+
 /// What a gateway knows of the files of its policy.
 #[derive(Debug)]
 pub(crate) struct Reload {
@@ -182,7 +198,7 @@ impl Gateway {
         let record = Record::policy_reloaded(clock::now(), &before, policy.digest());
         if let Err(failure) = self.patience(self.trail().submit(&record)).await {
             tracing::error!(%failure, "a new policy is NOT in force: that it changed could not be recorded");
-            self.reload_state().refused.fetch_add(1, Ordering::Relaxed);
+            self.count_reload(Outcome::Refused);
             // To be tried again.
             self.reload_state().forget();
             return Came::NotRecorded;
@@ -195,7 +211,7 @@ impl Gateway {
         if !same {
             self.grants().clear();
         }
-        self.reload_state().done.fetch_add(1, Ordering::Relaxed);
+        self.count_reload(Outcome::Done);
         tracing::info!("a new policy is in force");
         self.review_all().await;
         Came::InForce
@@ -205,7 +221,17 @@ impl Gateway {
         tracing::error!("the policy's files are NOT in force, the policy before stays:\n{error}");
         let in_force = *self.policy().digest();
         self.trail().append(&Record::policy_refused(clock::now(), &in_force, error));
-        self.reload_state().refused.fetch_add(1, Ordering::Relaxed);
+        self.count_reload(Outcome::Refused);
         Came::Wrong
+    }
+
+    fn count_reload(&self, outcome: Outcome) {
+        match outcome {
+            Outcome::Done => self.reload_state().done.fetch_add(1, Ordering::Relaxed),
+            Outcome::Refused => self.reload_state().refused.fetch_add(1, Ordering::Relaxed),
+        };
+        if let Some(metrics) = self.metrics() {
+            metrics.reloaded(outcome);
+        }
     }
 }

@@ -14,7 +14,7 @@ use hoopcore::{
 
 use crate::approvals::{self, Hold};
 use crate::clock;
-use crate::config::Enforcement;
+use crate::config::{Enforcement, SessionTimeouts, Timeout};
 use crate::gateway::{Attempt, Gateway, Proven};
 use crate::metrics::{Metrics, Open};
 use crate::trail::{Origin, Record};
@@ -105,6 +105,18 @@ impl Session {
     #[must_use]
     pub fn mode(&self) -> Enforcement {
         self.mode
+    }
+
+    /// How long either side may be waited for.
+    #[must_use]
+    pub fn timeouts(&self) -> SessionTimeouts {
+        self.gateway.timeouts(&self.on)
+    }
+
+    /// Queues the record that one side took too long.
+    pub fn timed_out(&self, what: Timeout, after: Duration) {
+        self.gateway.count_timeout(what);
+        self.gateway.trail().append(&Record::timed_out(clock::now(), &self.origin, what, after));
     }
 
     /// Patterns of the columns that a mask may hide from this caller.

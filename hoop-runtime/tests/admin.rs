@@ -9,7 +9,9 @@
 
 use std::fs;
 use std::net::SocketAddr;
+use std::time::Duration;
 
+use hoop_runtime::config::Timeout;
 use hoop_runtime::{Admission, Attempt, Config, Gateway};
 use hoopcore::audit::{Completion, CompletionStatus};
 use hoopcore::{Command, Resource};
@@ -69,6 +71,10 @@ async fn decisions_sessions_and_answers_are_counted() {
     session.close(permit.spend().close(Completion { status: CompletionStatus::Done, rows: 3, bytes: 120 }));
     let Admission::Denied(_) = session.admit(&Command::sql("DROP TABLE orders"), None).await else { panic!() };
     gateway.refuse_login(&Attempt::default(), "a wrong password").await;
+    session.timed_out(Timeout::Idle, Duration::from_secs(1));
+    assert!(gateway.reload_policy().await);
+    fs::write(folder.path().join("policy.yaml"), "hoop: none").unwrap();
+    assert!(!gateway.reload_policy().await);
 
     let (status, told) = ask(address, "GET /metrics").await;
     assert_eq!(status, 200);
@@ -81,6 +87,9 @@ async fn decisions_sessions_and_answers_are_counted() {
         "hoop_audit_wait_seconds_count 2",
         "hoop_answer_rows_total 3",
         "hoop_answer_bytes_total 120",
+        "hoop_timeouts_total{timeout=\"idle\"} 1",
+        "hoop_policy_reloads_total{outcome=\"done\"} 1",
+        "hoop_policy_reloads_total{outcome=\"refused\"} 1",
         "hoop_protected_cells_total{left=\"masked\"} 0",
     ] {
         assert!(told.lines().any(|told| told == line), "{line} is missing in\n{told}");

@@ -241,8 +241,25 @@ impl Conversation {
 
     /// The server waits for data of the client: it is told that none come.
     fn fail_copy(&mut self) {
-        self.client.say(|out| frame(out, b'f', |body| body.text(b"a limit of the policy ends the command")));
+        self.client.say(|out| frame(out, b'f', |body| body.text(b"the gateway ends the command")));
         self.fifo.end_copy();
+    }
+
+    /// Has the server cancel what it takes too long for. It fails, or is done just before: then nothing was cancelled.
+    pub(crate) fn cancel_statement(&mut self) {
+        if self.brake.request != Cancelling::No {
+            return;
+        }
+        self.too_long = Some(self.fifo.answered());
+        self.brake.request = Cancelling::Wanted;
+        if self.fifo.is_copying_in() {
+            self.fail_copy();
+        }
+    }
+
+    /// Whether what the server is about to answer took too long.
+    pub(super) fn took_too_long(&self) -> bool {
+        self.too_long == Some(self.fifo.answered())
     }
 
     /// Tells of the limit in place of the error that ended what was stopped.

@@ -26,6 +26,7 @@ use crate::fifo::{Fifo, Origin, Request};
 use crate::frame::{FrameError, Head, Limits, Way};
 use crate::lane::Lane;
 use crate::message::{Malformed, frame};
+use crate::patience::Waits;
 use crate::poison::{self, Poison};
 use crate::refusal::{Refusal, code};
 use crate::strings::Strings;
@@ -137,6 +138,8 @@ pub(crate) struct Conversation {
     bound: usize,
     /// The server said that it ends the session.
     ended: bool,
+    /// How many messages were answered when the server was asked to cancel the next one, which took too long.
+    too_long: Option<u64>,
     scratch: BytesMut,
     /// Works with limits: one runs at a time.
     brake: Brake,
@@ -162,6 +165,7 @@ impl Conversation {
             prepared: 0,
             bound: 0,
             ended: false,
+            too_long: None,
             scratch: BytesMut::new(),
             brake: Brake::default(),
         }
@@ -197,6 +201,20 @@ impl Conversation {
     /// Whether the server owes an answer.
     pub(crate) fn is_busy(&self) -> bool {
         !self.fifo.is_empty()
+    }
+
+    /// What the session waits for.
+    pub(crate) fn waits(&self) -> Waits {
+        if self.fifo.is_at_rest() {
+            return if self.asked.is_some() { Waits::Otherwise } else { Waits::Client };
+        }
+        // What the server was not told to send may be done, though nothing was heard of it.
+        let kept_back = !self.flushed && (self.asked.is_some() || self.fifo.running().is_none());
+        match (self.fifo.is_empty() || kept_back, self.asked.is_some()) {
+            (false, _) => Waits::Server(self.fifo.answered()),
+            (true, true) => Waits::Otherwise,
+            (true, false) => Waits::ClientInTransaction,
+        }
     }
 
     /// Whether the server said that it ends the session.

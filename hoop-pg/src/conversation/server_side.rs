@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use hoop_runtime::config::Timeout;
 use hoopcore::SessionFacts;
 use hoopcore::command::Change;
 
@@ -13,6 +14,7 @@ use crate::message::{
     CommandTag, Notification, Report, RowDescription, Status, Subject, copy_begins, nothing, parameter_status,
     parameter_types,
 };
+use crate::patience;
 use crate::poison::{self, Poison};
 use crate::refusal::{Refusal, code};
 use crate::scrub;
@@ -275,8 +277,8 @@ impl Conversation {
 
     fn error(&mut self, head: Head, facts: &mut SessionFacts) -> Result<(), Refusal> {
         let report = Report::read(self.said(head)).map_err(by_server)?;
-        let (fatal, code) = (report.is_fatal(), report.code().map(str::to_owned));
-        let idle = self.fifo.is_empty();
+        let (fatal, told) = (report.is_fatal(), report.code().map(str::to_owned));
+        let (idle, late) = (self.fifo.is_empty(), self.took_too_long());
         let event = self.turn(Answer::Error)?.event;
         if idle && !fatal {
             return Err(by_server("an error that nothing caused"));
@@ -286,17 +288,22 @@ impl Conversation {
         let written = match event {
             Event::Refused(poison) => return self.tell_refusal(head, &poison),
             Event::Failed(Some(work)) if !fatal && self.is_stopped_work(work) => {
-                return self.tell_limit(head, work, code);
+                return self.tell_limit(head, work, told);
             }
             Event::Failed(Some(work)) => {
                 self.unbrake(work);
                 let text = self.works.get(work).map(|work| work.command.clone());
-                self.works.fail(work, code.as_deref());
+                self.works.fail(work, told.as_deref());
                 text
             }
             Event::NotPrepared(prepared) => Some(prepared.command.clone()),
             _ => None,
         };
+        if late && !fatal && told.as_deref() == Some(code::CANCELED) {
+            self.server.skip(head);
+            self.server.say(|out| poison::error(&patience::told(Timeout::Statement), out));
+            return Ok(());
+        }
         self.tell(head, written.as_ref().map_or("", |command| command.text()))
     }
 

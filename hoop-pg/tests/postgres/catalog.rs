@@ -6,7 +6,7 @@ use std::sync::Arc;
 use hoop_pg::catalog::{self, Loaded};
 use hoop_pg::settings;
 use hoop_pg::upstream::{Connection, Upstream};
-use hoop_runtime::config::{Credential, Enforcement, ServerAddr, Target, UpstreamTls, Verify};
+use hoop_runtime::config::{Credential, Enforcement, ServerAddr, SessionTimeouts, Target, UpstreamTls, Verify};
 use hoopcore::mask::Origin;
 use hoopcore::policy::{ColumnPattern, Glob};
 use hoopcore::request::Exposures;
@@ -25,6 +25,7 @@ pub(crate) fn target(cluster: &Cluster) -> Target {
         mode: Enforcement::Enforce,
         tls: UpstreamTls { verify: Verify::Full, ca: Some(cluster.ca()), direct: false },
         credential: Credential::new("postgres", Some(cluster.password.as_str().into())),
+        timeouts: SessionTimeouts::default(),
     }
 }
 

@@ -9,8 +9,8 @@ use std::time::Duration;
 
 use hoop_pg::Server;
 use hoop_runtime::config::{
-    Audit, Certificate, Config, Identities, Known, ListenAddr, Listener, LoginMethod, Password, Plaintext, Protocol,
-    ResourceName,
+    Audit, Certificate, ClientTimeouts, Config, Identities, Known, ListenAddr, Listener, LoginMethod, Password,
+    Plaintext, Protocol, ResourceName,
 };
 use hoop_runtime::trail::Mode;
 use hoopcore::Identity;
@@ -112,6 +112,7 @@ fn configuration(directory: PathBuf) -> Config {
         plaintext: Plaintext::Refused,
         login: LoginMethod::Password,
         resource,
+        timeouts: ClientTimeouts::default(),
     };
     let local = |listener: Listener| Listener { plaintext: Plaintext::Loopback, ..listener };
     let any = || ListenAddr::Tcp(SocketAddr::from(([127, 0, 0, 1], 0)));

@@ -30,5 +30,6 @@ mod reload;
 mod same;
 mod script;
 mod setting;
+mod timeouts;
 mod tokens;
 mod wire;

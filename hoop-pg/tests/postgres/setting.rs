@@ -66,6 +66,11 @@ impl Gateway {
     /// A gateway with this policy. Its resource is called `target`; callers are `job` (a workload of the group `callers`), `ann` (of
     /// `developers`) and `boss` (of `dba`); the user who runs the tests may answer approvals as `boss`.
     pub(crate) fn start(database: &str, policy: &str) -> Self {
+        Self::start_with(database, policy, "", "")
+    }
+
+    /// The same with more keys of its listener and of its resource, each with a comma after it.
+    pub(crate) fn start_with(database: &str, policy: &str, listener: &str, resource: &str) -> Self {
         let directory = tempfile::tempdir().unwrap();
         let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
         write_certificates(directory.path()).unwrap_or_else(|error| panic!("{error}"));
@@ -73,7 +78,7 @@ impl Gateway {
         write_private(&directory.path().join("server.secret"), &cluster().password).unwrap();
         write_private(&directory.path().join("masks.secret"), "a key of masks that is long enough").unwrap();
         fs::write(directory.path().join("policy.yaml"), policy).unwrap();
-        fs::write(directory.path().join("gateway.yaml"), configuration(port, database)).unwrap();
+        fs::write(directory.path().join("gateway.yaml"), configuration(port, database, listener, resource)).unwrap();
         let log = fs::File::create(directory.path().join("log")).unwrap();
         let process = Command::new(env!("CARGO_BIN_EXE_hoop-pg"))
             .args(["--config", "gateway.yaml"])
@@ -124,6 +129,12 @@ impl Gateway {
         self.directory.path().join(name)
     }
 
+    /// All records so far.
+    pub(crate) fn records(&self) -> String {
+        let files = fs::read_dir(self.file("audit")).unwrap();
+        files.map(|file| fs::read_to_string(file.unwrap().path()).unwrap()).collect()
+    }
+
     /// The gateway's process, to measure it.
     pub(crate) fn process(&self) -> u32 {
         self.process.id()
@@ -137,7 +148,7 @@ impl Drop for Gateway {
     }
 }
 
-fn configuration(port: u16, database: &str) -> String {
+fn configuration(port: u16, database: &str, listener: &str, resource: &str) -> String {
     let ca = cluster().ca();
     let server = cluster().port;
     let me = uzers::get_current_username().unwrap_or_default();
@@ -151,14 +162,12 @@ identities:
   boss: {{ kind: human, groups: [dba], password: {{ file: caller.secret }} }}
 keyring: {{ people: {{ file: masks.secret }} }}
 listeners:
-  - {{ protocol: postgres, address: \"127.0.0.1:{port}\", tls: {{ certificate: server.crt, key: server.key }}, resource: target }}
+  - {{ {listener} protocol: postgres, address: \"127.0.0.1:{port}\", tls: {{ certificate: server.crt, key: server.key }}, resource: target }}
 resources:
-  target:
-    kind: postgres
-    address: localhost:{server}
-    databases: [{database}]
-    tls: {{ verify: full, ca: {ca} }}
-    credential: {{ user: postgres, password: {{ file: server.secret }} }}
+  target: {{
+    {resource}
+    kind: postgres, address: 'localhost:{server}', databases: [{database}], tls: {{ verify: full, ca: {ca} }},
+    credential: {{ user: postgres, password: {{ file: server.secret }} }} }}
 approvals:
   socket: approvals.sock
   approvers:

@@ -200,6 +200,11 @@ impl Record<'_> {
                 format!("{bad}refused{bad:#}   {} {}", self.parties(), self.text("/reason"))
             }
             "segment" => self.segment(),
+            "timed_out" => {
+                let bad = output::style_of_success(false);
+                let (timeout, after) = (self.text("/timeout"), self.text("/after"));
+                format!("{bad}timed out{bad:#} {} {timeout} after {after}", self.parties())
+            }
             "policy_reloaded" => {
                 format!(
                     "{STRONG}policy{STRONG:#}    {} is in force after {}",

@@ -271,6 +271,27 @@ pub(super) static LISTENER: Map = Map {
             Shape::Text,
             "The one resource that it serves. Where left out, the client's database is `resource` or `resource/database`.",
         ),
+        Key::optional("timeouts", Shape::Map(&CLIENT_TIMEOUTS), "How long it waits for its clients."),
+    ],
+    choice: &[],
+};
+
+pub(super) static CLIENT_TIMEOUTS: Map = Map {
+    name: "client_timeouts",
+    noun: "`timeouts`",
+    about: "How long a listener waits for its clients, as durations: `30s`, `15m`.",
+    keys: &[
+        Key::optional(
+            "login",
+            DURATION,
+            "For a client to show who it is; then it gets the error `57014` and is closed. `10s` where left out.",
+        ),
+        Key::optional(
+            "keepalive",
+            DURATION,
+            "Without a byte, until the system asks over TCP whether the client is still there; one that does not answer is gone. \
+             `60s` where left out.",
+        ),
     ],
     choice: &[],
 };
@@ -332,6 +353,39 @@ pub(super) static RESOURCE: Map = Map {
             Shape::Map(&CREDENTIAL),
             "As whom the gateway logs in: one role with few privileges. Clients never see it.",
             "write `credential: { user: app, password: { env: NAME } }`",
+        ),
+        Key::optional("timeouts", Shape::Map(&SESSION_TIMEOUTS), "How long sessions on it wait."),
+    ],
+    choice: &[],
+};
+
+pub(super) static SESSION_TIMEOUTS: Map = Map {
+    name: "session_timeouts",
+    noun: "`timeouts`",
+    about: "How long sessions on a resource wait, as durations: `30s`, `15m`. What ends by a time-out goes on record. What is \
+            held for approval waits as long as its rule says, and a replication stream as long as both sides wish.",
+    keys: &[
+        Key::optional("connect", DURATION, "For the server to take a connection and the login. `20s` where left out."),
+        Key::optional(
+            "keepalive",
+            DURATION,
+            "Without a byte, until the system asks over TCP whether the server is still there. `60s` where left out.",
+        ),
+        Key::optional(
+            "idle",
+            DURATION,
+            "For the client's next command outside of a transaction; then the session ends with `57P05`. For ever where left out.",
+        ),
+        Key::optional(
+            "idle_in_transaction",
+            DURATION,
+            "For the client's next command within a transaction; then the session ends with `25P03`. For ever where left out.",
+        ),
+        Key::optional(
+            "statement",
+            DURATION,
+            "For the server to be done with a query or a step of a sequence, the client's reading of it included; then it is \
+             cancelled and fails with `57014`. For ever where left out.",
         ),
     ],
     choice: &[],

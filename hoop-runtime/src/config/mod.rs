@@ -9,6 +9,7 @@ mod read;
 mod secret;
 #[cfg(test)]
 mod tests;
+mod timeouts;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -28,6 +29,7 @@ pub use self::groups::Groups;
 pub use self::password::{NotAVerifier, Password, Verifier};
 use self::read::Reader;
 use self::secret::Secrets;
+pub use self::timeouts::{ClientTimeouts, SessionTimeouts, Timeout};
 use crate::diagnostics::Sources;
 use crate::oidc::Issuers;
 use crate::trail::Mode;
@@ -138,6 +140,8 @@ pub struct Listener {
     pub login: LoginMethod,
     /// The one resource that it serves; without, the client's database names it.
     pub resource: Option<ResourceName>,
+    /// How long it waits for its clients.
+    pub timeouts: ClientTimeouts,
 }
 
 /// Who may send a password over TCP in plain text. Over a Unix socket everybody may.
@@ -198,6 +202,8 @@ pub struct Target {
     pub tls: UpstreamTls,
     /// As whom the gateway logs in.
     pub credential: Credential,
+    /// How long sessions on it wait.
+    pub timeouts: SessionTimeouts,
 }
 
 /// Whether the policy is enforced on a resource.

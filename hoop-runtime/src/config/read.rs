@@ -3,6 +3,7 @@
 mod cancel;
 mod certificates;
 mod issuers;
+mod timeouts;
 
 pub(super) use issuers::{ALGORITHMS, TOKEN_TYPES};
 
@@ -178,8 +179,16 @@ impl Reader {
             self.optional(&fields, "plaintext", |reader, node| reader.word(node, "word", grammar::PLAINTEXTS));
         let login = self.optional(&fields, "login", |reader, node| reader.word(node, "way to log in", grammar::LOGINS));
         let resource = self.optional(&fields, "resource", Self::resource_name);
-        let (plaintext, login) = (plaintext?.unwrap_or_default(), login?.unwrap_or_default());
-        Some(Listener { protocol: protocol?, address: address?, tls: tls?, plaintext, login, resource: resource? })
+        let timeouts = self.optional(&fields, "timeouts", Self::client_timeouts);
+        Some(Listener {
+            protocol: protocol?,
+            address: address?,
+            tls: tls?,
+            plaintext: plaintext?.unwrap_or_default(),
+            login: login?.unwrap_or_default(),
+            resource: resource?,
+            timeouts: timeouts?.unwrap_or_default(),
+        })
     }
 
     fn listen_addr(&mut self, node: &Node) -> Option<ListenAddr> {
@@ -250,6 +259,7 @@ impl Reader {
         let mode = self.optional(&fields, "mode", Self::mode);
         let tls = self.optional(&fields, "tls", Self::upstream_tls);
         let credential = fields.get("credential").and_then(|node| self.credential(node));
+        let timeouts = self.optional(&fields, "timeouts", Self::session_timeouts);
         Some(Target {
             kind: kind?,
             address: address?,
@@ -258,6 +268,7 @@ impl Reader {
             mode: mode?.unwrap_or_default(),
             tls: tls?.unwrap_or(UpstreamTls { verify: Verify::Full, ca: None, direct: false }),
             credential: credential?,
+            timeouts: timeouts?.unwrap_or_default(),
         })
     }
 

@@ -47,11 +47,12 @@ identities:
 listeners:
   - { protocol: postgres, address: "127.0.0.1:6432", tls: { certificate: gw.crt, key: gw.key, clients: { ca: gw.crt, required: true } }, resource: orders-db }
   - { protocol: postgres, address: run/pg.sock }
-  - { protocol: postgres, address: "127.0.0.1:6433", plaintext: loopback, login: scram }
+  - { protocol: postgres, address: "127.0.0.1:6433", plaintext: loopback, login: scram, timeouts: { login: 3s } }
 resources:
   orders-db: { kind: postgres, address: db.internal:5433, databases: [shop], labels: { env: prod }, mode: enforce,
                tls: { verify: ca, ca: gw.crt }, credential: { user: app, password: { env: CARGO_PKG_NAME } } }
-  local: { kind: postgres, address: "[::1]", databases: shop, mode: observe, tls: { direct: true }, credential: { user: app, methods: [scram, md5] } }
+  local: { kind: postgres, address: "[::1]", databases: shop, mode: observe, tls: { direct: true }, credential: { user: app, methods: [scram, md5] },
+           timeouts: { connect: 5s, keepalive: 2m, idle: 15m, statement: 1h30m } }
 cancel: { key: { file: cancel.key }, instance: 1, peers: { 2: "gw-2.internal:6432", 3: run/gw-3.sock } }
 approvals: { socket: run/approvals.sock, approvers: { ada: { name: ada@example.com, groups: [dba] }, bob: { groups: dba } } }
 "#;
@@ -79,6 +80,18 @@ fn a_good_file_is_read_whole() {
     assert_eq!(config.resources[&name("orders-db")].tls.verify, Verify::Ca);
     assert_eq!(config.resources[&name("local")].address, ServerAddr::Tcp { host: "::1".to_owned(), port: 5432 });
     assert_eq!(config.resources[&name("local")].tls, UpstreamTls { verify: Verify::Full, ca: None, direct: true });
+    assert_eq!(config.listeners[0].timeouts, ClientTimeouts::default());
+    let login = Duration::from_secs(3);
+    assert_eq!(config.listeners[2].timeouts, ClientTimeouts { login, ..ClientTimeouts::default() });
+    assert_eq!(config.resources[&name("orders-db")].timeouts, SessionTimeouts::default());
+    let times = SessionTimeouts {
+        connect: Duration::from_secs(5),
+        keepalive: Duration::from_mins(2),
+        idle: Some(Duration::from_mins(15)),
+        idle_in_transaction: None,
+        statement: Some(Duration::from_mins(90)),
+    };
+    assert_eq!(config.resources[&name("local")].timeouts, times);
     let clients = config.listeners[0].tls.as_ref().unwrap().clients.clone().unwrap();
     assert_eq!(clients, ClientCertificates { ca: folder.path().join("gw.crt"), required: true });
     let logins: Vec<LoginMethod> = config.listeners.iter().map(|listener| listener.login).collect();

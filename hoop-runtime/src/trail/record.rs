@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::net::IpAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
 use hoopcore::audit::{Caller, EventKind};
 use hoopcore::command::Digest;
@@ -13,8 +14,10 @@ use hoopcore::policy::Problem;
 use hoopcore::{
     Completion, Event, Identity, IdentityKind, Resource, Timestamp, Verdict, Verified, audit::CompletionStatus,
 };
+use jiff::SignedDuration;
 use serde::{Serialize, Serializer};
 
+use crate::config::Timeout;
 use crate::policy_files::PolicyFilesError;
 use serde_json::value::RawValue;
 
@@ -97,6 +100,10 @@ enum What {
     Policy {
         before: Hex,
         after: Hex,
+    },
+    TimedOut {
+        timeout: &'static str,
+        after: String,
     },
     PolicyRefused {
         policy: Hex,
@@ -300,6 +307,16 @@ impl Record {
         let completion =
             Closing { status: "not_carried_out", error: None, rows: 0, bytes: 0, cells_masked: 0, cells_clear: 0 };
         Self::of(origin, at, "closing", What::Closed { decision, rule: None, completion })
+    }
+
+    /// Somebody took too long: the session ends, or what its server runs is cancelled.
+    pub(crate) fn timed_out(at: Timestamp, origin: &Origin, what: Timeout, after: Duration) -> Self {
+        let after = SignedDuration::try_from(after).map(|after| format!("{after:#}")).unwrap_or_default();
+        Self {
+            who: origin.who.clone().map(Told::Before),
+            on: origin.on.clone().map(Told::Before),
+            ..Self::of(origin, at, "timed_out", What::TimedOut { timeout: what.word(), after })
+        }
     }
 
     /// A step of an approval.

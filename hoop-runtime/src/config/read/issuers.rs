@@ -167,7 +167,7 @@ impl Reader {
         found.into_iter().collect()
     }
 
-    fn duration(&mut self, node: &Node) -> Option<Duration> {
+    pub(super) fn duration(&mut self, node: &Node) -> Option<Duration> {
         let text = self.text(node, "a duration")?;
         let duration = text.parse::<SignedDuration>().ok().and_then(|duration| Duration::try_from(duration).ok());
         if duration.is_none() {
