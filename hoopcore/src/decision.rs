@@ -190,8 +190,19 @@ pub struct EffectNote {
     pub verb: &'static str,
     /// The object, with the schema it was resolved to.
     pub object: String,
+    /// What `when` may ask about it, as far as its protocol has such facts.
+    pub facts: Vec<FactNote>,
     /// The rule that covered or refused it; `None` where nothing did or nothing was asked.
     pub rule: Option<RuleRef>,
+}
+
+/// A fact of an effect.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FactNote {
+    /// Its name in the policy's words.
+    pub name: &'static str,
+    /// Its value in the policy's words; `None` where it is not known.
+    pub value: Option<Cow<'static, str>>,
 }
 
 /// A rule that was close to a decision, and how each of its parts stands.
@@ -207,6 +218,8 @@ pub struct NearRule {
     pub who: Vec<String>,
     /// The facts that `on` asks for, in words, each with whether it holds.
     pub on: Vec<String>,
+    /// The facts that `when` asks for, in words, each with whether it holds for the effect that the rule is closest to.
+    pub when: Vec<String>,
 }
 
 /// A part of a rule, all of which must hold.

@@ -14,7 +14,7 @@ use hoopcore::{
 };
 
 use hoopcore::Truth;
-use hoopcore::decision::{NearRule, Part, RuleRef};
+use hoopcore::decision::{EffectNote, FactNote, NearRule, Part, RuleRef};
 
 use super::Failure;
 use super::output::{self, FAINT, STRONG};
@@ -117,8 +117,8 @@ fn tell(explanation: &Explanation) -> Result<(), Failure> {
     }
     for effect in effects {
         let rule = effect.rule.as_ref().map(|rule| format!("  {FAINT}{}{FAINT:#}", printable(&rule.to_string())));
-        let object = printable(&effect.object);
-        writeln!(out, "  {:<9} {object}{}", effect.verb, rule.unwrap_or_default())?;
+        let (object, facts) = (printable(&effect.object), facts_of(effect));
+        writeln!(out, "  {:<9} {object}{facts}{}", effect.verb, rule.unwrap_or_default())?;
     }
     for mask in masks {
         let (column, style) = (printable(&mask.column), style_word(&mask.style));
@@ -129,6 +129,13 @@ fn tell(explanation: &Explanation) -> Result<(), Failure> {
         writeln!(out, "  limit     {most} {}  {FAINT}{rule}{FAINT:#}", kind.word())?;
     }
     Ok(())
+}
+
+/// What is known of an effect beside its verb and object, in brackets.
+fn facts_of(effect: &EffectNote) -> String {
+    let told = |FactNote { name, value }: &FactNote| format!("{name}: {}", value.as_deref().unwrap_or("not known"));
+    let facts: Vec<String> = effect.facts.iter().map(told).collect();
+    if facts.is_empty() { String::new() } else { printable(&format!(" ({})", facts.join(", "))).into() }
 }
 
 /// What was known of the request, and what was not.
@@ -181,6 +188,6 @@ fn why(near: &NearRule, part: Part, truth: Truth) -> String {
         Part::Who => format!("`who` {how}: {}", near.who.join(", ")),
         Part::On => format!("`on` {how}: {}", near.on.join(", ")),
         Part::Pattern => "its verbs and objects match none of the effects".to_owned(),
-        Part::When => format!("`when` {how}"),
+        Part::When => format!("`when` {how}: {}", near.when.join(", ")),
     }
 }

@@ -3,6 +3,7 @@
 mod asked;
 mod change;
 mod effect;
+mod fact;
 pub mod http;
 pub mod kubernetes;
 mod message;

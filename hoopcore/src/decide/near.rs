@@ -3,10 +3,11 @@
 use alloc::format;
 use alloc::string::String;
 use alloc::vec::Vec;
+use core::fmt::Display;
 
 use super::scene::{Item, Moment, Scene, Step};
 use crate::decision::{NearRule, Part};
-use crate::policy::rule::{Action, Asked, Condition, OnFact, Rule, WhoFact};
+use crate::policy::rule::{Action, Asked, Condition, Rule};
 use crate::policy::session::{on_fact, who_fact};
 use crate::policy::standings::Standpoint;
 use crate::request::Call;
@@ -24,38 +25,35 @@ pub(crate) fn near(session: Standpoint<'_>, call: &Call<'_>) -> Vec<NearRule> {
 impl Scene<'_> {
     fn near(&self, rule: &Rule) -> NearRule {
         let (who, on) = (self.session.who, self.session.on);
-        let (pattern, when) = self.closest(rule);
-        let mut words = Vec::new();
-        leaves(&rule.who, false, &mut |fact, inverted| {
-            words.push(said(inverted, &who_words(fact), who_fact(fact, who)))
-        });
-        let mut on_words = Vec::new();
-        leaves(&rule.on, false, &mut |fact, inverted| {
-            on_words.push(said(inverted, &resource_words(fact), on_fact(fact, on)))
-        });
+        let closest = self.closest(rule);
+        let of_closest = |truth: &dyn Fn(&Item<'_>) -> Truth| closest.as_ref().map_or(Truth::No, truth);
         NearRule {
             rule: rule.at.clone(),
             action: action(&rule.action),
             parts: [
                 (Part::Who, rule.who.truth(&|fact| who_fact(fact, who))),
                 (Part::On, rule.on.truth(&|fact| on_fact(fact, on))),
-                (Part::Pattern, pattern),
-                (Part::When, when),
+                (Part::Pattern, of_closest(&|item| self.pattern(rule, item))),
+                (Part::When, of_closest(&|item| self.when(rule, item))),
             ],
-            who: words,
-            on: on_words,
+            who: told(&rule.who, &|fact| who_fact(fact, who)),
+            on: told(&rule.on, &|fact| on_fact(fact, on)),
+            when: told(&rule.when, &|fact| of_closest(&|item| self.fact(fact, item))),
         }
     }
 
-    /// How a rule's pattern and `when` stand to the effect that it is closest to.
-    fn closest(&self, rule: &Rule) -> (Truth, Truth) {
-        let mut best = (Truth::No, Truth::No);
+    /// The effect that a rule's pattern and `when` are closest to.
+    fn closest<'s>(&'s self, rule: &Rule) -> Option<Item<'s>> {
+        let mut best = None;
         self.walk(&mut |step| {
             if let Step::Effect(item) = step {
-                best = best.max((self.pattern(rule, &item), self.when(rule, &item)));
+                let closeness = (self.pattern(rule, &item), self.when(rule, &item));
+                if best.as_ref().is_none_or(|(known, _)| closeness > *known) {
+                    best = Some((closeness, item));
+                }
             }
         });
-        best
+        best.map(|(_, item)| item)
     }
 
     fn pattern(&self, rule: &Rule, item: &Item<'_>) -> Truth {
@@ -79,6 +77,13 @@ fn action(action: &Action) -> &'static str {
     }
 }
 
+/// Each fact of a condition in words, with whether it holds.
+fn told<F: Display>(condition: &Condition<F>, truth: &impl Fn(&F) -> Truth) -> Vec<String> {
+    let mut told = Vec::new();
+    leaves(condition, false, &mut |fact, inverted| told.push(said(inverted, fact, truth(fact))));
+    told
+}
+
 /// Every fact of a condition, and whether it is asked for the opposite. As deep as the text was nested.
 fn leaves<F>(condition: &Condition<F>, inverted: bool, visit: &mut dyn FnMut(&F, bool)) {
     match condition {
@@ -88,7 +93,7 @@ fn leaves<F>(condition: &Condition<F>, inverted: bool, visit: &mut dyn FnMut(&F,
     }
 }
 
-fn said(inverted: bool, words: &str, truth: Truth) -> String {
+fn said(inverted: bool, words: &dyn Display, truth: Truth) -> String {
     let not = if inverted { "not " } else { "" };
     let holds = match if inverted { truth.negate() } else { truth } {
         Truth::Yes => "holds",
@@ -96,23 +101,4 @@ fn said(inverted: bool, words: &str, truth: Truth) -> String {
         Truth::May => "is not known",
     };
     format!("{not}`{words}` {holds}")
-}
-
-fn who_words(fact: &WhoFact) -> String {
-    match fact {
-        WhoFact::User(name) => format!("user: {}", name.as_str()),
-        WhoFact::Group(name) => format!("group: {}", name.as_str()),
-        WhoFact::Claim(path, value) => format!("claim: {{ {path}: {} }}", value.as_str()),
-        WhoFact::Kind(kind) => format!("kind: {kind:?}").to_lowercase(),
-        WhoFact::Issuer(name) => format!("issuer: {}", name.as_str()),
-    }
-}
-
-fn resource_words(fact: &OnFact) -> String {
-    match fact {
-        OnFact::Name(name) => format!("name: {}", name.as_str()),
-        OnFact::Kind(kind) => format!("kind: {kind:?}").to_lowercase(),
-        OnFact::Label(label, value) => format!("labels: {{ {label}: {} }}", value.as_str()),
-        OnFact::Database(name) => format!("database: {}", name.as_str()),
-    }
 }

@@ -159,7 +159,8 @@ impl<'a> Scene<'a> {
 
     pub(super) fn note(&self, item: &Item<'_>, finding: &Finding) -> EffectNote {
         let rule = finding.rule().and_then(|rule| self.session.rule(rule)).map(|rule| rule.at.clone());
-        EffectNote { verb: item.effect().verb(), object: self.object(item), rule }
+        let effect = item.effect();
+        EffectNote { verb: effect.verb(), object: self.object(item), facts: effect.facts(), rule }
     }
 
     /// An effect as records name it: without anything that is a literal of the command.

@@ -35,7 +35,8 @@ impl Scene<'_> {
         rule.when.truth(&|fact| self.fact(fact, item))
     }
 
-    fn fact(&self, fact: &WhenFact, item: &Item<'_>) -> Truth {
+    /// Whether a fact holds for an effect.
+    pub(super) fn fact(&self, fact: &WhenFact, item: &Item<'_>) -> Truth {
         match fact {
             WhenFact::Unbounded(wanted) => {
                 of_sql(item, |facts| if *wanted { facts.unbounded } else { facts.unbounded.negate() })

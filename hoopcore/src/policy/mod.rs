@@ -25,6 +25,7 @@ pub(crate) mod session;
 pub(crate) mod shipped;
 pub(crate) mod standings;
 pub(crate) mod time;
+mod words;
 #[cfg(feature = "yaml")]
 mod yaml;
 

@@ -152,8 +152,8 @@ pub(crate) enum WhenFact {
 /// A range of addresses.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Network {
-    address: IpAddr,
-    bits: u8,
+    pub(super) address: IpAddr,
+    pub(super) bits: u8,
 }
 
 impl<F> Condition<F> {

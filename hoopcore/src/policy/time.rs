@@ -43,6 +43,12 @@ impl Days {
         (from..from + count).fold(self, |days, day| Self(days.0 | 1 << (day % 7)))
     }
 
+    /// Its days in the order of the week.
+    pub(super) fn words(self) -> impl Iterator<Item = &'static str> {
+        let days = Self::WORDS.into_iter().enumerate();
+        days.filter(move |(day, _)| self.0 & 1 << day != 0).map(|(_, word)| word)
+    }
+
     fn has(self, day: Weekday) -> bool {
         self.0 & 1 << day.to_monday_zero_offset() != 0
     }
