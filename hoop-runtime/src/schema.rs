@@ -65,6 +65,11 @@ fn map(keys: &Keys) -> Value {
     if !required.is_empty() {
         object.insert("required".to_owned(), json!(required));
     }
+    let needs: Map<String, Value> =
+        known().filter(|key| !key.needs.is_empty()).map(|key| (key.name.to_owned(), json!(key.needs))).collect();
+    if !needs.is_empty() {
+        object.insert("dependencies".to_owned(), json!(needs));
+    }
     if !keys.choice.is_empty() {
         let one: Vec<Value> = keys.choice.iter().map(|name| json!({ "required": [name] })).collect();
         object.insert("oneOf".to_owned(), json!(one));

@@ -11,6 +11,7 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::process::Command;
 
 use hoop_runtime::config::grammar as gateway;
 use hoop_runtime::{reference, schema};
@@ -81,5 +82,40 @@ fn good_gateways_are_good_by_the_schema() {
         for text in blocks(&read(&root().join(page)), "yml") {
             assert_eq!(problems(&validator, text), Vec::<String>::new(), "in\n{text}");
         }
+    }
+}
+
+/// Editors see at once what only stands together.
+#[test]
+fn the_schema_knows_which_keys_need_another() {
+    let validator = jsonschema::validator_for(&schema::policy()).unwrap();
+    let rule = |rest: &str| format!("hoop: 1\nrules:\n- {{ rule: r, who: anyone, on: db, {rest} }}\n");
+    let is_good = |rest: &str| problems(&validator, &rule(rest)).is_empty();
+    assert!(is_good("approve: otherwise, by: { group: dba }, within: 15m, grant: once"));
+    assert!(is_good("allow: { sql: { read: '*' } }, limits: { rows: 1 }"));
+    assert!(!is_good("approve: otherwise"));
+    assert!(!is_good("block: all, by: { group: dba }"));
+    assert!(!is_good("block: all, within: 15m"));
+    assert!(!is_good("block: all, grant: once"));
+    assert!(!is_good("block: all, limits: { rows: 1 }"));
+}
+
+/// `hoop check --format sarif` against the schema of OASIS, with files of several problems and of none.
+#[test]
+fn logs_are_sarif() {
+    let standard = read(&Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/sarif/sarif-schema-2.1.0.json"));
+    let mut standard: Value = serde_json::from_str(&standard).unwrap();
+    // A pattern of a key that is not used here, which is no regular expression: a bracket of it is never opened.
+    for object in ["run", "toolComponent"] {
+        standard["definitions"][object]["properties"]["language"].as_object_mut().unwrap().remove("pattern").unwrap();
+    }
+    let validator = jsonschema::validator_for(&standard).unwrap();
+    for file in ["wrong.yaml", "doubtful.yaml", "shop.yaml"] {
+        let mut hoop = Command::new(env!("CARGO_BIN_EXE_hoop"));
+        hoop.args(["check", "--format", "sarif", file]).current_dir(root().join("hoop-runtime/tests/cli"));
+        let log: Value = serde_json::from_slice(&hoop.output().unwrap().stdout).unwrap();
+        let errors: Vec<String> = validator.iter_errors(&log).map(|error| error.to_string()).collect();
+        assert_eq!(errors, Vec::<String>::new(), "of {file}");
+        assert_eq!(log["runs"][0]["results"].as_array().unwrap().is_empty(), file == "shop.yaml");
     }
 }

@@ -65,6 +65,8 @@ pub struct Key {
     pub value: Shape,
     /// Where the key cannot be left out: what to write.
     pub required: Option<&'static str>,
+    /// Keys without which it cannot stand.
+    pub needs: &'static [&'static str],
 }
 
 /// A word, and what it means.
@@ -93,13 +95,19 @@ impl Key {
     /// A key that may be left out.
     #[must_use]
     pub const fn optional(name: &'static str, value: Shape, about: &'static str) -> Self {
-        Self { name, about, value, required: None }
+        Self { name, about, value, required: None, needs: &[] }
     }
 
     /// A key that cannot be left out; `help` says what to write.
     #[must_use]
     pub const fn required(name: &'static str, value: Shape, about: &'static str, help: &'static str) -> Self {
-        Self { name, about, value, required: Some(help) }
+        Self { name, about, value, required: Some(help), needs: &[] }
+    }
+
+    /// The same key, which cannot stand without some others.
+    #[must_use]
+    pub const fn with(self, needs: &'static [&'static str]) -> Self {
+        Self { needs, ..self }
     }
 
     /// Whether it is known, and refused until it is supported.

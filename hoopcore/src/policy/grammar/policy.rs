@@ -75,20 +75,23 @@ pub(in crate::policy) static RULE: Map = Map {
             "approve",
             APPROVED,
             "Holds the command until people agree. `otherwise` is whatever no allow surely covers. Needs `by`.",
-        ),
+        )
+        .with(&["by"]),
         Key::optional("mask", Shape::Map(&MASK), "Hides values on their way back to the caller."),
-        Key::optional("by", Shape::Map(&BY), "Who answers for an approve, and how many of them."),
+        Key::optional("by", Shape::Map(&BY), "Who answers for an approve, and how many of them.").with(&["approve"]),
         Key::optional(
             "within",
             Shape::Form("^[0-9]+[smhd]$"),
             "How long an approve waits for its people, as `30s`, `15m`, `8h`, `1d`; then it is refused. 15m where left out.",
-        ),
+        )
+        .with(&["approve"]),
         Key::optional(
             "grant",
             Shape::Form("^(once|session|[0-9]+ times|[0-9]+[smhd])$"),
             "How far consent to this very command goes: `once`, `3 times`, a time such as `30m`, or the `session`. \
              `once` where left out.",
-        ),
+        )
+        .with(&["approve"]),
         Key::optional(
             "when",
             Shape::OneOrMore(&WHEN),
@@ -98,7 +101,8 @@ pub(in crate::policy) static RULE: Map = Map {
             "limits",
             Shape::Map(&LIMITS),
             "How much an allow lets through. The smallest limits of all allows that may reach a command hold for it.",
-        ),
+        )
+        .with(&["allow"]),
         Key::optional("reason", Shape::Text, "What a refused caller is told, and what records say."),
     ],
     choice: &["allow", "block", "approve", "mask"],
