@@ -4,6 +4,7 @@ use std::fs;
 use std::io::Write;
 use std::path::PathBuf;
 use std::process::ExitCode;
+use std::slice;
 
 use hoop_runtime::diagnostics::printable;
 use hoop_runtime::policy_files;
@@ -19,12 +20,18 @@ use super::{Failure, evaluate, test};
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:
   hoop diff policy.yaml changed.yaml
-  hoop diff policy.yaml changed.yaml --requests requests.jsonl   # as `hoop evaluate` reads them")]
+  hoop diff policy.yaml changed.yaml --requests requests.jsonl   # as `hoop evaluate` reads them
+  hoop diff --old a.yaml b.yaml --new changed.yaml b.yaml        # a policy of several files")]
 pub(super) struct Args {
-    /// The policy as it is
-    old: PathBuf,
-    /// The policy as it would be
-    new: PathBuf,
+    /// The policy as it is, and as it would be
+    #[arg(value_names = ["OLD", "NEW"], num_args = 2, required_unless_present = "old")]
+    policies: Vec<PathBuf>,
+    /// The files of the policy as it is
+    #[arg(long, num_args = 1.., value_name = "FILE", requires = "new", conflicts_with = "policies")]
+    old: Vec<PathBuf>,
+    /// The files of the policy as it would be
+    #[arg(long, num_args = 1.., value_name = "FILE", requires = "old", conflicts_with = "policies")]
+    new: Vec<PathBuf>,
     /// JSON lines, one request each
     #[arg(long, value_name = "FILE")]
     requests: Option<PathBuf>,
@@ -41,8 +48,10 @@ struct Answers {
 }
 
 pub(super) fn run(args: &Args) -> Result<ExitCode, Failure> {
-    let old = policy_files::load(&[&args.old]).map_err(Failure::said)?.policy;
-    let new = policy_files::load(&[&args.new]).map_err(Failure::said)?.policy;
+    let (old, new) = match args.policies.as_slice() {
+        [old, new] => (load(slice::from_ref(old))?, load(slice::from_ref(new))?),
+        _ => (load(&args.old)?, load(&args.new)?),
+    };
     let mut answers = cases(&old, &new);
     if let Some(path) = &args.requests {
         let text = fs::read_to_string(path)
@@ -57,6 +66,10 @@ pub(super) fn run(args: &Args) -> Result<ExitCode, Failure> {
         Format::Json => list(&changed)?,
     }
     Ok(if changed.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+fn load(files: &[PathBuf]) -> Result<Policy, Failure> {
+    Ok(policy_files::load(files).map_err(Failure::said)?.policy)
 }
 
 /// What both answer to the cases of both; a case that both hold is asked once.

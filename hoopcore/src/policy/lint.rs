@@ -8,9 +8,8 @@ use alloc::format;
 use alloc::string::{String, ToString};
 
 use super::node::Place;
-use super::pattern::Glob;
 use super::problem::Problems;
-use super::reach::{NamePattern, Names, Reaches, SqlReach};
+use super::reach::Reaches;
 use super::rule::{Action, Asked, Condition, OnFact, Rule, WhenFact, WhoFact};
 use crate::command::sql::Verb;
 
@@ -51,7 +50,7 @@ fn makes_useless(other: &Rule, rule: &Rule) -> bool {
         implies(&a.who, &b.who, &who_implies)
             && implies(&a.on, &b.on, &on_implies)
             && implies(&a.when, &b.when, &when_implies)
-            && effects(&a.action).zip(effects(&b.action)).is_some_and(|(a, b)| all_within(a, b))
+            && effects(&a.action).zip(effects(&b.action)).is_some_and(|(a, b)| a.is_within(b))
     };
     // Of two that say the same, the later one is useless.
     within(rule, other) && (!within(other, rule) || kind(other) != kind(rule) || is_before(other, rule))
@@ -101,36 +100,6 @@ fn effects(action: &Action) -> Option<&Reaches> {
     }
 }
 
-/// Whether one rule's effects are part of another's. Only those of SQL are compared.
-fn all_within(a: &Reaches, b: &Reaches) -> bool {
-    let others = !a.http.is_empty() || !a.kubernetes.is_empty() || !a.ssh.is_empty();
-    !others && !a.sql.is_empty() && a.sql.iter().all(|a| b.sql.iter().any(|b| reach_within(a, b)))
-}
-
-fn reach_within(a: &SqlReach, b: &SqlReach) -> bool {
-    Verb::ALL.iter().all(|verb| !a.verbs.has(*verb) || b.verbs.has(*verb)) && names_within(&a.names, &b.names)
-}
-
-fn names_within(a: &Names, b: &Names) -> bool {
-    match (a, b) {
-        (_, Names::Every) => true,
-        (Names::Every, Names::OneOf(_)) => false,
-        (Names::OneOf(a), Names::OneOf(b)) => a.iter().all(|a| b.iter().any(|b| name_within(a, b))),
-    }
-}
-
-fn name_within(a: &NamePattern, b: &NamePattern) -> bool {
-    if a == b {
-        return true;
-    }
-    let (Some((Some(schema), name)), Some((wide, wide_name))) = (&a.qualified, &b.qualified) else { return false };
-    glob_within(name, wide_name) && wide.as_ref().is_none_or(|wide| glob_within(schema, wide))
-}
-
-fn glob_within(a: &Glob, b: &Glob) -> bool {
-    a == b || b.is_every() || (a.is_literal() && b.matches(a.as_str()))
-}
-
 /// Whether one condition holds wherever another does, as far as their forms tell. As deep as the text was nested.
 fn implies<F: PartialEq>(a: &Condition<F>, b: &Condition<F>, fact: &impl Fn(&F, &F) -> bool) -> bool {
     match (a, b) {
@@ -148,16 +117,16 @@ fn who_implies(a: &WhoFact, b: &WhoFact) -> bool {
     match (a, b) {
         (WhoFact::User(a), WhoFact::User(b))
         | (WhoFact::Group(a), WhoFact::Group(b))
-        | (WhoFact::Issuer(a), WhoFact::Issuer(b)) => glob_within(a, b),
-        (WhoFact::Claim(path, a), WhoFact::Claim(other, b)) => path == other && glob_within(a, b),
+        | (WhoFact::Issuer(a), WhoFact::Issuer(b)) => a.is_within(b),
+        (WhoFact::Claim(path, a), WhoFact::Claim(other, b)) => path == other && a.is_within(b),
         (a, b) => a == b,
     }
 }
 
 fn on_implies(a: &OnFact, b: &OnFact) -> bool {
     match (a, b) {
-        (OnFact::Name(a), OnFact::Name(b)) | (OnFact::Database(a), OnFact::Database(b)) => glob_within(a, b),
-        (OnFact::Label(label, a), OnFact::Label(other, b)) => label == other && glob_within(a, b),
+        (OnFact::Name(a), OnFact::Name(b)) | (OnFact::Database(a), OnFact::Database(b)) => a.is_within(b),
+        (OnFact::Label(label, a), OnFact::Label(other, b)) => label == other && a.is_within(b),
         (a, b) => a == b,
     }
 }

@@ -44,6 +44,11 @@ impl Glob {
         self.star.is_none()
     }
 
+    /// Whether all that it matches another matches too, as far as their forms tell.
+    pub(crate) fn is_within(&self, other: &Self) -> bool {
+        self == other || other.is_every() || (self.is_literal() && other.matches(&self.text))
+    }
+
     /// Whether it matches the whole of `text`.
     #[must_use]
     pub fn matches(&self, text: &str) -> bool {

@@ -67,6 +67,14 @@ impl ArgvPattern {
         Ok(Self { words: words.into(), rest, sense })
     }
 
+    /// Whether its commands are part of another's: of the same words, or of all words where a block names them, for a
+    /// wildcard of what covers matches less than words that are written out.
+    pub(super) fn is_within(&self, other: &Self) -> bool {
+        let senses = self.sense == other.sense || other.sense == Sense::Refuses;
+        let same = self.words == other.words && self.rest == other.rest;
+        senses && (same || (other.is_every() && other.sense == Sense::Refuses))
+    }
+
     /// Whether a command matches.
     pub(crate) fn matches(&self, run: &Run) -> bool {
         let argv = &run.argv;

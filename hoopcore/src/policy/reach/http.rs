@@ -3,7 +3,7 @@
 use alloc::boxed::Box;
 use alloc::vec::Vec;
 
-use super::VerbSet;
+use super::{VerbSet, all_within};
 use crate::command::http::{Effect, Verb, canonical_segment};
 use crate::truth::Truth;
 
@@ -53,7 +53,25 @@ impl HttpReach {
     }
 }
 
+impl HttpReach {
+    /// Whether its requests are part of another's.
+    pub(super) fn is_within(&self, other: &Self) -> bool {
+        let paths = match (&self.paths, &other.paths) {
+            (_, Paths::Every) => true,
+            (Paths::Every, Paths::OneOf(_)) => false,
+            (Paths::OneOf(some), Paths::OneOf(others)) => all_within(some, others, Template::is_within),
+        };
+        paths && self.verbs.is_within(other.verbs)
+    }
+}
+
 impl Template {
+    fn is_within(&self, other: &Self) -> bool {
+        let begins = self.segments.len() >= other.segments.len()
+            && self.segments.iter().zip(&other.segments).all(|(segment, wide)| segment.is_within(wide));
+        begins && (other.rest || (!self.rest && self.segments.len() == other.segments.len()))
+    }
+
     /// Reads a template; `Err` says what is wrong with it.
     pub(crate) fn parse(text: &str) -> Result<Self, &'static str> {
         let text = text.strip_prefix('/').ok_or("a path begins with `/`")?;
@@ -112,6 +130,13 @@ impl Segment {
             }
             None if text.is_empty() => Ok(Self::Literal(Box::default())),
             None => canonical_segment(text).map(|text| Self::Literal(text.into_boxed_str())),
+        }
+    }
+
+    fn is_within(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::Literal(text), Self::Any) => !text.is_empty(),
+            (segment, other) => segment == other,
         }
     }
 

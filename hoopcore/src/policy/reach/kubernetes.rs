@@ -3,8 +3,8 @@
 use alloc::boxed::Box;
 use alloc::string::String;
 
-use super::VerbSet;
 use super::argv::ArgvPattern;
+use super::{VerbSet, all_within};
 use crate::command::kubernetes::{Effect, Object, Resource, Verb, is_cluster_scoped};
 use crate::policy::pattern::Glob;
 use crate::truth::Truth;
@@ -78,7 +78,28 @@ impl KubernetesReach {
     }
 }
 
+impl KubernetesReach {
+    /// Whether its requests are part of another's.
+    pub(super) fn is_within(&self, other: &Self) -> bool {
+        let what = match (&self.what, &other.what) {
+            (_, What::Everything) => true,
+            (What::Objects(some), What::Objects(others)) => some.is_within(others),
+            (What::Urls(some), What::Urls(others)) => all_within(some, others, UrlPattern::is_within),
+            (What::Everything | What::Objects(_) | What::Urls(_), What::Objects(_) | What::Urls(_)) => false,
+        };
+        what && self.verbs.is_within(other.verbs)
+    }
+}
+
 impl Objects {
+    fn is_within(&self, other: &Self) -> bool {
+        all_within(&self.resources, &other.resources, ResourcePattern::is_within)
+            && is_part(self.namespaces.as_deref(), other.namespaces.as_deref(), Glob::is_within)
+            && is_part(self.names.as_deref(), other.names.as_deref(), Glob::is_within)
+            && is_part(self.command.as_deref(), other.command.as_deref(), ArgvPattern::is_within)
+            && (other.command.is_none() || other.terminal || !self.terminal)
+    }
+
     fn matches(&self, resource: &Resource) -> Truth {
         let is_named = self.resources.iter().any(|pattern| pattern.matches(resource));
         Truth::from(is_named).and(self.matches_namespace(resource)).and(self.matches_name(resource))
@@ -118,6 +139,11 @@ impl Objects {
     }
 }
 
+/// Whether patterns are part of others, where none given is no limit.
+fn is_part<T>(some: Option<&[T]>, others: Option<&[T]>, is_within: impl Fn(&T, &T) -> bool) -> bool {
+    others.is_none_or(|others| some.is_some_and(|some| all_within(some, others, is_within)))
+}
+
 impl ResourcePattern {
     /// Reads a pattern; `Err` says what is wrong with it.
     pub(crate) fn parse(text: &str) -> Result<Self, &'static str> {
@@ -151,6 +177,15 @@ impl ResourcePattern {
         self.resource.is_every() && self.group.is_every() && self.subresource == Subresource::All
     }
 
+    fn is_within(&self, other: &Self) -> bool {
+        let part = match (&self.subresource, &other.subresource) {
+            (_, Subresource::All) => true,
+            (Subresource::Named(part), Subresource::Named(wide)) => part.is_within(wide),
+            (part, wide) => part == wide,
+        };
+        part && self.resource.is_within(&other.resource) && self.group.is_within(&other.group)
+    }
+
     fn matches(&self, resource: &Resource) -> bool {
         let part = match (&self.subresource, &resource.subresource) {
             (Subresource::All, _) | (Subresource::None, None) => true,
@@ -172,6 +207,10 @@ impl UrlPattern {
             return Err("a path begins with `/`");
         }
         Ok(Self { beginning: beginning.into(), is_whole })
+    }
+
+    fn is_within(&self, other: &Self) -> bool {
+        self == other || (!other.is_whole && self.beginning.starts_with(&other.beginning))
     }
 
     fn matches(&self, path: &str) -> bool {

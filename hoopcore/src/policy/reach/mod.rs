@@ -56,6 +56,23 @@ impl Reaches {
             ssh: Box::new([SshReach { verbs: VerbSet::every(), what: ssh::What::Everything }]),
         }
     }
+
+    /// Whether all that it surely matches others match too, as far as the forms of the patterns tell; nothing is part of
+    /// nothing.
+    pub(crate) fn is_within(&self, other: &Self) -> bool {
+        let Self { sql, http, kubernetes, ssh } = self;
+        let is_empty = sql.is_empty() && http.is_empty() && kubernetes.is_empty() && ssh.is_empty();
+        !is_empty
+            && all_within(sql, &other.sql, SqlReach::is_within)
+            && all_within(http, &other.http, HttpReach::is_within)
+            && all_within(kubernetes, &other.kubernetes, KubernetesReach::is_within)
+            && all_within(ssh, &other.ssh, SshReach::is_within)
+    }
+}
+
+/// Whether each of some patterns is part of one of others.
+fn all_within<T>(some: &[T], others: &[T], is_within: impl Fn(&T, &T) -> bool) -> bool {
+    some.iter().all(|one| others.iter().any(|other| is_within(one, other)))
 }
 
 /// A set of one protocol's verbs.
@@ -86,6 +103,11 @@ impl<V: Verbs> VerbSet<V> {
     /// Whether a verb is in it.
     pub(crate) fn has(self, verb: V) -> bool {
         self.0 & Self::bit(verb) != 0
+    }
+
+    /// Whether all of its verbs are in another.
+    pub(crate) fn is_within(self, other: Self) -> bool {
+        self.0 & !other.0 == 0
     }
 
     /// The set as bits, by the verbs' places.

@@ -2,7 +2,7 @@
 
 use alloc::boxed::Box;
 
-use super::VerbSet;
+use super::{VerbSet, all_within};
 use crate::command::sql::Verb;
 use crate::policy::pattern::Glob;
 
@@ -11,6 +11,13 @@ use crate::policy::pattern::Glob;
 pub(crate) struct SqlReach {
     pub(crate) verbs: VerbSet<Verb>,
     pub(crate) names: Names,
+}
+
+impl SqlReach {
+    /// Whether its effects are part of another's.
+    pub(super) fn is_within(&self, other: &Self) -> bool {
+        self.verbs.is_within(other.verbs) && self.names.is_within(&other.names)
+    }
 }
 
 /// Names that a rule matches.
@@ -29,4 +36,26 @@ pub(crate) struct NamePattern {
     pub(crate) folded: Glob,
     /// Files and programs: the whole pattern as it was written.
     pub(crate) written: Glob,
+}
+
+impl Names {
+    fn is_within(&self, other: &Self) -> bool {
+        match (self, other) {
+            (_, Self::Every) => true,
+            (Self::Every, Self::OneOf(_)) => false,
+            (Self::OneOf(some), Self::OneOf(others)) => all_within(some, others, NamePattern::is_within),
+        }
+    }
+}
+
+impl NamePattern {
+    fn is_within(&self, other: &Self) -> bool {
+        if self == other {
+            return true;
+        }
+        let (Some((Some(schema), name)), Some((wide, wide_name))) = (&self.qualified, &other.qualified) else {
+            return false;
+        };
+        name.is_within(wide_name) && wide.as_ref().is_none_or(|wide| schema.is_within(wide))
+    }
 }

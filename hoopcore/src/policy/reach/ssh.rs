@@ -3,8 +3,8 @@
 use alloc::boxed::Box;
 use alloc::vec::Vec;
 
-use super::VerbSet;
 use super::argv::ArgvPattern;
+use super::{VerbSet, all_within};
 use crate::command::Run;
 use crate::command::ssh::{Effect, Object, Verb};
 use crate::policy::pattern::Glob;
@@ -71,7 +71,25 @@ impl SshReach {
     }
 }
 
+impl SshReach {
+    /// Whether its effects are part of another's.
+    pub(super) fn is_within(&self, other: &Self) -> bool {
+        let what = match (&self.what, &other.what) {
+            (_, What::Everything) => true,
+            (What::Commands(some), What::Commands(others)) => some.is_within(others),
+            (What::Paths(some), What::Paths(others)) => all_within(some, others, PathPattern::is_within),
+            (What::Addresses(some), What::Addresses(others)) => all_within(some, others, AddressPattern::is_within),
+            (_, What::Commands(_) | What::Paths(_) | What::Addresses(_)) => false,
+        };
+        what && self.verbs.is_within(other.verbs)
+    }
+}
+
 impl Commands {
+    fn is_within(&self, other: &Self) -> bool {
+        (other.terminal || !self.terminal) && all_within(&self.patterns, &other.patterns, ArgvPattern::is_within)
+    }
+
     fn matches(&self, run: &Run) -> bool {
         (self.terminal || !run.terminal) && self.patterns.iter().any(|pattern| pattern.matches(run))
     }
@@ -94,6 +112,12 @@ impl PathPattern {
         }
         let segments: Vec<Glob> = text.split('/').filter(|segment| !segment.is_empty()).map(Glob::new).collect();
         Ok(Self { segments: segments.into(), rest })
+    }
+
+    fn is_within(&self, other: &Self) -> bool {
+        let begins = self.segments.len() >= other.segments.len()
+            && self.segments.iter().zip(&other.segments).all(|(segment, wide)| segment.is_within(wide));
+        begins && (other.rest || (!self.rest && self.segments.len() == other.segments.len()))
     }
 
     /// Whether a path matches as it is written. Where a relative one leads to is not known, nor one that climbs.
@@ -128,6 +152,10 @@ impl AddressPattern {
             }
         };
         Ok(Self { host: Glob::new(host.to_ascii_lowercase()), port })
+    }
+
+    fn is_within(&self, other: &Self) -> bool {
+        self.host.is_within(&other.host) && (other.port.is_none() || self.port == other.port)
     }
 
     fn matches(&self, host: &str, port: u16) -> bool {

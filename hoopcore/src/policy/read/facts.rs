@@ -4,8 +4,9 @@ use alloc::format;
 use alloc::vec::Vec;
 
 use super::Reader;
+use crate::command::sql::Verb;
 use crate::policy::node::{Node, Place, Value};
-use crate::policy::reach::Reaches;
+use crate::policy::reach::{Reaches, SqlReach};
 use crate::policy::rule::{Action, Asked};
 
 /// Facts that one protocol alone has.
@@ -17,6 +18,10 @@ const FACTS: [(&str, &str); 6] = [
     ("query", "http"),
     ("media", "http"),
 ];
+
+/// Facts of SQL that some verbs alone ever have, beside what was not understood.
+const VERBS: [(&str, &[Verb]); 2] =
+    [("unbounded", &[Verb::Update, Verb::Delete]), ("code", &[Verb::Create, Verb::Alter, Verb::Drop])];
 
 impl Reader {
     /// Reports each fact of `when` that a protocol of the action does not have.
@@ -35,13 +40,29 @@ impl Reader {
         let mut asked = Vec::new();
         facts(when, &mut asked);
         for (fact, at, owner) in asked {
-            let Some(other) = named.iter().find(|protocol| **protocol != owner) else { continue };
+            let Some(other) = named.iter().find(|protocol| **protocol != owner) else {
+                self.verbs_fit(fact, at, reaches);
+                continue;
+            };
             let problem = self.problems.error(at, format!("`{other}` has no fact `{fact}`"));
             problem.help = Some(if named.contains(&owner) {
                 format!("only `{owner}` has it: give the other protocols a rule of their own")
             } else {
                 format!("only `{owner}` has it")
             });
+        }
+    }
+}
+
+impl Reader {
+    /// Warns of a fact that no verb of the action ever has.
+    fn verbs_fit(&mut self, fact: &str, at: Place, reaches: &Reaches) {
+        let Some((_, verbs)) = VERBS.iter().find(|(known, _)| *known == fact) else { return };
+        let has_it = |reach: &SqlReach| verbs.iter().chain(&[Verb::Unknown]).any(|verb| reach.verbs.has(*verb));
+        if !reaches.sql.iter().any(has_it) {
+            let words: Vec<&str> = verbs.iter().map(|verb| verb.word()).collect();
+            let problem = self.problems.warning(at, format!("no verb of this rule is ever `{fact}`"));
+            problem.help = Some(format!("only {} have that fact", words.join(", ")));
         }
     }
 }
