@@ -6,7 +6,7 @@ use proptest::prelude::*;
 use crate::evaluate::Most;
 use crate::generate::{allow, approve, block, limits, mask, policy, request, rule_that};
 use crate::model::{ActionModel, LimitsModel, PolicyModel, RequestModel, RuleModel};
-use crate::{cases, engine};
+use crate::{cases, engine, useless};
 
 fn with(policy: &PolicyModel, rule: RuleModel) -> PolicyModel {
     let mut rules = policy.rules.clone();
@@ -110,6 +110,17 @@ proptest! {
         let after = Policy::from_yaml(&shuffled.yaml()).unwrap();
         prop_assert_eq!(before.digest(), after.digest());
         prop_assert_eq!(engine(&policy, &request), engine(&shuffled, &request));
+    }
+
+    #[test]
+    fn what_does_nothing_can_go(policy in policy(), request in request()) {
+        let compiled = Policy::from_yaml(&policy.yaml()).unwrap();
+        let before = engine(&policy, &request);
+        for name in useless(&compiled) {
+            let rules = policy.rules.iter().filter(|rule| rule.name != name).cloned().collect();
+            let after = engine(&PolicyModel { rules }, &request);
+            prop_assert_eq!(after.verdict, before.verdict, "without {} of\n{}\n{:#?}", name, policy.yaml(), request);
+        }
     }
 
     #[test]

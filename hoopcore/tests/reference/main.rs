@@ -62,6 +62,14 @@ proptest! {
     }
 }
 
+/// The rules that a check calls useless.
+fn useless(policy: &Policy) -> Vec<&str> {
+    let named =
+        |message: &'_ str| message.strip_prefix("the rule `").is_some_and(|rest| rest.contains("` does nothing"));
+    let messages = policy.warnings().iter().map(|warning| warning.message.as_str()).filter(|message| named(message));
+    messages.filter_map(|message| message.split('`').nth(1)).collect()
+}
+
 /// How many cases a property tries, unless the environment says otherwise.
 fn cases() -> u32 {
     std::env::var("PROPTEST_CASES").ok().and_then(|cases| cases.parse().ok()).unwrap_or(256)

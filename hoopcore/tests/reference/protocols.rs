@@ -11,7 +11,7 @@ use proptest::option;
 use proptest::prelude::*;
 use proptest::sample::select;
 
-use crate::cases;
+use crate::{cases, useless};
 
 type Kleene = Option<bool>;
 type Words = Vec<&'static str>;
@@ -562,5 +562,16 @@ proptest! {
     fn order_means_nothing_to_requests(rules in rules(), question in question()) {
         let reversed: Vec<Rule> = rules.iter().rev().cloned().collect();
         prop_assert_eq!(engine(&rules, &question), engine(&reversed, &question));
+    }
+
+    #[test]
+    fn what_does_nothing_to_requests_can_go(rules in rules(), question in question()) {
+        let compiled = Policy::from_yaml(&yaml(&rules)).unwrap();
+        let before = engine(&rules, &question);
+        for name in useless(&compiled) {
+            let left: Vec<Rule> = rules.iter().filter(|rule| rule.name != name).cloned().collect();
+            let after = engine(&left, &question);
+            prop_assert_eq!(after.verdict, before.verdict, "without {} of\n{}\n{:#?}", name, yaml(&rules), question);
+        }
     }
 }
