@@ -2,10 +2,12 @@
 #![forbid(unsafe_code)]
 
 mod fifo;
+mod protocols;
 
 use hoop_pg::frame::{FrameError, Limits, Splitter, Way};
 use hoop_pg::message;
 use hoop_pg::startup::{Negotiated, packet_length};
+use hoop_runtime::diagnostics::Sources;
 use hoopcore::command::sql::Verb;
 use hoopcore::mask::{Cell, CellFormat, CellType, Column, Origin};
 use hoopcore::{
@@ -24,13 +26,30 @@ pub fn sql(data: &[u8]) {
     let _ = Command::sql(command.canonical());
 }
 
-/// Policies: every problem has its place in the text.
+/// Requests of HTTP and Kubernetes.
+pub fn requests(data: &[u8]) {
+    std::str::from_utf8(data).ok().into_iter().for_each(protocols::requests);
+}
+
+/// Command lines of SSH.
+pub fn shell(data: &[u8]) {
+    std::str::from_utf8(data).ok().into_iter().for_each(protocols::shell);
+}
+
+/// Policies, of several files with a byte 0x1e between two: every problem has its place in a file, and can be shown.
 pub fn policy(data: &[u8]) {
     let Ok(text) = std::str::from_utf8(data) else { return };
-    let Err(errors) = Policy::from_yaml(text) else { return };
+    let files: Vec<(String, &str)> =
+        text.split('\x1e').enumerate().map(|(at, text)| (format!("{at}.yaml"), text)).collect();
+    let named: Vec<(&str, &str)> = files.iter().map(|(name, text)| (name.as_str(), *text)).collect();
+    let Err(errors) = Policy::from_files(&named) else { return };
     assert!(!errors.problems.is_empty(), "a policy is refused for a reason");
-    let lines = text.split(['\n', '\r']).count() + 1;
-    for problem in errors.problems {
+    let mut sources = Sources::default();
+    named.iter().for_each(|(name, text)| sources.insert(*name, text));
+    assert!(!sources.render_all(&errors.problems).is_empty());
+    for problem in &errors.problems {
+        let file = problem.file.as_deref().and_then(|file| named.iter().find(|(name, _)| *name == file));
+        let lines = file.map_or(1, |(_, text)| text.split(['\n', '\r']).count() + 1);
         assert!((1..=lines).contains(&(problem.line as usize)), "line {} of {lines}", problem.line);
         assert!(problem.column >= 1 && !problem.message.is_empty());
     }

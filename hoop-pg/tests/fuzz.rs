@@ -84,6 +84,17 @@ fn policy() {
 }
 
 #[test]
+fn requests() {
+    replay(targets::requests, &corpus("requests"), 500);
+}
+
+#[test]
+fn shell() {
+    replay(targets::shell, &corpus("shell"), 500);
+    replay(targets::shell, &cases("shell.jsonl"), 20);
+}
+
+#[test]
 fn client_frames() {
     replay(targets::client_frames, &corpus("client_frames"), 2000);
 }
