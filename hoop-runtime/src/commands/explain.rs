@@ -135,7 +135,7 @@ fn tell(explanation: &Explanation) -> Result<(), Failure> {
 fn facts_of(effect: &EffectNote) -> String {
     let told = |FactNote { name, value }: &FactNote| format!("{name}: {}", value.as_deref().unwrap_or("not known"));
     let facts: Vec<String> = effect.facts.iter().map(told).collect();
-    if facts.is_empty() { String::new() } else { printable(&format!(" ({})", facts.join(", "))).into() }
+    if facts.is_empty() { String::new() } else { printable(&format!(" ({})", facts.join(", "))) }
 }
 
 /// What was known of the request, and what was not.
