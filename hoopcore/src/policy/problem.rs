@@ -188,6 +188,7 @@ const SYNONYMS: [(&str, &str); 38] = [
 ];
 
 /// The known word that is nearest by edit distance, where one is near.
+#[cfg(feature = "yaml")]
 #[must_use]
 pub fn nearest<'k>(word: &str, known: &[&'k str]) -> Option<&'k str> {
     let word = word.to_lowercase();

@@ -209,8 +209,9 @@ impl Reader {
         };
         if let Some((from, End::At(to))) = hours.filter(|(from, to)| *to == End::At(*from)) {
             let message = format!("the time window is empty: it begins and ends at {}", to.strftime("%H:%M"));
-            self.problems.error(node.at, message).help =
-                (from == Time::midnight()).then(|| "the end of a day is `24:00`".to_string());
+            let midnight = from == Time::midnight();
+            let help = if midnight { "the end of a day is `24:00`" } else { "leave both out for whole days" };
+            self.problems.error(node.at, message).help = Some(help.to_string());
             return None;
         }
         let (days, (zone, zone_name)) = (days?, zone?);
