@@ -15,6 +15,7 @@ mod protect;
 mod reach;
 mod resume;
 mod scene;
+mod settled;
 
 use alloc::collections::BTreeSet;
 use alloc::string::String;
@@ -24,6 +25,7 @@ pub(crate) use grant::decide_granted;
 pub(crate) use near::near;
 pub(crate) use observe::observe;
 pub(crate) use resume::resume;
+pub(crate) use settled::Settled;
 
 use crate::decision::{Decision, EffectNote, Verdict};
 use crate::policy::index::Class;
@@ -35,8 +37,11 @@ use earliest::Earliest;
 use protect::{Flow, Refusal};
 use scene::{Item, Moment, Scene, Step};
 
-/// The bare answer.
+/// The bare answer; most are settled without judging each effect by each rule.
 pub(crate) fn verdict(session: Standpoint<'_>, call: &Call<'_>) -> Verdict {
+    if let Some(verdict) = session.kept.and_then(|kept| kept.settled.verdict(call)) {
+        return verdict;
+    }
     let scene = Scene { session, call, moment: Moment::Now };
     let findings = scene.judge(&mut ());
     findings.with_rate(|| scene.uncounted()).verdict()

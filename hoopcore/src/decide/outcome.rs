@@ -233,7 +233,7 @@ impl<'a> Scene<'a> {
     /// The masks of the permit; those made once where no mask rule has a `when`.
     fn mask_plan(&self, tainted: bool) -> Arc<MaskPlan> {
         let guarded = self.guards_columns();
-        match &self.session.plans {
+        match self.session.kept.and_then(|kept| kept.plans.as_ref()) {
             Some(plans) if !guarded => plans.without_columns.clone(),
             Some(plans) if tainted => plans.tainted.clone(),
             Some(plans) => plans.clean.clone(),

@@ -246,7 +246,7 @@ fn keeps(effect: &Effect) -> bool {
 }
 
 /// Whether an effect's object may be a relation that the patterns match. A name without schema may be in any.
-fn may_be(effect: &Effect, schema: &crate::policy::Glob, relation: &crate::policy::Glob) -> bool {
+pub(super) fn may_be(effect: &Effect, schema: &crate::policy::Glob, relation: &crate::policy::Glob) -> bool {
     match &effect.object {
         Object::Relation(name) => {
             relation.matches(&name.name) && name.schema.as_ref().is_none_or(|known| schema.matches(known))
@@ -271,7 +271,7 @@ pub(super) fn reads_through(exposure: &Exposure, pattern: &ColumnPattern, effect
 }
 
 /// Whether an effect's object may be the relation that exposes a protected value.
-fn may_expose(effect: &Effect, exposure: &Exposure) -> bool {
+pub(super) fn may_expose(effect: &Effect, exposure: &Exposure) -> bool {
     match &effect.object {
         Object::Relation(name) => {
             let QualifiedName { schema, name: last } = &exposure.relation;

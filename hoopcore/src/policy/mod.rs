@@ -13,6 +13,7 @@ pub(crate) mod index;
 #[cfg(feature = "yaml")]
 mod lint;
 mod mention;
+pub(crate) mod name_set;
 #[cfg(feature = "yaml")]
 mod node;
 mod pattern;
@@ -149,7 +150,7 @@ impl Policy {
     pub fn evaluate(&self, request: &Request<'_>) -> Decision {
         let Request { who, on, call } = request;
         let rules = self.standings(who, on, Classes::of_command(call.command));
-        crate::decide::decide(Standpoint { policy: self, who, on, rules: &rules, named: None, plans: None }, call)
+        crate::decide::decide(Standpoint { policy: self, who, on, rules: &rules, kept: None }, call)
     }
 
     /// The rules that are close to a request, the closest first: at most one part of each does not surely hold. For people
@@ -158,7 +159,7 @@ impl Policy {
     pub fn near(&self, request: &Request<'_>) -> Vec<NearRule> {
         let Request { who, on, call } = request;
         let rules = self.standings(who, on, Classes::of_command(call.command));
-        crate::decide::near(Standpoint { policy: self, who, on, rules: &rules, named: None, plans: None }, call)
+        crate::decide::near(Standpoint { policy: self, who, on, rules: &rules, kept: None }, call)
     }
 
     /// The bare answer to one request: to count, to try a policy. Nothing is recorded, so nothing may act on it.
@@ -167,7 +168,7 @@ impl Policy {
         let Request { who, on, call } = request;
         let found = self.0.index.standings(&self.0.rules, who, on, Classes::of_command(call.command));
         let rules = Standings::new(self, found);
-        crate::decide::verdict(Standpoint { policy: self, who, on, rules: &rules, named: None, plans: None }, call)
+        crate::decide::verdict(Standpoint { policy: self, who, on, rules: &rules, kept: None }, call)
     }
 
     /// The policy for one caller on one resource.

@@ -32,6 +32,11 @@ impl Glob {
         &self.text
     }
 
+    /// What stands before its first `*`.
+    pub(crate) fn beginning(&self) -> &str {
+        self.star.and_then(|star| self.text.get(..star)).unwrap_or(&self.text)
+    }
+
     /// Whether it matches everything.
     #[must_use]
     pub fn is_every(&self) -> bool {

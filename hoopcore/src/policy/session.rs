@@ -5,8 +5,9 @@ use alloc::vec::Vec;
 
 use super::index::Classes;
 use super::rule::{Condition, OnFact, Rule, WhoFact};
-use super::standings::{Named, Standings, Standpoint};
+use super::standings::{Kept, Named, Standings, Standpoint};
 use super::{ColumnPattern, Glob, Policy};
+use crate::decide::Settled;
 use crate::decision::{Decision, Pending, Verdict};
 use crate::grant::Draw;
 use crate::identity::{Identity, Verified};
@@ -22,9 +23,7 @@ pub struct PolicySession {
     who: Verified<Identity>,
     on: Resource,
     rules: Standings,
-    named: Named,
-    /// The mask plans of rules without `when`, by whether columns are armed and the answer is tainted.
-    plans: Option<Plans>,
+    kept: Kept,
 }
 
 /// Mask plans made once.
@@ -38,23 +37,9 @@ pub(crate) struct Plans {
 impl PolicySession {
     pub(super) fn new(policy: &Policy, who: &Verified<Identity>, on: &Resource) -> Self {
         let rules = policy.standings(who, on, Classes::EVERY).by_class();
-        let mut session = Self {
-            policy: policy.clone(),
-            who: who.clone(),
-            on: on.clone(),
-            rules,
-            named: Named::of(who, on),
-            plans: None,
-        };
-        let point = session.standpoint();
-        let unconditional = point.mask_rules().all(|(rule, _)| rule.when.is_always());
-        let plans = unconditional.then(|| Plans {
-            tainted: Arc::new(point.plan(|_| true, true, true)),
-            clean: Arc::new(point.plan(|_| true, true, false)),
-            without_columns: Arc::new(point.plan(|_| true, false, false)),
-        });
-        session.plans = plans;
-        session
+        let point = Standpoint { policy, who, on, rules: &rules, kept: None };
+        let kept = Kept { named: Named::of(who, on), plans: Plans::new(point), settled: Settled::new(point) };
+        Self { policy: policy.clone(), who: who.clone(), on: on.clone(), rules, kept }
     }
 
     /// The bare answer; allocates nothing.
@@ -99,8 +84,20 @@ impl PolicySession {
     }
 
     pub(crate) fn standpoint(&self) -> Standpoint<'_> {
-        let Self { policy, who, on, rules, named, plans } = self;
-        Standpoint { policy, who, on, rules, named: Some(named), plans: plans.as_ref() }
+        let Self { policy, who, on, rules, kept } = self;
+        Standpoint { policy, who, on, rules, kept: Some(kept) }
+    }
+}
+
+impl Plans {
+    /// The plans, where none hangs on the call.
+    fn new(point: Standpoint<'_>) -> Option<Self> {
+        let unconditional = point.mask_rules().all(|(rule, _)| rule.when.is_always());
+        unconditional.then(|| Self {
+            tainted: Arc::new(point.plan(|_| true, true, true)),
+            clean: Arc::new(point.plan(|_| true, true, false)),
+            without_columns: Arc::new(point.plan(|_| true, false, false)),
+        })
     }
 }
 

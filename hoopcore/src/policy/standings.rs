@@ -10,6 +10,7 @@ use super::index::{Class, Classes};
 use super::rule::{Action, Masks, Rule};
 use super::session::Plans;
 use crate::audit::Caller;
+use crate::decide::Settled;
 use crate::identity::{Identity, Verified};
 use crate::mask::{CellType, Detector, MaskPlan, Style};
 use crate::resource::Resource;
@@ -61,8 +62,17 @@ pub(crate) struct Standpoint<'a> {
     pub(crate) who: &'a Verified<Identity>,
     pub(crate) on: &'a Resource,
     pub(crate) rules: &'a Standings,
-    pub(super) named: Option<&'a Named>,
-    pub(crate) plans: Option<&'a Plans>,
+    /// What a session keeps; a single question works it out.
+    pub(crate) kept: Option<&'a Kept>,
+}
+
+/// What does not change from question to question.
+#[derive(Clone, Debug)]
+pub(crate) struct Kept {
+    pub(super) named: Named,
+    /// The mask plans of rules without `when`, by whether columns are armed and the answer is tainted.
+    pub(crate) plans: Option<Plans>,
+    pub(crate) settled: Settled,
 }
 
 /// The caller and the resource as records name them.
@@ -86,6 +96,11 @@ impl Named {
 }
 
 impl Standing {
+    /// Whether it may match an effect of a class.
+    pub(crate) fn may_match(&self, class: Class) -> bool {
+        self.may.has(class)
+    }
+
     /// Whether it matches every effect of a class, whatever the call.
     pub(crate) fn is_whole(&self, class: Class) -> bool {
         self.whole.has(class)
@@ -160,7 +175,7 @@ impl ByClass {
 impl<'a> Standpoint<'a> {
     /// The caller and the resource as records name them.
     pub(crate) fn named(&self) -> Named {
-        self.named.cloned().unwrap_or_else(|| Named::of(self.who, self.on))
+        self.kept.map_or_else(|| Named::of(self.who, self.on), |kept| kept.named.clone())
     }
 
     /// The rule at a place.

@@ -19,7 +19,7 @@ const VERBS: [&str; 16] = [
     "read", "read", "read", "update", "insert", "delete", "create", "drop", "call", "call", "set", "lock", "session",
     "unknown", "*", "*",
 ];
-const NAMES: [&str; 14] = [
+const NAMES: [&str; 18] = [
     "*",
     "*.*",
     "t",
@@ -32,6 +32,10 @@ const NAMES: [&str; 14] = [
     "*.t",
     "pg_catalog.*",
     "pg_catalog.pg_class",
+    "a.t*",
+    "*.*u",
+    "pg_*",
+    "b*.*_cl*",
     "x",
     "lower",
 ];

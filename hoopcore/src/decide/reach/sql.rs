@@ -5,7 +5,7 @@ use alloc::string::String;
 use crate::command::sql::{Duty, Object, Verb};
 use crate::decide::scene::{Ground, Scene, SqlItem};
 use crate::name::QualifiedName;
-use crate::policy::reach::{NamePattern, Names, SqlReach};
+use crate::policy::reach::{NamePattern, Names, SqlReach, in_schema};
 use crate::policy::{Glob, shipped};
 use crate::truth::Truth;
 
@@ -103,9 +103,10 @@ impl Scene<'_> {
 fn matches_name(pattern: &NamePattern, item: &SqlItem<'_>) -> Truth {
     let qualified = pattern.qualified.as_ref();
     match &item.effect.object {
-        Object::Relation(name) | Object::Function(name) => {
-            pattern.qualified.as_ref().map_or(Truth::No, |(schema, last)| in_schema(schema.as_ref(), last, name))
-        }
+        Object::Relation(name) | Object::Function(name) => pattern
+            .qualified
+            .as_ref()
+            .map_or(Truth::No, |(schema, last)| matches_qualified(schema.as_ref(), last, name)),
         Object::Schema(name) => qualified.map_or(Truth::No, |(schema, last)| whole_schema(schema.as_ref(), last, name)),
         Object::Setting(name) => matches_folded(&pattern.folded, name),
         Object::Named(name) => match item.effect.verb {
@@ -137,16 +138,9 @@ fn matches_name(pattern: &NamePattern, item: &SqlItem<'_>) -> Truth {
     }
 }
 
-/// Whether a pattern matches a name. A name without schema may be in any: a block or mask matches it by its last part.
-fn in_schema(schema: Option<&Glob>, last: &Glob, name: &QualifiedName) -> Truth {
-    if !last.matches(&name.name) {
-        return Truth::No;
-    }
-    match (schema.filter(|schema| !schema.is_every()), &name.schema) {
-        (None, _) => Truth::Yes,
-        (Some(schema), Some(known)) => schema.matches(known).into(),
-        (Some(_), None) => Truth::May,
-    }
+/// Whether a pattern matches a name.
+fn matches_qualified(schema: Option<&Glob>, last: &Glob, name: &QualifiedName) -> Truth {
+    if last.matches(&name.name) { in_schema(schema, name.schema.as_deref()) } else { Truth::No }
 }
 
 /// A whole schema is surely matched where everything in it is, and perhaps where something in it may be.

@@ -30,11 +30,16 @@ impl Class {
     /// The class of an effect.
     pub(crate) fn of(effect: command::Effect<'_>) -> Self {
         Self(match effect {
-            command::Effect::Sql(effect) => SQL + effect.verb.place(),
+            command::Effect::Sql(effect) => return Self::of_sql(effect.verb),
             command::Effect::Http(effect) => HTTP + effect.verb.place(),
             command::Effect::Kubernetes(effect) => KUBERNETES + effect.verb.place(),
             command::Effect::Ssh(effect) => SSH + effect.verb.place(),
         })
+    }
+
+    /// The class of the effects of SQL with a verb.
+    pub(crate) fn of_sql(verb: sql::Verb) -> Self {
+        Self(SQL + verb.place())
     }
 
     /// Every class.

@@ -21,7 +21,8 @@ use crate::identity::Identity;
 use crate::resource::Resource;
 use crate::truth::Truth;
 use keys::Keys;
-use slots::{Slots, Texts};
+use slots::Slots;
+pub(crate) use slots::Texts;
 
 /// Where rules stand, by the resources and callers that they name.
 #[derive(Debug)]

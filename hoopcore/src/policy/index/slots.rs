@@ -8,7 +8,7 @@ use alloc::vec::Vec;
 const SPREAD: u64 = 0x9E37_79B9_7F4A_7C15;
 
 /// Places by hash. At most half of the slots are taken, so that each search ends soon.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Slots(Box<[Option<u32>]>);
 
 impl Slots {
@@ -45,15 +45,15 @@ impl Slots {
 }
 
 /// Texts, each with its number, counted from one.
-#[derive(Debug, Default)]
-pub(super) struct Texts {
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Texts {
     slots: Option<Slots>,
     texts: Vec<Box<str>>,
 }
 
 impl Texts {
     /// The number of a text, which it gets if it has none.
-    pub(super) fn add(&mut self, text: &str) -> u32 {
+    pub(crate) fn add(&mut self, text: &str) -> u32 {
         if let Some(number) = self.find(text) {
             return number;
         }
@@ -67,7 +67,7 @@ impl Texts {
     }
 
     /// The number of a text that has one.
-    pub(super) fn find(&self, text: &str) -> Option<u32> {
+    pub(crate) fn find(&self, text: &str) -> Option<u32> {
         let is_it = |at: usize| self.texts.get(at).is_some_and(|known| **known == *text);
         self.slots.as_ref()?.find(hash(text), is_it).map(number)
     }

@@ -15,7 +15,7 @@ use crate::command::Verbs;
 pub(crate) use argv::ArgvPattern;
 pub(crate) use http::HttpReach;
 pub(crate) use kubernetes::KubernetesReach;
-pub(crate) use sql::{NamePattern, Names, SqlReach};
+pub(crate) use sql::{NamePattern, Names, SqlReach, in_schema};
 pub(crate) use ssh::SshReach;
 
 /// What an action does with what it reaches, which decides what its wildcards stand for.

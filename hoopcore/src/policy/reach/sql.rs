@@ -5,6 +5,7 @@ use alloc::boxed::Box;
 use super::{VerbSet, all_within};
 use crate::command::sql::Verb;
 use crate::policy::pattern::Glob;
+use crate::truth::Truth;
 
 /// Effects that a rule matches, by verb and name. Whether a name matches depends on the session.
 #[derive(Clone, Debug)]
@@ -57,5 +58,15 @@ impl NamePattern {
             return false;
         };
         name.is_within(wide_name) && wide.as_ref().is_none_or(|wide| schema.is_within(wide))
+    }
+}
+
+/// Whether a pattern of schemas matches the schema of a name. A name without schema may be in any: a block or mask
+/// matches it by its last part.
+pub(crate) fn in_schema(pattern: Option<&Glob>, schema: Option<&str>) -> Truth {
+    match (pattern.filter(|pattern| !pattern.is_every()), schema) {
+        (None, _) => Truth::Yes,
+        (Some(pattern), Some(schema)) => pattern.matches(schema).into(),
+        (Some(_), None) => Truth::May,
     }
 }

@@ -14,7 +14,12 @@ const FUNCTIONS: &str = include_str!("functions.txt");
 
 /// Whether `pg_catalog` holds a relation of that name.
 pub(crate) fn has_relation(name: &str) -> bool {
-    name.starts_with("pg_") && holds(RELATIONS, name)
+    may_have_relation(name) && holds(RELATIONS, name)
+}
+
+/// Whether `pg_catalog` may hold a relation of that name, in whatever version.
+pub(crate) fn may_have_relation(name: &str) -> bool {
+    name.starts_with("pg_")
 }
 
 /// Whether `pg_catalog` surely holds a function of that name.
