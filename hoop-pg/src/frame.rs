@@ -5,16 +5,16 @@
 //! whole is gathered in it. What needs no look passes in the pieces in which it comes, and frames that follow one
 //! another go on as one slice without a copy.
 
-use bytes::{Bytes, BytesMut};
+use bytes::{Buf as _, Bytes, BytesMut};
 
 /// Bytes before a frame's body: its type and its length.
 pub const HEADER: usize = 5;
 
-/// How much room is offered to a read.
+/// How much room is offered to a read of a peer that says much at a time.
 const CHUNK: usize = 32 * 1024;
 
-/// A read is offered at least this much room.
-const SMALLEST_READ: usize = 4 * 1024;
+/// How much room is offered to a read of one that does not: most sessions, most of the time.
+const SMALL_CHUNK: usize = 4 * 1024;
 
 /// PostgreSQL's limit for messages of a client that carry no data (`PQ_SMALL_MESSAGE_LIMIT`).
 const SMALL_FROM_CLIENT: usize = 10_000;
@@ -131,6 +131,8 @@ pub struct Splitter {
     way: Way,
     limits: Limits,
     buffer: BytesMut,
+    /// How much room the next read is offered, about.
+    chunk: usize,
     /// Bytes at the front of the buffer that go on as they are.
     passing: usize,
     rest: Rest,
@@ -140,15 +142,28 @@ impl Splitter {
     /// A splitter for what comes from one peer.
     #[must_use]
     pub fn new(way: Way, limits: Limits) -> Self {
-        Self { way, limits, buffer: BytesMut::new(), passing: 0, rest: Rest::Pass(0) }
+        Self { way, limits, buffer: BytesMut::new(), chunk: SMALL_CHUNK, passing: 0, rest: Rest::Pass(0) }
     }
 
     /// The buffer, with room for the next read at its end.
     pub fn room(&mut self) -> &mut BytesMut {
-        if self.buffer.capacity() - self.buffer.len() < SMALLEST_READ {
-            self.buffer.reserve(CHUNK);
+        if self.buffer.capacity() - self.buffer.len() < self.chunk / 2 {
+            if self.buffer.is_empty() {
+                self.buffer = BytesMut::with_capacity(self.chunk);
+            } else {
+                self.buffer.reserve(self.chunk);
+            }
         }
         &mut self.buffer
+    }
+
+    /// A read brought so many bytes: where they filled the room, the next one is offered more, where they were few, less.
+    pub fn arrived(&mut self, length: usize) {
+        if self.buffer.len() == self.buffer.capacity() {
+            self.chunk = CHUNK.min(self.chunk * 2);
+        } else if length < self.chunk / 4 {
+            self.chunk = SMALL_CHUNK.max(self.chunk / 2);
+        }
     }
 
     /// How many bytes have arrived and not gone on.
@@ -261,25 +276,46 @@ impl Splitter {
             }
             Rest::Drop(rest) => {
                 let step = rest.min(arrived);
-                drop(self.take(step));
+                self.advance(step);
                 self.rest = Rest::Drop(rest - step);
             }
         }
     }
 
+    /// How many bytes go on as they are.
+    #[must_use]
+    pub fn passing(&self) -> usize {
+        self.passing
+    }
+
     /// Takes what goes on as it is, if anything does.
     pub fn passed(&mut self) -> Option<Bytes> {
         let length = core::mem::take(&mut self.passing);
-        (length > 0).then(|| self.take(length).freeze())
+        if length == 0 {
+            return None;
+        }
+        let taken = self.buffer.split_to(length);
+        self.give_back(length);
+        Some(taken.freeze())
     }
 
-    /// Takes bytes from the front; a buffer that grew to gather them goes with them.
-    fn take(&mut self, length: usize) -> BytesMut {
-        let taken = self.buffer.split_to(length);
-        if length > 2 * CHUNK && self.buffer.len() <= CHUNK {
+    /// Takes what goes on as it is, as a copy: which costs less than [`Splitter::passed`] where it is short.
+    pub fn copy_passed(&mut self, to: &mut BytesMut) {
+        let length = core::mem::take(&mut self.passing);
+        to.extend_from_slice(self.buffer.get(..length).unwrap_or_default());
+        self.advance(length);
+    }
+
+    fn advance(&mut self, length: usize) {
+        self.buffer.advance(length);
+        self.give_back(length);
+    }
+
+    /// A buffer that grew to gather bytes goes with them.
+    fn give_back(&mut self, taken: usize) {
+        if taken > 2 * CHUNK && self.buffer.len() <= CHUNK {
             self.buffer = BytesMut::from(self.buffer.as_ref());
         }
-        taken
     }
 }
 
@@ -371,6 +407,30 @@ mod tests {
         splitter.pass(head);
         assert_eq!(splitter.passed().unwrap().len(), 0x10_0001);
         assert!(splitter.room().capacity() <= 2 * CHUNK);
+    }
+
+    #[test]
+    fn reads_are_offered_as_much_as_they_use() {
+        let mut splitter = Splitter::new(Way::FromServer, Limits::default());
+        let mut read = |bytes: usize| {
+            let room = splitter.room();
+            let offered = room.capacity() - room.len();
+            let length = bytes.min(offered);
+            room.extend_from_slice(&vec![b' '; length]);
+            splitter.arrived(length);
+            drop(splitter.buffer.split());
+            offered
+        };
+        assert_eq!(read(100), SMALL_CHUNK);
+        for _ in 0..8 {
+            read(usize::MAX);
+        }
+        assert_eq!(read(usize::MAX), CHUNK);
+        for _ in 0..8 {
+            read(10);
+        }
+        splitter.buffer = BytesMut::new();
+        assert_eq!(splitter.room().capacity(), SMALL_CHUNK);
     }
 
     /// What comes out when the bytes arrive in these pieces: rows pass, all else is gathered, `S` is dropped.

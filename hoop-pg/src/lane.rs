@@ -1,12 +1,13 @@
 //! One direction of a session: frames from one peer, and what goes on to the other in their place.
 
 use std::collections::VecDeque;
+use std::future::Future as _;
 use std::io::{self, IoSlice};
-use std::pin::Pin;
+use std::pin::{Pin, pin};
 use std::task::{Context, Poll, ready};
 
 use bytes::{Buf as _, Bytes, BytesMut};
-use tokio::io::AsyncWrite;
+use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite};
 
 use crate::frame::{FrameError, Head, Limits, Splitter, Way};
 
@@ -38,6 +39,17 @@ impl Lane {
         self.input.room()
     }
 
+    /// Reads once; how many bytes arrived, none at the end.
+    pub(crate) fn poll_read<R: AsyncRead + Unpin>(&mut self, cx: &mut Context<'_>, from: &mut R) -> Poll<usize> {
+        let read: Poll<io::Result<usize>> = pin!(from.read_buf(self.input.room())).poll(cx);
+        // A connection that broke ended, as far as a session is concerned.
+        let arrived = read.map(Result::unwrap_or_default);
+        if let Poll::Ready(length) = arrived {
+            self.input.arrived(length);
+        }
+        arrived
+    }
+
     /// How many bytes were read that have not gone on.
     pub(crate) fn buffered(&self) -> usize {
         self.input.buffered()
@@ -57,7 +69,8 @@ impl Lane {
         let head = self.input.head()?;
         if !self.late.is_empty() && !self.input.is_mid_frame() {
             self.collect();
-            self.output.write().unsplit(self.late.split());
+            self.output.tail.extend_from_slice(&self.late);
+            self.late.clear();
         }
         Ok(head)
     }
@@ -84,12 +97,14 @@ impl Lane {
             write(&mut self.late);
         } else {
             self.collect();
-            write(self.output.write());
+            write(&mut self.output.tail);
         }
     }
 
     fn collect(&mut self) {
-        if let Some(passed) = self.input.passed() {
+        if self.input.passing() < SHORT {
+            self.input.copy_passed(&mut self.output.tail);
+        } else if let Some(passed) = self.input.passed() {
             self.output.push(passed);
         }
     }
@@ -114,7 +129,9 @@ impl Lane {
 #[derive(Debug, Default)]
 struct Output {
     chunks: VecDeque<Bytes>,
+    /// How many bytes the chunks hold.
     queued: usize,
+    /// What comes behind the chunks.
     tail: BytesMut,
     unflushed: bool,
 }
@@ -124,30 +141,18 @@ impl Output {
         self.queued + self.tail.len()
     }
 
-    fn write(&mut self) -> &mut BytesMut {
-        &mut self.tail
-    }
-
     fn push(&mut self, bytes: Bytes) {
-        if bytes.len() < SHORT {
-            return self.tail.extend_from_slice(&bytes);
-        }
-        self.close_tail();
-        self.queued += bytes.len();
-        self.chunks.push_back(bytes);
-    }
-
-    fn close_tail(&mut self) {
         if !self.tail.is_empty() {
             self.queued += self.tail.len();
             self.chunks.push_back(self.tail.split().freeze());
         }
+        self.queued += bytes.len();
+        self.chunks.push_back(bytes);
     }
 
     fn poll_write<W: AsyncWrite + Unpin>(&mut self, cx: &mut Context<'_>, to: &mut W) -> Poll<io::Result<bool>> {
-        self.close_tail();
-        let wrote = !self.chunks.is_empty();
-        while !self.chunks.is_empty() {
+        let wrote = self.length() > 0;
+        while self.length() > 0 {
             let written = ready!(self.poll_slices(cx, to))?;
             if written == 0 {
                 return Poll::Ready(Err(io::ErrorKind::WriteZero.into()));
@@ -163,24 +168,33 @@ impl Output {
     }
 
     fn poll_slices<W: AsyncWrite + Unpin>(&self, cx: &mut Context<'_>, to: &mut W) -> Poll<io::Result<usize>> {
-        let mut slices = [IoSlice::new(&[]); SLICES];
-        for (slice, chunk) in slices.iter_mut().zip(&self.chunks) {
-            *slice = IoSlice::new(chunk);
+        if self.chunks.is_empty() {
+            return Pin::new(to).poll_write(cx, &self.tail);
         }
-        let used = slices.get(..self.chunks.len().min(SLICES)).unwrap_or_default();
+        let mut slices = [IoSlice::new(&[]); SLICES];
+        let waiting = self.chunks.iter().map(Bytes::as_ref).chain([self.tail.as_ref()]);
+        for (slice, bytes) in slices.iter_mut().zip(waiting) {
+            *slice = IoSlice::new(bytes);
+        }
+        let used = slices.get(..(self.chunks.len() + 1).min(SLICES)).unwrap_or_default();
         Pin::new(to).poll_write_vectored(cx, used)
     }
 
     fn advance(&mut self, mut written: usize) {
-        self.queued -= written;
         while let Some(chunk) = self.chunks.front_mut() {
             let step = written.min(chunk.len());
+            self.queued -= step;
             chunk.advance(step);
             written -= step;
             if !chunk.is_empty() {
                 return;
             }
             self.chunks.pop_front();
+        }
+        self.tail.advance(written);
+        // What an answer of many bytes needed is given back with the next one of few.
+        if self.tail.is_empty() && self.tail.capacity() > SHORT.max(4 * written) {
+            self.tail = BytesMut::new();
         }
     }
 }

@@ -5,17 +5,16 @@
 
 use std::future::{Future, poll_fn};
 use std::io;
-use std::pin::{Pin, pin};
+use std::pin::Pin;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use bytes::BytesMut;
 use hoop_runtime::approvals::Hold;
 use hoop_runtime::config::{Enforcement, Timeout};
 use hoop_runtime::{Admission, Session};
 use hoopcore::request::Exposures;
 use hoopcore::{Denial, Permit};
-use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
+use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt as _};
 use tokio::time::{Instant, Sleep, timeout};
 
 use crate::cancel::CancelSignal;
@@ -458,12 +457,12 @@ where
         if self.client_gone || lane.is_full() || !(self.client_starved || lane.buffered() < READ_AHEAD) {
             return false;
         }
-        let read = poll_read(cx, &mut self.client, lane.room());
+        let read = lane.poll_read(cx, &mut self.client);
         self.client_starved &= read.is_pending();
         match read {
             Poll::Pending => false,
             Poll::Ready(arrived) => {
-                self.client_gone = !arrived;
+                self.client_gone = arrived == 0;
                 if self.client_gone {
                     self.patience.as_mut().reset(Instant::now() + GRACE);
                 }
@@ -477,12 +476,12 @@ where
         if self.server_gone || lane.is_full() || !(self.server_starved || lane.buffered() < READ_AHEAD) {
             return false;
         }
-        let read = poll_read(cx, &mut self.server, lane.room());
+        let read = lane.poll_read(cx, &mut self.server);
         self.server_starved &= read.is_pending();
         match read {
             Poll::Pending => false,
             Poll::Ready(arrived) => {
-                self.server_gone = !arrived;
+                self.server_gone = arrived == 0;
                 if self.farewell || self.client_gone {
                     self.patience.as_mut().reset(Instant::now() + GRACE);
                 }
@@ -578,11 +577,4 @@ fn held(hold: &Hold) -> Refusal {
     let rules: Vec<String> = request.rules.iter().map(|rule| format!("`{}`", rule.name)).collect();
     let message = format!("held for approval {} by rule {} until {}", hold.id(), rules.join(", "), request.deadline);
     Refusal::new("00000", message).with_hint(format!("to let it run: hoop approvals approve {}", hold.id()))
-}
-
-/// Reads once; whether anything arrived before the end.
-fn poll_read<R: AsyncRead + Unpin>(cx: &mut Context<'_>, from: &mut R, to: &mut BytesMut) -> Poll<bool> {
-    let read: Poll<io::Result<usize>> = pin!(from.read_buf(to)).poll(cx);
-    // A connection that broke ended, as far as a session is concerned.
-    read.map(|read| read.is_ok_and(|length| length > 0))
 }

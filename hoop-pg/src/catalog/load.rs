@@ -6,15 +6,14 @@
 use std::io;
 
 use bytes::{Bytes, BytesMut};
-use fallible_iterator::FallibleIterator as _;
 use hoopcore::policy::ColumnPattern;
 use postgres_protocol::IsNull;
-use postgres_protocol::message::backend::{DataRowBody, Message};
 use postgres_protocol::message::frontend;
-use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt as _};
+use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
 
 use super::queries;
-use crate::transport::read_message;
+use crate::frame::{FrameError, Head, Limits, Splitter, Way};
+use crate::message::{self, Malformed, Report, Row as RowMessage, parameter_status};
 
 /// How much the catalog may answer, in bytes.
 const MAX_ANSWER: usize = 64 << 20;
@@ -37,15 +36,27 @@ pub enum CatalogError {
     Strange(&'static str),
 }
 
+impl From<Malformed> for CatalogError {
+    fn from(error: Malformed) -> Self {
+        Self::Broken(io::Error::new(io::ErrorKind::InvalidData, error))
+    }
+}
+
+impl From<FrameError> for CatalogError {
+    fn from(error: FrameError) -> Self {
+        Self::Broken(io::Error::new(io::ErrorKind::InvalidData, error))
+    }
+}
+
 /// The answers to all questions, in the order of [`queries`].
 #[derive(Debug, Default)]
 pub(super) struct Answers {
     /// The session's path, what settling it gave, what shadows the catalog.
-    pub(super) always: Vec<Vec<Row>>,
+    pub(super) always: Vec<Table>,
     /// Columns that the patterns match.
-    pub(super) protected: Vec<Row>,
+    pub(super) protected: Table,
     /// What [`queries::about`] asks.
-    pub(super) about: Vec<Vec<Row>>,
+    pub(super) about: Vec<Table>,
     /// What the server said besides: changed settings and notifications, as they came.
     pub(super) asides: Vec<Bytes>,
 }
@@ -68,7 +79,7 @@ pub(super) async fn ask<S: AsyncRead + AsyncWrite + Unpin>(
     let (protected, affected) = (queries::protected(patterns), queries::affected(patterns));
     asked.extend([protected.as_str(), affected.as_str()]);
     let mut first = talk.ask(&asked, b'T').await?;
-    let affected = first.pop().as_deref().and_then(value).unwrap_or_else(|| String::from("{}"));
+    let affected = first.pop().map(|table| table.value()).transpose()?.flatten().unwrap_or_else(|| String::from("{}"));
     let protected = first.pop().unwrap_or_default();
     let always = first.drain(1..).collect();
     if protected.is_empty() {
@@ -81,9 +92,55 @@ pub(super) async fn ask<S: AsyncRead + AsyncWrite + Unpin>(
     Ok(Answers { always, protected, about, asides: talk.asides })
 }
 
-/// The one value of an answer.
-pub(super) fn value(rows: &[Row]) -> Option<String> {
-    rows.first()?.first()?.clone()
+/// The rows of one answer, as they came.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Table(Vec<u8>);
+
+impl Table {
+    fn push(&mut self, row: &[u8]) {
+        self.0.extend_from_slice(&row.len().to_be_bytes());
+        self.0.extend_from_slice(row);
+    }
+
+    /// What tells it from every other answer.
+    pub(super) fn bytes(&self) -> &[u8] {
+        &self.0
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// The rows, as text.
+    pub(super) fn rows(&self) -> Result<Vec<Row>, CatalogError> {
+        let (mut rows, mut rest) = (Vec::new(), self.0.as_slice());
+        while let Some((length, behind)) = rest.split_first_chunk() {
+            let (row, behind) = behind.split_at_checked(usize::from_be_bytes(*length)).ok_or(Malformed)?;
+            rows.push(texts(row)?);
+            rest = behind;
+        }
+        Ok(rows)
+    }
+
+    /// The one value of the answer.
+    pub(super) fn value(&self) -> Result<Option<String>, CatalogError> {
+        Ok(self.rows()?.into_iter().next().and_then(|row| row.into_iter().next()).flatten())
+    }
+
+    #[cfg(test)]
+    pub(super) fn of(rows: &[&[u8]]) -> Self {
+        let mut table = Self::default();
+        rows.iter().for_each(|row| table.push(row));
+        table
+    }
+}
+
+fn texts(row: &[u8]) -> Result<Row, CatalogError> {
+    RowMessage::read(row)?.cells().map(|cell| cell.map(text).transpose()).collect()
+}
+
+fn text(cell: &[u8]) -> Result<String, CatalogError> {
+    String::from_utf8(cell.to_vec()).map_err(|_| CatalogError::Strange("a name that is not UTF-8"))
 }
 
 /// An array of OIDs as the server wrote it, fit to be asked with.
@@ -103,27 +160,17 @@ struct Talk<'a, S> {
 
 impl<S: AsyncRead + AsyncWrite + Unpin> Talk<'_, S> {
     /// Asks one query after the other, and gives the rows of each; afterwards the session must stand as said.
-    async fn ask(&mut self, asked: &[&str], then: u8) -> Result<Vec<Vec<Row>>, CatalogError> {
+    async fn ask(&mut self, asked: &[&str], then: u8) -> Result<Vec<Table>, CatalogError> {
         let questions = self.questions(asked)?;
-        let (mut input, mut output) = tokio::io::split(&mut *self.stream);
+        let (input, mut output) = tokio::io::split(&mut *self.stream);
         let send = async {
             output.write_all(&questions).await?;
             Ok(output.flush().await?)
         };
-        let mut answer = Answer::default();
-        let (left, asides) = (&mut self.left, &mut self.asides);
-        let receive = async {
-            while answer.status.is_none() {
-                let mut message = read_message(&mut input, *left).await?;
-                *left = left.saturating_sub(message.len());
-                let whole = message.clone().freeze();
-                let message = Message::parse(&mut message)?.ok_or(CatalogError::Strange("half a message"))?;
-                asides.extend(answer.take(message, whole)?);
-            }
-            Ok::<_, CatalogError>(())
-        };
         // Both at once: a server that waits for its answers to be read does not read questions.
-        tokio::try_join!(send, receive)?;
+        let ((), mut answer) = tokio::try_join!(send, listen(input, self.left))?;
+        self.left = self.left.saturating_sub(answer.length);
+        self.asides.append(&mut answer.asides);
         answer.finish(asked.len(), then)
     }
 
@@ -142,36 +189,62 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Talk<'_, S> {
     }
 }
 
+/// Reads until the server waits for a command, and no message is left in part.
+async fn listen(mut input: impl AsyncRead + Unpin, left: usize) -> Result<Answer, CatalogError> {
+    let mut frames = Splitter::new(Way::FromServer, Limits { looked_at: left, ..Limits::default() });
+    let mut answer = Answer::default();
+    while answer.status.is_none() || frames.buffered() > 0 {
+        match input.read_buf(frames.room()).await? {
+            0 => return Err(CatalogError::Broken(io::ErrorKind::UnexpectedEof.into())),
+            length => frames.arrived(length),
+        }
+        while let Some(head) = frames.head()? {
+            let Some(body) = frames.body(head)? else { break };
+            let is_aside = answer.take(head, body, left)?;
+            frames.pass(head);
+            answer.asides.extend(frames.passed().filter(|_| is_aside));
+        }
+    }
+    Ok(answer)
+}
+
 #[derive(Default)]
 struct Answer {
-    rows: Vec<Row>,
-    results: Vec<Vec<Row>>,
+    table: Table,
+    results: Vec<Table>,
     refused: Option<String>,
     status: Option<u8>,
+    /// Bytes that came.
+    length: usize,
+    asides: Vec<Bytes>,
 }
 
 impl Answer {
-    /// Takes one message; gives it back where it is none of ours.
-    fn take(&mut self, message: Message, whole: Bytes) -> Result<Option<Bytes>, CatalogError> {
-        match message {
-            Message::DataRow(row) => self.rows.push(texts(&row)?),
-            Message::CommandComplete(_) => self.results.push(std::mem::take(&mut self.rows)),
-            Message::ErrorResponse(error) => {
-                let code = error.fields().find(|field| Ok(field.type_() == b'C'))?;
-                let code = code.map(|field| String::from_utf8_lossy(field.value_bytes()).into_owned());
-                self.refused.get_or_insert(code.unwrap_or_default());
+    /// Takes one message; whether it is none of ours.
+    fn take(&mut self, head: Head, body: &[u8], left: usize) -> Result<bool, CatalogError> {
+        self.length += head.length;
+        if self.length > left {
+            return Err(CatalogError::Strange("it is too large"));
+        }
+        match head.tag {
+            b'D' => self.table.push(body),
+            b'C' => self.results.push(std::mem::take(&mut self.table)),
+            b'E' => {
+                let code = Report::read(body)?.code().unwrap_or_default().to_owned();
+                self.refused.get_or_insert(code);
             }
-            Message::ReadyForQuery(ready) => self.status = Some(ready.status()),
+            b'Z' => self.status = body.first().copied(),
             // Servers since 18 report the path that these questions are asked under, and that it is back.
-            Message::ParameterStatus(status) if status.name()? == "search_path" => {}
-            Message::ParameterStatus(_) | Message::NotificationResponse(_) => return Ok(Some(whole)),
-            Message::ParseComplete | Message::BindComplete | Message::CloseComplete | Message::NoticeResponse(_) => {}
+            b'S' if parameter_status(body)?.0 == b"search_path" => {}
+            b'S' | b'A' => return Ok(true),
+            b'1' | b'2' | b'3' => message::nothing(body)?,
+            b'N' => {}
             _ => return Err(CatalogError::Strange("a message that does not belong there")),
         }
-        Ok(None)
+        Ok(false)
     }
 
-    fn finish(self, asked: usize, then: u8) -> Result<Vec<Vec<Row>>, CatalogError> {
+    fn finish(self, asked: usize, then: u8) -> Result<Vec<Table>, CatalogError> {
         if let Some(code) = self.refused {
             return Err(CatalogError::Refused(code));
         }
@@ -180,14 +253,4 @@ impl Answer {
         }
         Ok(self.results)
     }
-}
-
-fn texts(row: &DataRowBody) -> Result<Row, CatalogError> {
-    let buffer = row.buffer();
-    let cells = row.ranges().map(|range| Ok(range.and_then(|range| buffer.get(range)))).collect::<Vec<_>>()?;
-    cells.into_iter().map(|cell| cell.map(text).transpose()).collect()
-}
-
-fn text(cell: &[u8]) -> Result<String, CatalogError> {
-    String::from_utf8(cell.to_vec()).map_err(|_| CatalogError::Strange("a name that is not UTF-8"))
 }

@@ -7,6 +7,7 @@
 
 mod exposures;
 mod load;
+mod pool;
 mod queries;
 mod rule_tree;
 
@@ -22,16 +23,32 @@ use tokio::io::{AsyncRead, AsyncWrite};
 
 use self::exposures::{Column, Exposed, Findings, Relation, carried};
 pub use self::load::CatalogError;
-use self::load::{Answers, Row, value};
+use self::load::{Answers, Row, Table};
+use self::pool::{Pool, key};
 use self::rule_tree::{RuleTree, attributes_used};
 
 /// The relations of one database as a session sees it, and the columns of them that expose a protected column.
+///
+/// Cheap to clone, and to keep: what several sessions were told alike is kept once.
 #[derive(Clone, Debug, Default)]
 pub struct Catalog {
-    /// Each relation that is known, with its highest attribute number.
-    relations: HashMap<u32, i16>,
-    exposed: Exposed,
+    relations: Arc<Relations>,
+    exposing: Arc<Exposing>,
 }
+
+/// Each relation that is known, with its highest attribute number.
+type Relations = HashMap<u32, i16>;
+
+/// The columns that expose a protected column: by their place, and by the names that statements use.
+#[derive(Debug, Default)]
+struct Exposing {
+    exposed: Exposed,
+    named: Arc<[Exposure]>,
+}
+
+static SHADOWS: Pool<BTreeSet<String>> = Pool::new();
+static RELATIONS: Pool<Relations> = Pool::new();
+static EXPOSING: Pool<Exposing> = Pool::new();
 
 /// What was read from the catalog.
 #[derive(Debug)]
@@ -42,7 +59,6 @@ pub struct Loaded {
     pub asides: Vec<Bytes>,
     search_path: Vec<String>,
     shadows: Arc<BTreeSet<String>>,
-    exposures: Arc<[Exposure]>,
 }
 
 /// Reads the catalog over a connection on which the server waits for a command, outside of a transaction.
@@ -76,7 +92,7 @@ impl Catalog {
             return Origin::Derived;
         }
         // A whole row carries what each of its columns carries.
-        let exposed = carried(&self.exposed, (relation, attribute));
+        let exposed = carried(&self.exposing.exposed, (relation, attribute));
         if !exposed.is_empty() {
             return Origin::Columns(exposed.into_iter().collect());
         }
@@ -86,36 +102,49 @@ impl Catalog {
             Some(_) | None => Origin::Unknown,
         }
     }
+
+    fn read(protected: &Table, about: Vec<Table>, patterns: &[ColumnPattern]) -> Result<Self, CatalogError> {
+        let [about @ .., known, _commit] = <[Table; 9]>::try_from(about).map_err(|_| strange())?;
+        let relations =
+            RELATIONS.share(key("relations", [&known]), || known_relations(&known.value()?.unwrap_or_default()))?;
+        let question = key(&queries::protected(patterns), [protected].into_iter().chain(&about));
+        let exposing = EXPOSING.share(question, || Exposing::read(protected, &about, patterns))?;
+        Ok(Self { relations, exposing })
+    }
+}
+
+impl Exposing {
+    fn read(protected: &Table, about: &[Table; 7], patterns: &[ColumnPattern]) -> Result<Self, CatalogError> {
+        let findings = findings(protected_columns(protected, patterns)?, about)?;
+        let exposed = findings.exposures();
+        let named = named(&exposed, &findings);
+        Ok(Self { exposed, named })
+    }
 }
 
 impl Loaded {
     /// Whether any protected column exists in this database.
     #[must_use]
     pub fn is_exposed(&self) -> bool {
-        !self.exposures.is_empty()
+        !self.catalog.exposing.named.is_empty()
     }
 
     /// Tells the core what is known of the session now.
     pub fn tell(&self, facts: &mut SessionFacts) {
         facts.search_path.clone_from(&self.search_path);
         facts.shadows = Arc::clone(&self.shadows);
-        facts.exposures = Exposures::Known(Arc::clone(&self.exposures));
+        facts.exposures = Exposures::Known(Arc::clone(&self.catalog.exposing.named));
     }
 
     fn read(answers: Answers, patterns: &[ColumnPattern]) -> Result<Self, CatalogError> {
         let Answers { always, protected, about, asides } = answers;
-        let [path, _settled, shadows] = <[Vec<Row>; 3]>::try_from(always).map_err(|_| strange())?;
-        let search_path = search_path(first_column(path)?);
-        let shadows = Arc::new(first_column(shadows)?.into_iter().collect());
-        if protected.is_empty() {
-            let exposures = Arc::new([]);
-            return Ok(Self { catalog: Catalog::default(), asides, search_path, shadows, exposures });
-        }
-        let protected = protected_columns(protected, patterns)?;
-        let (findings, relations) = findings(protected, about)?;
-        let exposed = findings.exposures();
-        let exposures = named(&exposed, &findings);
-        Ok(Self { catalog: Catalog { relations, exposed }, asides, search_path, shadows, exposures })
+        let [path, _settled, shadows] = <[Table; 3]>::try_from(always).map_err(|_| strange())?;
+        let search_path = search_path(first_column(&path)?);
+        let key = key("shadows", [&shadows]);
+        let shadows = SHADOWS.share(key, || Ok::<_, CatalogError>(first_column(&shadows)?.into_iter().collect()))?;
+        let catalog =
+            if protected.is_empty() { Catalog::default() } else { Catalog::read(&protected, about, patterns)? };
+        Ok(Self { catalog, asides, search_path, shadows })
     }
 }
 
@@ -123,8 +152,8 @@ fn strange() -> CatalogError {
     CatalogError::Strange("an answer has another form")
 }
 
-fn first_column(rows: Vec<Row>) -> Result<Vec<String>, CatalogError> {
-    rows.into_iter().map(|row| row.into_iter().next().flatten().ok_or_else(strange)).collect()
+fn first_column(table: &Table) -> Result<Vec<String>, CatalogError> {
+    table.rows()?.into_iter().map(|row| row.into_iter().next().flatten().ok_or_else(strange)).collect()
 }
 
 /// The path without `pg_catalog`; empty, that is not known, where something comes before `pg_catalog`.
@@ -145,9 +174,9 @@ fn number<T: std::str::FromStr>(cell: Option<String>) -> Result<T, CatalogError>
     cell.and_then(|text| text.parse().ok()).ok_or_else(strange)
 }
 
-fn protected_columns(rows: Vec<Row>, patterns: &[ColumnPattern]) -> Result<BTreeMap<Column, ColumnName>, CatalogError> {
+fn protected_columns(table: &Table, patterns: &[ColumnPattern]) -> Result<BTreeMap<Column, ColumnName>, CatalogError> {
     let mut protected = BTreeMap::new();
-    for row in rows {
+    for row in table.rows()? {
         let [relation, attribute, schema, name, column] = cells(row)?;
         let (Some(schema), Some(name), Some(column)) = (schema, name, column) else { return Err(strange()) };
         let column = ColumnName::new(schema, name, column);
@@ -158,40 +187,36 @@ fn protected_columns(rows: Vec<Row>, patterns: &[ColumnPattern]) -> Result<BTree
     Ok(protected)
 }
 
-/// Puts the answers together: what is known of affected relations, and all relations with their highest attribute.
-fn findings(
-    protected: BTreeMap<Column, ColumnName>,
-    about: Vec<Vec<Row>>,
-) -> Result<(Findings, HashMap<u32, i16>), CatalogError> {
-    let about = <[Vec<Row>; 9]>::try_from(about).map_err(|_| strange())?;
-    let [columns, children, views, dependencies, generated, telltales, attributes, known, _commit] = about;
+/// Puts together what is known of affected relations.
+fn findings(protected: BTreeMap<Column, ColumnName>, about: &[Table; 7]) -> Result<Findings, CatalogError> {
+    let [columns, children, views, dependencies, generated, telltales, attributes] = about;
     let mut found = Findings { protected, ..Findings::default() };
-    for row in columns {
+    for row in columns.rows()? {
         found.column(row)?;
     }
-    for row in children {
+    for row in children.rows()? {
         let [parent, child] = cells(row)?;
         found.children.push((number(parent)?, number(child)?));
     }
-    for row in views {
+    for row in views.rows()? {
         let [view, tree] = cells(row)?;
         found.views.insert(number(view)?, tree.as_deref().and_then(RuleTree::read));
     }
-    for row in dependencies {
+    for row in dependencies.rows()? {
         let [view, relation, attribute] = cells(row)?;
         found.dependencies.insert((number(view)?, (number(relation)?, number(attribute)?)));
     }
-    for row in generated {
+    for row in generated.rows()? {
         let [relation, attribute, expression] = cells(row)?;
         let used = expression.as_deref().and_then(attributes_used);
         found.generated.insert((number(relation)?, number(attribute)?), used);
     }
-    for row in telltales {
+    for row in telltales.rows()? {
         let [relation, attribute] = cells(row)?;
         found.telltales.insert((number(relation)?, number(attribute)?));
     }
     found.attributes = first_column(attributes)?;
-    Ok((found, known_relations(&value(&known).unwrap_or_default())?))
+    Ok(found)
 }
 
 impl Findings {
@@ -206,7 +231,7 @@ impl Findings {
     }
 }
 
-fn known_relations(text: &str) -> Result<HashMap<u32, i16>, CatalogError> {
+fn known_relations(text: &str) -> Result<Relations, CatalogError> {
     let entry = |entry: &str| {
         let (oid, highest) = entry.split_once(':')?;
         Some((oid.parse().ok()?, highest.parse().ok()?))

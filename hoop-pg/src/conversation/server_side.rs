@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use bytes::BytesMut;
 use hoop_runtime::config::Timeout;
 use hoopcore::SessionFacts;
 use hoopcore::command::Change;
@@ -22,6 +23,9 @@ use crate::settings::PINS;
 use crate::strings;
 use crate::upkeep;
 use crate::works::{Rows, WorkId};
+
+/// What a message that is written anew may leave behind for the next one, in bytes.
+const MOST_SCRATCH: usize = 8 * 1024;
 
 impl Conversation {
     /// Deals with the next message of the server.
@@ -67,8 +71,7 @@ impl Conversation {
             self.stop(id, limit);
             self.server.skip(head);
         } else if masked {
-            self.server.skip(head);
-            self.server.say(|out| out.unsplit(self.scratch.split()));
+            self.replace(head);
         } else {
             self.server.pass(head);
         }
@@ -333,8 +336,11 @@ impl Conversation {
     /// Says what was written aside in place of a message.
     fn replace(&mut self, head: Head) {
         self.server.skip(head);
-        let anew = self.scratch.split();
-        self.server.say(|out| out.extend_from_slice(&anew));
+        self.server.say(|out| out.extend_from_slice(&self.scratch));
+        self.scratch.clear();
+        if self.scratch.capacity() > MOST_SCRATCH {
+            self.scratch = BytesMut::new();
+        }
     }
 
     fn notice_of_server(&mut self, head: Head) -> Result<(), Refusal> {
