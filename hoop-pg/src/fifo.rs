@@ -404,6 +404,24 @@ impl<S: Clone, W: Copy, P> Fifo<S, W, P> {
         None
     }
 
+    /// Whether the rows of a work are described, or an error has it skipped, before what is sent now is heard.
+    pub fn will_describe(&self, work: W) -> bool
+    where
+        W: PartialEq,
+    {
+        for entry in self.entries.iter().rev() {
+            match entry {
+                Entry::Owed(Owed { request: Request::DescribePortal(Some(other)), .. }) if *other == work => {
+                    return true;
+                }
+                Entry::Owed(Owed { request: Request::Bind { work: other, .. }, .. }) if *other == work => return false,
+                Entry::Owed(owed) if ends_sequence(&owed.request) => return false,
+                Entry::Owed(_) | Entry::CopyEnd => {}
+            }
+        }
+        false
+    }
+
     /// What an acknowledged statement stands for, to be changed by what the server says of it.
     pub fn statement_mut(&mut self, name: &[u8]) -> Option<&mut S> {
         self.statements.get_mut(significant(name))

@@ -7,9 +7,12 @@ use hoopcore::mask::{Cell, CellFormat, CellType, Column, Layout, Origin, Width};
 use crate::catalog::Catalog;
 use crate::message::{Frame, Malformed, Reader, RowDescription};
 
+/// A description longer than this is not kept, in bytes.
+const MOST_KEPT: usize = 4096;
+
 /// The layout of rows that the server describes, with what the catalog knows of their origin.
 #[must_use]
-pub(crate) fn layout(description: &RowDescription<'_>, catalog: &Catalog) -> Layout {
+fn layout(description: &RowDescription<'_>, catalog: &Catalog) -> Layout {
     let columns = description.fields().map(|field| Column {
         name: String::from_utf8_lossy(field.name).into_owned(),
         origin: catalog.origin(field.relation, field.attribute),
@@ -17,6 +20,32 @@ pub(crate) fn layout(description: &RowDescription<'_>, catalog: &Catalog) -> Lay
         format: if field.binary { CellFormat::Binary } else { CellFormat::Text },
     });
     Layout { columns: columns.collect() }
+}
+
+/// The last layout that was read: drivers have the same statement described again and again.
+#[derive(Debug, Default)]
+pub(crate) struct LastLayout {
+    body: Option<Box<[u8]>>,
+    layout: Layout,
+}
+
+impl LastLayout {
+    /// The layout of rows that this body (`T`) describes.
+    ///
+    /// # Errors
+    /// Where the body is malformed.
+    pub(crate) fn read(&mut self, body: &[u8], catalog: &Catalog) -> Result<&Layout, Malformed> {
+        if self.body.as_deref() != Some(body) {
+            self.layout = layout(&RowDescription::read(body)?, catalog);
+            self.body = (body.len() <= MOST_KEPT).then(|| body.into());
+        }
+        Ok(&self.layout)
+    }
+
+    /// The catalog is another one now.
+    pub(crate) fn forget(&mut self) {
+        *self = Self::default();
+    }
 }
 
 /// Whether a column comes from a relation that the catalog does not know.
@@ -55,26 +84,29 @@ pub(crate) fn mask(body: &[u8], masker: &mut RowMasker, columns: usize, out: &mu
         return Err(Malformed);
     }
     let (mut untouched, mut anew) = (Some(out), None);
+    // What stands before here was written, or is a cell's old value.
+    let mut kept = 0;
     for index in 0..columns {
-        let read = body.len() - reader.rest().len();
+        let begin = body.len() - reader.rest().len();
         let value = reader.value()?;
-        let cell = masker.cell(index, value);
-        if cell != Cell::Pass
-            && let Some(out) = untouched.take()
-        {
-            let row = anew.insert(Frame::begin(out, b'D'));
-            row.bytes(body.get(..read).ok_or(Malformed)?);
+        let cell = match masker.cell(index, value) {
+            Cell::Pass => continue,
+            Cell::Null => None,
+            Cell::Replace(bytes) => Some(bytes),
+        };
+        if let Some(out) = untouched.take() {
+            anew = Some(Frame::begin(out, b'D'));
         }
         if let Some(row) = &mut anew {
-            row.value(match cell {
-                Cell::Pass => value,
-                Cell::Null => None,
-                Cell::Replace(bytes) => Some(bytes),
-            });
+            row.bytes(body.get(kept..begin).ok_or(Malformed)?);
+            row.value(cell);
         }
+        kept = body.len() - reader.rest().len();
     }
     reader.end()?;
-    Ok(anew.is_some())
+    let Some(mut row) = anew else { return Ok(false) };
+    row.bytes(body.get(kept..).ok_or(Malformed)?);
+    Ok(true)
 }
 
 #[cfg(test)]

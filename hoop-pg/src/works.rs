@@ -87,6 +87,11 @@ impl Work {
         self.armed
     }
 
+    /// Whether masks are armed, and nothing has described its rows.
+    pub(crate) fn is_undescribed(&self) -> bool {
+        matches!(self.rows, Rows::Undescribed)
+    }
+
     /// Whether what it returns may hold a protected value outside of rows.
     pub(crate) fn is_tainted(&self) -> bool {
         self.passage.as_ref().is_some_and(Passage::is_tainted)

@@ -156,8 +156,9 @@ impl Clerk for Minutes {
         if finding.is_uncovered() {
             self.uncovered.get_or_insert(self.notes.len());
         }
-        self.notes.push(scene.note(item, finding));
-        self.recorded.push(scene.recorded(item));
+        let object = scene.object(item);
+        self.recorded.push(scene.recorded(item, &object));
+        self.notes.push(scene.note(item, finding, object));
     }
 
     fn demand(&mut self, approve: usize) {

@@ -180,7 +180,7 @@ impl Meter {
     /// # Errors
     /// The limit that it goes beyond: then it must not go on, and nothing after it either.
     pub fn row(&self, bytes: u64) -> Result<(), &Limit> {
-        within(&self.limits.rows, count(&self.counters.rows, 1))?;
+        charge(&self.limits.rows, &self.counters.rows, 1)?;
         self.bytes(bytes)
     }
 
@@ -189,7 +189,7 @@ impl Meter {
     /// # Errors
     /// As [`Meter::row`].
     pub fn bytes(&self, bytes: u64) -> Result<(), &Limit> {
-        within(&self.limits.bytes, count(&self.counters.bytes, bytes))
+        charge(&self.limits.bytes, &self.counters.bytes, bytes)
     }
 
     /// Counts time for which the command ran.
@@ -218,6 +218,14 @@ impl Meter {
         let counted = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
         let rows = within(&self.limits.rows, counted(&self.counters.rows));
         rows.and_then(|()| within(&self.limits.bytes, counted(&self.counters.bytes))).err()
+    }
+}
+
+/// Counts what is limited; nobody asks for the sum of anything else.
+fn charge<'a>(limit: &'a Option<Limit>, counter: &AtomicU64, more: u64) -> Result<(), &'a Limit> {
+    match limit {
+        Some(_) => within(limit, count(counter, more)),
+        None => Ok(()),
     }
 }
 

@@ -173,6 +173,10 @@ impl Conversation {
             Lookup::Pending => return Ok(self.wait()),
             Lookup::Known(id) => match self.works.get(id) {
                 Some(work) if !work.is_spent() => {
+                    if work.is_undescribed() && !self.fifo.will_describe(id) {
+                        let portal = name(execute.portal);
+                        self.describe(&portal, id);
+                    }
                     self.run(Request::Execute(id));
                     return Ok(self.forward(head));
                 }
@@ -326,11 +330,8 @@ impl Conversation {
         let Ok(bind) = Bind::read(self.body(head)) else { return };
         let portal = name(bind.portal);
         self.bound = self.bound.saturating_add(head.length + FRAME);
-        self.owe(Request::Bind { portal: portal.clone(), work }, Origin::Client, false);
+        self.owe(Request::Bind { portal, work }, Origin::Client, false);
         self.forward(head);
-        if self.works.get(work).is_some_and(Work::has_masks) {
-            self.describe(&portal, work);
-        }
     }
 
     fn permit_execute(&mut self, head: Head, work: WorkId) {

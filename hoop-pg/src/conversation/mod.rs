@@ -25,6 +25,7 @@ use crate::catalog::Catalog;
 use crate::fifo::{Fifo, Origin, Request};
 use crate::frame::{FrameError, Head, Limits, Way};
 use crate::lane::Lane;
+use crate::masking::LastLayout;
 use crate::message::{Malformed, frame};
 use crate::patience::Waits;
 use crate::poison::{self, Poison};
@@ -118,6 +119,7 @@ pub(crate) struct Conversation {
     fifo: Fifo<Arc<Prepared>, WorkId, Poison>,
     works: Works,
     catalog: Catalog,
+    layout: LastLayout,
     upkeep: Upkeep,
     strings: Strings,
     analyses: Analyses,
@@ -153,6 +155,7 @@ impl Conversation {
             fifo: Fifo::default(),
             works: Works::default(),
             catalog,
+            layout: LastLayout::default(),
             upkeep: Upkeep::new(facts),
             strings: Strings::default(),
             analyses: Analyses::default(),
@@ -179,12 +182,14 @@ impl Conversation {
     /// Puts a catalog that was read anew in the place of the old one.
     pub(crate) fn refreshed(&mut self, catalog: Catalog) {
         self.catalog = catalog;
+        self.layout.forget();
         self.upkeep.refreshed();
     }
 
     /// The catalog is of another policy: until it is read anew, no relation is known.
     pub(crate) fn distrust(&mut self) {
         self.catalog = Catalog::default();
+        self.layout.forget();
         self.upkeep.doubt();
     }
 

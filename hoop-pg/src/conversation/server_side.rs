@@ -36,7 +36,7 @@ impl Conversation {
         let Some(head) = self.server.head().map_err(by_server)? else { return Ok(Next::Starved) };
         let heard = match head.tag {
             b'D' | b'd' | b'V' if self.is_stopped() => self.drop_data(head)?,
-            b'D' => self.row(head)?,
+            b'D' => self.rows(head)?,
             b'd' | b'V' => self.data(head)?,
             _ if self.server.body(head).map_err(by_server)?.is_none() => false,
             _ => {
@@ -53,9 +53,22 @@ impl Conversation {
         self.fifo.answer(answer).map_err(by_server)
     }
 
-    /// A row: masked where a mask may act, else passed on in the pieces in which it comes.
-    fn row(&mut self, head: Head) -> Result<bool, Refusal> {
+    /// Rows that follow one another: each masked where a mask may act, else passed on in the pieces in which it comes.
+    /// Whether the last of them has arrived.
+    fn rows(&mut self, first: Head) -> Result<bool, Refusal> {
         let Event::Row(id) = self.turn(Answer::DataRow)?.event else { return Err(by_server("a row out of turn")) };
+        let mut head = first;
+        while self.row(head, id)? {
+            let more = !self.server.is_full() && !self.is_stopped_work(id);
+            match self.server.head().map_err(by_server)? {
+                Some(next) if more && next.tag == b'D' => head = next,
+                Some(_) | None => return Ok(true),
+            }
+        }
+        Ok(false)
+    }
+
+    fn row(&mut self, head: Head, id: WorkId) -> Result<bool, Refusal> {
         let Some(work) = self.works.get_mut(id) else { return Err(by_server("a row of nothing")) };
         let masked = match &mut work.rows {
             Rows::Free => false,
@@ -201,11 +214,11 @@ impl Conversation {
             return Ok(());
         }
         let body = self.server.body(head).ok().flatten().unwrap_or_default();
-        let layout = masking::layout(&RowDescription::read(body).map_err(by_server)?, &self.catalog);
-        if self.guarded && masking::names_unknown(&layout) {
+        let layout = self.layout.read(body, &self.catalog).map_err(by_server)?;
+        if self.guarded && masking::names_unknown(layout) {
             self.upkeep.doubt();
         }
-        work.describe(&layout);
+        work.describe(layout);
         Ok(())
     }
 

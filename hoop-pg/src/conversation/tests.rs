@@ -441,8 +441,8 @@ fn rows_are_masked_by_the_layout_of_the_portal() {
         > P SELECT 1
         c B |
         > B
-        > D P
         c E
+        > D P
         > E
         s 1
         < 1
@@ -455,13 +455,80 @@ fn rows_are_masked_by_the_layout_of_the_portal() {
     );
 }
 
+#[test]
+fn a_client_that_has_its_portal_described_saves_the_gateway_from_asking() {
+    check(
+        true,
+        "
+        c P |SELECT name FROM people
+        > P SELECT name FROM people
+        c B |
+        > B
+        c D P
+        > D P
+        c E
+        > E
+        s 1
+        < 1
+        s 2
+        < 2
+        s T a
+        < T
+        s D a@x.org
+        < D [redacted]
+        s s
+        < s
+        c E
+        > E
+        s D a@x.org
+        < D [redacted]
+        ",
+    );
+    // Of a Describe in another sequence nobody knows whether it is carried out.
+    check(
+        true,
+        "
+        c P |SELECT name FROM people
+        > P SELECT name FROM people
+        c B p|
+        > B p
+        c D Pp
+        > D Pp
+        c S
+        > S
+        s 1
+        < 1
+        s 2
+        < 2
+        c E p
+        > D Pp
+        > E p
+        ",
+    );
+    // A Describe of the statement tells of another moment.
+    check(
+        true,
+        "
+        c P |SELECT name FROM people
+        > P SELECT name FROM people
+        c B |
+        > B
+        c D S
+        > D S
+        c E
+        > D P
+        > E
+        ",
+    );
+}
+
 const MASKED_PORTAL: &str = "
     c P |SELECT name FROM people
     > P SELECT name FROM people
     c B |
     > B
-    > D P
     c E
+    > D P
     > E
     c S
     > S

@@ -157,25 +157,25 @@ impl<'a> Scene<'a> {
         }
     }
 
-    pub(super) fn note(&self, item: &Item<'_>, finding: &Finding) -> EffectNote {
+    pub(super) fn note(&self, item: &Item<'_>, finding: &Finding, object: String) -> EffectNote {
         let rule = finding.rule().and_then(|rule| self.session.rule(rule)).map(|rule| rule.at.clone());
         let effect = item.effect();
-        EffectNote { verb: effect.verb(), object: self.object(item), facts: effect.facts(), rule }
+        EffectNote { verb: effect.verb(), object, facts: effect.facts(), rule }
     }
 
     /// An effect as records name it: without anything that is a literal of the command.
-    pub(super) fn recorded(&self, item: &Item<'_>) -> String {
+    pub(super) fn recorded(&self, item: &Item<'_>, object: &str) -> String {
         let object = match item {
-            Item::Sql(item) if is_identifier(item) => Cow::Owned(self.sql_object(item)),
+            Item::Sql(item) if is_identifier(item) => Cow::Borrowed(object),
             Item::Sql(_) => Cow::Borrowed("?"),
-            Item::Http(_) | Item::Kubernetes(_) => Cow::Owned(item.effect().to_string()),
+            Item::Http(_) | Item::Kubernetes(_) => Cow::Borrowed(object),
             Item::Ssh(effect) => effect.recorded(),
         };
-        format!("{} {object}", item.effect().verb())
+        [item.effect().verb(), " ", &object].concat()
     }
 
     /// The object in full.
-    fn object(&self, item: &Item<'_>) -> String {
+    pub(super) fn object(&self, item: &Item<'_>) -> String {
         match item {
             Item::Sql(item) => self.sql_object(item),
             Item::Http(_) | Item::Kubernetes(_) | Item::Ssh(_) => item.effect().to_string(),

@@ -91,7 +91,7 @@ impl Scene<'_> {
     /// Where a function or operator without schema may live. The analysis knows the shipped operators.
     fn function_homes<'i>(&self, name: &str, item: &SqlItem<'i>) -> (bool, Option<&'i [String]>) {
         let ground = item.ground;
-        let is_shipped = shipped::has_function(name) || item.effect.duty == Duty::HarmlessUnlessShadowed;
+        let is_shipped = item.effect.duty == Duty::HarmlessUnlessShadowed || shipped::has_function(name);
         if is_shipped && !self.is_shadowed(name, ground) {
             return (true, Some(&[]));
         }
