@@ -482,7 +482,7 @@ impl Pair {
             Event::Row(work) | Event::Complete(work) | Event::Suspended(work) | Event::CopyIn(work) => {
                 assert_eq!(Some(work), truth);
             }
-            Event::CopyOut(work) | Event::Result(work) => assert_eq!(Some(work), truth),
+            Event::CopyOut(work) | Event::CopyBoth(work) | Event::Result(work) => assert_eq!(Some(work), truth),
             Event::Columns(Some(work)) => assert_eq!(Some(work), truth),
             Event::Columns(None)
             | Event::NoColumns(_)

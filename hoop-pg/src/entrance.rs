@@ -9,6 +9,7 @@ use std::time::Duration;
 use hoop_runtime::config::{Enforcement, Listener, Plaintext, ResourceName, Timeout};
 use hoop_runtime::{Admission, Attempt, Gateway, Proven, Session};
 use hoopcore::audit::CompletionStatus;
+use hoopcore::policy::ColumnPattern;
 use hoopcore::{Completion, Passage, Resource, ResourceKind};
 use tokio::io::AsyncWriteExt as _;
 use tokio::time::{Instant, timeout, timeout_at};
@@ -20,6 +21,8 @@ use crate::client_login::{self, Desk, Outcome};
 use crate::greeting::{Leave, greet};
 use crate::patience;
 use crate::refusal::{Refusal, code};
+use crate::relay::Outset;
+use crate::replication::Replication;
 use crate::reply::Reply;
 use crate::settings::{self, PINS, Setting};
 use crate::startup::{Packet, Startup};
@@ -67,8 +70,8 @@ pub(crate) struct Established {
     pub(crate) server: Transport,
     /// What decides.
     pub(crate) session: Session,
-    /// Where result columns come from.
-    pub(crate) catalog: Catalog,
+    /// What the session begins with.
+    pub(crate) outset: Outset,
     /// The session's place among those that can be cancelled.
     pub(crate) registration: Registration<CancelTarget>,
 }
@@ -136,6 +139,9 @@ impl Entrance {
     async fn identify(&self, caller: &mut Caller) -> io::Result<Result<Proven, Refusal>> {
         let Startup { user, negotiation, .. } = &caller.startup;
         let before = negotiation.as_ref().map_or_else(Reply::new, |wish| Reply::new().negotiate(wish));
+        if caller.startup.replication.is_on() && !self.listener.replication {
+            return Ok(Err(no_replication()));
+        }
         if let Some(known) = client_login::by_certificate(&caller.stream, &self.gateway, user) {
             send(&mut caller.stream, before).await?;
             return Ok(Ok(known));
@@ -197,36 +203,51 @@ impl Entrance {
     }
 
     /// The server and the database that a client wants, if there is such a one that it could be allowed.
-    fn route(&self, database: &str) -> Option<(Resource, &Arc<Upstream>)> {
-        let (resource, database) = self.wish(database);
+    fn route(&self, startup: &Startup) -> Option<(Resource, &Arc<Upstream>)> {
+        let (resource, database) = self.wish(&startup.database);
         let name = ResourceName::parse(resource?)?;
         let target =
             self.gateway.config().resources.get(&name).filter(|target| target.kind == ResourceKind::Postgres)?;
-        let database = match (database, target.databases.as_slice()) {
-            (Some(database), databases) => databases.iter().find(|known| *known == database)?,
-            (None, [only]) => only,
-            (None, _) => return None,
+        let database = match (startup.replication, database, target.databases.as_slice()) {
+            // The whole cluster is in no database; clients name one called `replication`.
+            (Replication::Physical, ..) => None,
+            (_, Some(database), databases) => Some(databases.iter().find(|known| *known == database)?.as_str()),
+            (_, None, [only]) => Some(only.as_str()),
+            (_, None, _) => return None,
         };
-        Some((target.resource(&name, Some(database)), self.shared.upstreams.get(&name)?))
+        Some((target.resource(&name, database), self.shared.upstreams.get(&name)?))
     }
 
     async fn establish(&self, caller: &mut Caller, who: Proven) -> Result<Standing, Refusal> {
-        let Some((resource, upstream)) = self.route(&caller.startup.database) else {
+        let Some((resource, upstream)) = self.route(&caller.startup) else {
             let denial =
                 self.gateway.refuse_login(&self.attempt(caller), "there is no such resource or database").await;
             return Err(not_open(&denial.reason));
         };
-        let database = resource.database.clone().unwrap_or_default();
+        let Startup { settings, replication, .. } = &caller.startup;
+        let database = resource.database.clone().unwrap_or_else(|| String::from("replication"));
         let login = self.gateway.login(who, resource, caller.source).await;
         let mut session = login.map_err(|denial| not_open(&denial.reason))?;
-        let settings = &caller.startup.settings;
         let settled = settle(&mut session, settings).await?;
-        let connected = upstream.connect(&database, &settings::forwarded(settings)).await;
+        let asked = replication.value().map(|value| ("replication", value));
+        let sent: Vec<_> = settings::forwarded(settings).into_iter().chain(asked).collect();
+        let connected = upstream.connect(&database, &sent).await;
         if let Some(passage) = settled {
             session.close(passage.close(completion(connected.as_ref().err())));
         }
-        Standing::look(self, session, connected?, caller.startup.takes_long_keys()).await
+        let mut server = connected?;
+        check_pins(&server.parameters)?;
+        let aside = async || upstream.connect(&database, &settings::forwarded(settings)).await;
+        let outset = look(&mut session, &mut server, *replication, aside).await?;
+        let target = server.cancel.clone();
+        let registration = self.shared.cancels.register(&session.on().name, target, caller.startup.takes_long_keys());
+        Ok(Standing { session, server, outset, registration })
     }
+}
+
+fn no_replication() -> Refusal {
+    Refusal::new(code::UNSUPPORTED, "replication connections are not let through here")
+        .with_hint("`replication: true` at a listener of the gateway's file lets them through")
 }
 
 /// The words for a resource that does not exist and for one that is not allowed are the same.
@@ -270,42 +291,57 @@ async fn refuse(stream: &mut Transport, refusal: &Refusal) {
 struct Standing {
     session: Session,
     server: Connection,
-    loaded: Loaded,
+    outset: Outset,
     registration: Registration<CancelTarget>,
 }
 
-impl Standing {
-    /// Looks into the catalog before the client can change anything in it.
-    async fn look(
-        entrance: &Entrance,
-        mut session: Session,
-        mut server: Connection,
-        long_key: bool,
-    ) -> Result<Self, Refusal> {
-        check_pins(&server.parameters)?;
-        let patterns = session.protected_columns();
-        let loaded = timeout(CATALOG_PATIENCE, catalog::load(&mut server.stream, &patterns)).await;
-        let loaded = loaded.map_err(|_| unreadable(&"it took too long"))?.map_err(|error| unreadable(&error))?;
-        loaded.tell(session.facts_mut());
-        let target = server.cancel.clone();
-        let registration = entrance.shared.cancels.register(&session.on().name, target, long_key);
-        Ok(Self { session, server, loaded, registration })
+/// Looks into the catalog before the client can change anything in it. A walsender cannot be asked: an ordinary connection
+/// is, which is closed again; for the whole cluster there is none to ask.
+async fn look(
+    session: &mut Session,
+    server: &mut Connection,
+    replication: Replication,
+    aside: impl AsyncFnOnce() -> Result<Connection, Refusal>,
+) -> Result<Outset, Refusal> {
+    let patterns = session.protected_columns();
+    let mut loaded = match replication {
+        Replication::No => load(server, &patterns).await?,
+        Replication::Logical => {
+            let mut loaded = load(&mut aside().await?, &patterns).await?;
+            // What was said there is not of this session.
+            loaded.asides.clear();
+            loaded
+        }
+        Replication::Physical => {
+            server.notices.clear();
+            return Ok(Outset { catalog: Catalog::default(), replication });
+        }
+    };
+    loaded.tell(session.facts_mut());
+    if loaded.is_exposed() && session.mode() == Enforcement::Enforce {
+        server.notices.clear();
     }
+    server.notices.splice(0..0, loaded.asides.drain(..));
+    Ok(Outset { catalog: loaded.catalog, replication })
+}
 
+async fn load(server: &mut Connection, patterns: &[ColumnPattern]) -> Result<Loaded, Refusal> {
+    let loaded = timeout(CATALOG_PATIENCE, catalog::load(&mut server.stream, patterns)).await;
+    loaded.map_err(|_| unreadable(&"it took too long"))?.map_err(|error| unreadable(&error))
+}
+
+impl Standing {
     /// Tells the client that it may begin; `None` where it is gone.
     async fn begin(self, mut client: Transport) -> Option<Established> {
-        let Self { session, server, loaded, registration } = self;
+        let Self { session, server, outset, registration } = self;
         let Connection { stream, parameters, notices, .. } = server;
         let mut reply = Reply::new().authenticated();
         for (name, value) in &parameters {
             reply = reply.parameter(name, value);
         }
-        reply = loaded.asides.iter().fold(reply, |reply, aside| reply.relayed(aside));
-        if !loaded.is_exposed() || session.mode() == Enforcement::Observe {
-            reply = notices.iter().fold(reply, |reply, notice| reply.relayed(notice));
-        }
+        reply = notices.iter().fold(reply, |reply, notice| reply.relayed(notice));
         send(&mut client, reply.cancel_key(registration.key()).ready()).await.ok()?;
-        Some(Established { client, server: stream, session, catalog: loaded.catalog, registration })
+        Some(Established { client, server: stream, session, outset, registration })
     }
 }
 

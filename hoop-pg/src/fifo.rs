@@ -131,6 +131,8 @@ pub enum Answer {
     CopyIn,
     /// `H`
     CopyOut,
+    /// `W`
+    CopyBoth,
     /// `d`
     CopyData,
     /// `c`
@@ -177,6 +179,8 @@ pub enum Event<S, W, P> {
     CopyIn(W),
     /// A copy to the client begins, goes on or ends.
     CopyOut(W),
+    /// A copy both ways begins.
+    CopyBoth(W),
     /// The result of a function call.
     Result(W),
     /// An error. What the client sent after it is skipped up to the next Sync.
@@ -225,6 +229,26 @@ enum Copying {
     InEnded,
     Out,
     OutEnded,
+    /// Both ways at once, until both sides have ended it.
+    Both {
+        client: bool,
+        server: bool,
+    },
+}
+
+impl Copying {
+    /// Both ways, where each side goes on or has ended it.
+    fn both(client: bool, server: bool) -> Self {
+        if client && server { Self::OutEnded } else { Self::Both { client, server } }
+    }
+
+    /// The client sends data, and nothing else until it has ended them.
+    fn takes_data(self) -> bool {
+        match self {
+            Self::In | Self::Both { client: false, .. } => true,
+            Self::No | Self::InEnded | Self::Out | Self::OutEnded | Self::Both { client: true, .. } => false,
+        }
+    }
 }
 
 /// What the server still owes, and what the session's names stand for.
@@ -274,11 +298,18 @@ impl<S: Clone, W: Copy, P> Fifo<S, W, P> {
     pub fn hears(&self, tag: u8) -> Hearing {
         match tag {
             b'X' => Hearing::Heard,
+            b'd' | b'c' => match self.copying {
+                Copying::Both { client: true, .. } => Hearing::Forbidden,
+                Copying::Both { client: false, .. } => Hearing::Heard,
+                _ if self.skipping || self.entries.is_empty() => Hearing::Ignored,
+                _ => Hearing::Heard,
+            },
+            _ if matches!(self.copying, Copying::Both { client: false, .. }) => Hearing::Forbidden,
             b'S' | b'H' if self.copying == Copying::In => Hearing::Ignored,
             b'S' => Hearing::Heard,
             _ if self.skipping => Hearing::Ignored,
-            b'd' | b'c' | b'f' if self.entries.is_empty() => Hearing::Ignored,
-            b'd' | b'c' | b'f' => Hearing::Heard,
+            b'f' if self.entries.is_empty() => Hearing::Ignored,
+            b'f' => Hearing::Heard,
             _ if self.copying == Copying::In => Hearing::Forbidden,
             _ => Hearing::Heard,
         }
@@ -298,10 +329,13 @@ impl<S: Clone, W: Copy, P> Fifo<S, W, P> {
 
     /// Notes that the client ends a copy (`c`, `f`), where one is under way or may begin.
     pub fn end_copy(&mut self) {
-        if self.copying == Copying::In {
-            self.copying = Copying::InEnded;
-        } else if !self.entries.is_empty() {
-            self.entries.push_back(Entry::CopyEnd);
+        match self.copying {
+            Copying::In => self.copying = Copying::InEnded,
+            Copying::Both { server, .. } => self.copying = Copying::both(true, server),
+            Copying::No | Copying::InEnded | Copying::Out | Copying::OutEnded if self.entries.is_empty() => {}
+            Copying::No | Copying::InEnded | Copying::Out | Copying::OutEnded => {
+                self.entries.push_back(Entry::CopyEnd);
+            }
         }
     }
 
@@ -342,6 +376,18 @@ impl<S: Clone, W: Copy, P> Fifo<S, W, P> {
     #[must_use]
     pub fn is_copying_in(&self) -> bool {
         self.copying == Copying::In
+    }
+
+    /// Whether the client sends data of a copy, which may go both ways.
+    #[must_use]
+    pub fn takes_data(&self) -> bool {
+        self.copying.takes_data()
+    }
+
+    /// Whether data go both ways, for as long as both sides wish.
+    #[must_use]
+    pub fn is_streaming(&self) -> bool {
+        matches!(self.copying, Copying::Both { .. })
     }
 
     /// Whether no fact about the session depends on an answer to come.
@@ -484,6 +530,7 @@ impl<S: Clone, W: Copy, P> Fifo<S, W, P> {
             | Answer::PortalSuspended
             | Answer::CopyIn
             | Answer::CopyOut
+            | Answer::CopyBoth
             | Answer::CopyData
             | Answer::CopyDone
             | Answer::FunctionResult => self.run(answer),
@@ -565,7 +612,14 @@ impl<S: Clone, W: Copy, P> Fifo<S, W, P> {
     fn describe(&mut self) -> Result<Turn<S, W, P>, Violation> {
         let Owed { request, origin, .. } = self.front()?;
         let (origin, work) = match request {
-            Request::Query(work) => return Ok(Turn { origin: *origin, event: Event::Columns(Some(*work)) }),
+            Request::Query(work) => {
+                let turn = Turn { origin: *origin, event: Event::Columns(Some(*work)) };
+                // A stream of replication or a backup is followed by rows that tell where it ended.
+                if self.copying == Copying::OutEnded {
+                    self.copying = Copying::No;
+                }
+                return Ok(turn);
+            }
             Request::DescribeStatement(_) => (*origin, None),
             Request::DescribePortal(work) => (*origin, *work),
             _ => return Err(Violation),
@@ -584,8 +638,10 @@ impl<S: Clone, W: Copy, P> Fifo<S, W, P> {
         };
         let (event, next) = carry_on(answer, runs, self.copying, work).ok_or(Violation)?;
         self.copying = next;
-        if answer == Answer::CopyIn {
-            self.drop_syncs();
+        match answer {
+            Answer::CopyIn => self.drop_syncs(),
+            Answer::CopyBoth => self.end_early(),
+            _ => {}
         }
         self.carried_out |= matches!(answer, Answer::CommandComplete | Answer::EmptyQuery | Answer::FunctionResult);
         let ends = matches!(answer, Answer::CommandComplete | Answer::EmptyQuery | Answer::PortalSuspended);
@@ -610,6 +666,14 @@ impl<S: Clone, W: Copy, P> Fifo<S, W, P> {
             before = before.saturating_sub(1);
             !(reaches && matches!(entry, Entry::Owed(Owed { request: Request::Sync, .. })))
         });
+    }
+
+    /// The client may have ended a copy before it began.
+    fn end_early(&mut self) {
+        if let Some(end) = self.entries.iter().position(|entry| matches!(entry, Entry::CopyEnd)) {
+            self.entries.remove(end);
+            self.copying = Copying::both(true, false);
+        }
     }
 
     fn fail(&mut self) -> Turn<S, W, P> {
@@ -709,6 +773,13 @@ fn carry_on<S, W, P>(answer: Answer, runs: Runs, copying: Copying, work: W) -> O
         (_, Answer::CopyIn, Copying::No) => Some((Event::CopyIn(work), Copying::In)),
         (_, Answer::CopyOut, Copying::No) | (_, Answer::CopyData, Copying::Out) => {
             Some((Event::CopyOut(work), Copying::Out))
+        }
+        // A backup is a copy for each tablespace, as servers before PostgreSQL 15 send it.
+        (Runs::Query, Answer::CopyOut, Copying::OutEnded) => Some((Event::CopyOut(work), Copying::Out)),
+        (Runs::Query, Answer::CopyBoth, Copying::No) => Some((Event::CopyBoth(work), Copying::both(false, false))),
+        (_, Answer::CopyData, Copying::Both { server: false, .. }) => Some((Event::CopyOut(work), copying)),
+        (_, Answer::CopyDone, Copying::Both { client, server: false }) => {
+            Some((Event::CopyOut(work), Copying::both(client, true)))
         }
         (_, Answer::CopyDone, Copying::Out) => Some((Event::CopyOut(work), Copying::OutEnded)),
         _ => None,

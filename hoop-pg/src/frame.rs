@@ -100,7 +100,7 @@ fn server_size(tag: u8) -> Option<Size> {
     match tag {
         b'D' | b'd' | b'V' => Some(Size::Data),
         b'T' | b't' | b'E' | b'N' | b'A' => Some(Size::Large),
-        b'1' | b'2' | b'3' | b'C' | b'G' | b'H' | b'I' | b'S' | b'Z' | b'c' | b'n' | b's' => Some(Size::Small),
+        b'1' | b'2' | b'3' | b'C' | b'G' | b'H' | b'I' | b'S' | b'W' | b'Z' | b'c' | b'n' | b's' => Some(Size::Small),
         _ => None,
     }
 }
@@ -356,7 +356,8 @@ mod tests {
         check(FromClient, b"E\0\0\x27\x10", Ok(Some((b'E', 10_001))));
         check(FromServer, b"Q", Err(FrameError::Tag(b'Q')));
         check(FromServer, b"R", Err(FrameError::Tag(b'R')));
-        check(FromServer, b"W", Err(FrameError::Tag(b'W')));
+        check(FromServer, b"W", Ok(None));
+        check(FromServer, b"v", Err(FrameError::Tag(b'v')));
         check(FromServer, b"D\x3f\xff\xff\xff", Ok(Some((b'D', 0x4000_0000))));
         check(FromServer, b"D\x40\0\0\0", Err(FrameError::Long { length: 0x4000_0000, limit: 0x3fff_ffff }));
         check(FromServer, b"T\0\0\x08\0", Err(FrameError::Long { length: 2048, limit: 2000 }));

@@ -28,6 +28,7 @@ mod patience;
 pub mod poison;
 pub mod refusal;
 pub mod relay;
+pub mod replication;
 pub mod reply;
 mod scram;
 pub mod scrub;

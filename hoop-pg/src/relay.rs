@@ -18,7 +18,8 @@ use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt as _};
 use tokio::time::{Instant, Sleep, timeout};
 
 use crate::cancel::CancelSignal;
-use crate::catalog::{self, Catalog};
+use crate::catalog;
+pub use crate::conversation::Outset;
 use crate::conversation::{Conversation, Next, Question};
 use crate::drain::Drain;
 use crate::entrance::CATALOG_PATIENCE;
@@ -64,7 +65,7 @@ pub enum Reason {
 
 /// Runs a session until one side leaves it.
 ///
-/// The session is past both logins: the server awaits the first query, and the client was told so. `catalog` is what was
+/// The session is past both logins: the server awaits the first query, and the client was told so. `outset` has the catalog as it was
 /// read with the session's [`protected columns`](Session::protected_columns), and the session's facts are told of it.
 /// When the gateway is about to stop, the session ends as soon as nothing is under way. However it ends, what ran goes on
 /// record: also where the future is dropped.
@@ -72,7 +73,7 @@ pub async fn run<C, S>(
     client: C,
     server: S,
     session: Session,
-    catalog: Catalog,
+    outset: impl Into<Outset>,
     cancel: impl Into<Cancelling>,
     drain: Drain,
 ) -> End
@@ -80,7 +81,7 @@ where
     C: AsyncRead + AsyncWrite + Unpin,
     S: AsyncRead + AsyncWrite + Unpin,
 {
-    let mut relay = Relay::new(client, server, session, catalog, cancel.into(), drain);
+    let mut relay = Relay::new(client, server, session, outset.into(), cancel.into(), drain);
     let reason = loop {
         match poll_fn(|cx| relay.poll(cx)).await {
             Stop::Refresh => {
@@ -181,11 +182,11 @@ where
     C: AsyncRead + AsyncWrite + Unpin,
     S: AsyncRead + AsyncWrite + Unpin,
 {
-    fn new(client: C, server: S, session: Session, catalog: Catalog, cancel: Cancelling, mut drain: Drain) -> Self {
+    fn new(client: C, server: S, session: Session, outset: Outset, cancel: Cancelling, mut drain: Drain) -> Self {
         let drain = async move {
             drain.begun().await;
         };
-        let conversation = Conversation::new(catalog, Limits::default(), session.facts(), session.mode());
+        let conversation = Conversation::new(outset, Limits::default(), session.facts(), session.mode());
         let waiting = Patience::new(session.timeouts());
         let mut relay = Self {
             client,
@@ -500,7 +501,7 @@ where
         if leaves && self.patience.as_mut().poll(cx).is_ready() {
             return Err(Stop::End(Reason::ClientLeft));
         }
-        if self.is_stopping(cx) && self.conversation.is_idle() && matches!(self.decision, Decision::None) {
+        if self.is_stopping(cx) && self.conversation.may_end() && matches!(self.decision, Decision::None) {
             return Err(Refusal::new(code::SHUTDOWN, "the gateway is shutting down").into());
         }
         if self.over.as_mut().is_some_and(|over| over.as_mut().poll(cx).is_ready()) {

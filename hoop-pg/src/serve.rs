@@ -201,10 +201,10 @@ async fn attend(entrance: Arc<Entrance>, stream: Transport, drain: Drain) {
 
 /// Runs a session; what its server still runs when it ends is cancelled.
 async fn run(established: Established, drain: Drain) {
-    let Established { client, server, session, catalog, registration } = established;
+    let Established { client, server, session, outset, registration } = established;
     let id = session.id().to_owned();
     let cancel = relay::Cancelling { signal: registration.signal(), target: Some(registration.target().clone()) };
-    let End { reason, busy } = relay::run(client, server, session, catalog, cancel, drain).await;
+    let End { reason, busy } = relay::run(client, server, session, outset, cancel, drain).await;
     tracing::info!(session = %id, %reason, busy, "a session ended");
     if busy && let Err(error) = registration.target().cancel().await {
         tracing::warn!(session = %id, %error, "what the server still runs could not be cancelled");

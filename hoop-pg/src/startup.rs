@@ -6,6 +6,7 @@
 use std::collections::BTreeSet;
 
 use crate::refusal::{Refusal, code};
+use crate::replication::Replication;
 use crate::settings::{self, Setting};
 
 /// The longest startup packet, without its length word: PostgreSQL's own limit.
@@ -59,6 +60,8 @@ pub struct Startup {
     pub minor: u16,
     /// What has to be negotiated away, if anything.
     pub negotiation: Option<Negotiation>,
+    /// Whether it is a connection for replication.
+    pub replication: Replication,
 }
 
 impl Startup {
@@ -204,6 +207,7 @@ struct Parameters {
     options: Vec<Setting>,
     settings: Vec<Setting>,
     unknown: Vec<String>,
+    replication: Replication,
 }
 
 impl Parameters {
@@ -216,7 +220,7 @@ impl Parameters {
             "user" => self.user = Some(value.to_owned()),
             "database" => self.database = Some(value.to_owned()),
             "options" => self.options = settings::parse_options(value)?,
-            "replication" => return Err(replication()),
+            "replication" => self.replication = Replication::parse(value)?,
             _ if name.starts_with("_pq_.") => self.unknown.push(name.to_owned()),
             _ => self.settings.push(Setting::new(name, value)?),
         }
@@ -234,17 +238,12 @@ impl Parameters {
         let minor = asked.min(NEWEST_MINOR);
         let negotiation = Negotiation { minor, unknown: self.unknown };
         let negotiation = (minor < asked || !negotiation.unknown.is_empty()).then_some(negotiation);
-        Ok(Startup { user, database, settings, minor, negotiation })
+        Ok(Startup { user, database, settings, minor, negotiation, replication: self.replication })
     }
 }
 
 fn nobody() -> Refusal {
     Refusal::new(code::AUTHORIZATION, "no user name is given in the startup packet")
-}
-
-fn replication() -> Refusal {
-    Refusal::new(code::UNSUPPORTED, "replication connections are not let through")
-        .with_hint("connect without the parameter `replication`, or to the server itself")
 }
 
 #[cfg(test)]
@@ -273,6 +272,9 @@ mod tests {
         for setting in &startup.settings {
             told += &format!(" {}={}", setting.name(), setting.value());
         }
+        if startup.replication.is_on() {
+            told += &format!(" {:?}", startup.replication);
+        }
         if let Some(negotiation) = &startup.negotiation {
             told += &format!(" speaks 3.{} without {:?}", negotiation.minor, negotiation.unknown);
         }
@@ -292,6 +294,9 @@ mod tests {
         check("user|ann|DateStyle|ISO|TimeZone|UTC||", "ann@ann datestyle=ISO timezone=UTC");
         check("user|ann|client_encoding|SQL_ASCII||", "ann@ann client_encoding=UTF8");
         check("user|ann|options|-c a.b=1|x|2||", "ann@ann a.b=1 x=2");
+        check("user|ann|replication|database||", "ann@ann Logical");
+        check("user|ann|replication|false||", "ann@ann");
+        check("user|ann|Replication|true||", "ann@ann Physical");
         check("user|ann|x|2|options|-c a.b=1||", "ann@ann a.b=1 x=2");
         check("user|ann|application_name|a\nb||", "ann@ann application_name=a\nb");
         check("user|ann|_pq_.report|1||", "ann@ann speaks 3.0 without [\"_pq_.report\"]");
@@ -317,9 +322,8 @@ mod tests {
         check("||user|ann||", "08P01");
         check("user|post|gres||", "08P01");
         // What must not reach the server.
-        check("user|ann|replication|database||", "0A000");
-        check("user|ann|replication|false||", "0A000");
-        check("user|ann|Replication|true||", "0A000");
+        check("user|ann|replication|maybe||", "22023");
+        check("user|ann|replication|true|Replication|true||", "08P01");
         check("user|ann|options|-c replication=true||", "42602");
         check("user|ann|standard_conforming_strings|off||", "22023");
         check("user|ann|options|-c standard-conforming-strings=off||", "22023");

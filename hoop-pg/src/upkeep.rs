@@ -19,18 +19,31 @@ pub(crate) struct Upkeep {
     moved: bool,
     /// Path or definitions may be others than the facts say.
     stale: bool,
+    /// Definitions may be others than those that were read.
+    redefined: bool,
     /// Cursors that outlive their transaction.
     held: BTreeSet<String>,
 }
 
 impl Upkeep {
     pub(crate) fn new(facts: &SessionFacts) -> Self {
-        Self { first_path: facts.search_path.clone(), moved: false, stale: false, held: BTreeSet::new() }
+        Self {
+            first_path: facts.search_path.clone(),
+            moved: false,
+            stale: false,
+            redefined: false,
+            held: BTreeSet::new(),
+        }
     }
 
     /// Whether the catalog is to be read anew before anything more is decided, as soon as that is possible.
     pub(crate) fn is_stale(&self) -> bool {
         self.stale
+    }
+
+    /// Whether definitions may be others than those that were read.
+    pub(crate) fn is_redefined(&self) -> bool {
+        self.redefined
     }
 
     /// The catalog is to be read anew.
@@ -42,6 +55,7 @@ impl Upkeep {
     pub(crate) fn refreshed(&mut self) {
         self.stale = false;
         self.moved = false;
+        self.redefined = false;
     }
 
     /// A statement was carried out. What names stand for in the protocol is kept by the FIFO.
@@ -68,14 +82,17 @@ impl Upkeep {
                 self.held.clear();
             }
             Change::Path(path) => self.move_path(path, facts),
-            Change::Definitions => self.stale = true,
+            Change::Definitions => (self.stale, self.redefined) = (true, true),
             Change::Discard => {
                 facts.prepared.clear();
                 facts.cursors.clear();
                 self.held.clear();
                 self.move_path(&PathChange::Reset, facts);
             }
-            Change::Unknown => self.move_path(&PathChange::Unknown, facts),
+            Change::Unknown => {
+                self.redefined = true;
+                self.move_path(&PathChange::Unknown, facts);
+            }
         }
     }
 

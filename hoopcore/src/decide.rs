@@ -177,8 +177,13 @@ impl<'a> Scene<'a> {
                 clerk.effect(self, &item, &finding);
                 findings.add(&finding);
                 match &item {
-                    Item::Sql(item) if guarded => self.flow(&mut flow, item),
-                    Item::Sql(_) | Item::Http(_) | Item::Kubernetes(_) | Item::Ssh(_) => {}
+                    Item::Sql(item) => {
+                        findings.refusal = findings.refusal.or(self.streams(item));
+                        if guarded {
+                            self.flow(&mut flow, item);
+                        }
+                    }
+                    Item::Http(_) | Item::Kubernetes(_) | Item::Ssh(_) => {}
                 }
             }
             Step::End if !guarded => {}

@@ -67,6 +67,7 @@ impl Conversation {
 
     fn message(&mut self, head: Head) -> Result<Next, Malformed> {
         match head.tag {
+            b'P' | b'B' | b'E' | b'F' if self.replication.is_on() => self.simple_only(head),
             b'Q' => self.query(head),
             b'P' => self.parse(head),
             b'B' => self.bind(head),
@@ -80,6 +81,19 @@ impl Conversation {
             b'X' => self.farewell(head),
             _ => Err(Malformed),
         }
+    }
+
+    /// A replication connection speaks the simple protocol alone. The server says so itself of the message in its place.
+    fn simple_only(&mut self, head: Head) -> Result<Next, Malformed> {
+        let kind = match head.tag {
+            b'P' => Kind::Parse,
+            b'B' => Kind::Bind,
+            b'E' => Kind::Execute,
+            _ => Kind::Call,
+        };
+        let told = "extended query protocol not supported in a replication connection";
+        self.refuse(head, kind, b"", Refusal::protocol(told));
+        Ok(Next::Onward)
     }
 
     /// The body of a message that was seen to be whole.
@@ -251,7 +265,7 @@ impl Conversation {
         if !self.fifo.is_settled() {
             return self.wait();
         }
-        let stale = self.upkeep.is_stale() && self.unread.is_empty();
+        let stale = self.upkeep.is_stale() && self.unread.is_empty() && !self.replication.is_on();
         if stale && self.fifo.is_at_rest() {
             return Next::Refresh;
         }

@@ -102,7 +102,7 @@ impl Conversation {
     /// Whether a message of the client waits for the outcome of what runs. What a copy needs to end goes on, and so does
     /// a good-bye.
     pub(super) fn is_braked(&self, head: Head) -> bool {
-        self.holds_back() && !matches!(head.tag, b'X' | b'H') && !self.fifo.is_copying_in()
+        self.holds_back() && !matches!(head.tag, b'X' | b'H') && !self.fifo.takes_data()
     }
 
     /// Whether nothing more is forwarded for now, because of something with limits.

@@ -30,6 +30,7 @@ use crate::message::{Malformed, frame};
 use crate::patience::Waits;
 use crate::poison::{self, Poison};
 use crate::refusal::{Refusal, code};
+use crate::replication::Replication;
 use crate::strings::Strings;
 use crate::upkeep::Upkeep;
 use crate::works::{FRAME, WorkId, Works};
@@ -59,6 +60,21 @@ impl Prepared {
     /// What it takes, in bytes, about.
     fn taken(&self) -> usize {
         self.command.text().len() + self.types.len() * size_of::<u32>() + FRAME
+    }
+}
+
+/// What a session begins with.
+#[derive(Debug)]
+pub struct Outset {
+    /// Where result columns come from.
+    pub catalog: Catalog,
+    /// Whether it is one for replication.
+    pub replication: Replication,
+}
+
+impl From<Catalog> for Outset {
+    fn from(catalog: Catalog) -> Self {
+        Self { catalog, replication: Replication::No }
     }
 }
 
@@ -122,6 +138,7 @@ pub(crate) struct Conversation {
     layout: LastLayout,
     upkeep: Upkeep,
     strings: Strings,
+    replication: Replication,
     analyses: Analyses,
     asked: Option<Asked>,
     /// Protected values may stand in what the server says besides rows.
@@ -148,7 +165,8 @@ pub(crate) struct Conversation {
 }
 
 impl Conversation {
-    pub(crate) fn new(catalog: Catalog, limits: Limits, facts: &SessionFacts, mode: Enforcement) -> Self {
+    pub(crate) fn new(outset: Outset, limits: Limits, facts: &SessionFacts, mode: Enforcement) -> Self {
+        let Outset { catalog, replication } = outset;
         Self {
             client: Lane::new(Way::FromClient, limits),
             server: Lane::new(Way::FromServer, limits),
@@ -158,6 +176,7 @@ impl Conversation {
             layout: LastLayout::default(),
             upkeep: Upkeep::new(facts),
             strings: Strings::default(),
+            replication,
             analyses: Analyses::default(),
             asked: None,
             guarded: false,
@@ -203,6 +222,12 @@ impl Conversation {
         self.is_at_rest() && self.client.buffered() == 0
     }
 
+    /// Whether the session can end without anything being lost: nothing is under way, or a stream that both sides can begin
+    /// again where it stood.
+    pub(crate) fn may_end(&self) -> bool {
+        self.is_idle() || (self.fifo.is_streaming() && !self.server.is_mid_frame())
+    }
+
     /// Whether the server owes an answer.
     pub(crate) fn is_busy(&self) -> bool {
         !self.fifo.is_empty()
@@ -212,6 +237,9 @@ impl Conversation {
     pub(crate) fn waits(&self) -> Waits {
         if self.fifo.is_at_rest() {
             return if self.asked.is_some() { Waits::Otherwise } else { Waits::Client };
+        }
+        if self.fifo.is_streaming() {
+            return Waits::Otherwise;
         }
         // What the server was not told to send may be done, though nothing was heard of it.
         let kept_back = !self.flushed && (self.asked.is_some() || self.fifo.running().is_none());
@@ -308,7 +336,19 @@ impl Conversation {
         if self.strings.may_differ(text) {
             return Command::unread(text, "a backslash, while standard_conforming_strings is or may be off");
         }
-        self.analyses.command(text)
+        match self.replication {
+            Replication::No => self.analyses.command(text),
+            Replication::Logical | Replication::Physical => self.command_of_replication(text),
+        }
+    }
+
+    /// A command of replication, or SQL. Over such a connection the catalog cannot be asked again.
+    fn command_of_replication(&self, text: &str) -> Command {
+        if self.upkeep.is_redefined() {
+            let why = "definitions may have changed, and a replication connection cannot look them up";
+            return Command::unread(text, why);
+        }
+        Command::replication(text)
     }
 
     /// Tells the client something, between two messages of the server.

@@ -5,7 +5,8 @@ use std::sync::Arc;
 use bytes::BytesMut;
 use hoop_runtime::config::Timeout;
 use hoopcore::SessionFacts;
-use hoopcore::command::Change;
+use hoopcore::command::sql::Verb;
+use hoopcore::command::{Change, Effect};
 
 use super::{Conversation, Next, Prepared, by_server};
 use crate::fifo::{Answer, Event, Origin, Turn};
@@ -137,6 +138,7 @@ impl Conversation {
             b'Z' => self.ready(head, facts),
             b'1' | b'2' | b'3' | b'n' | b'I' | b's' | b'c' => self.acknowledged(head, facts),
             b'G' | b'H' => self.copy(head),
+            b'W' if self.replication.is_on() => self.copy(head),
             _ => Err(by_server("a message that has no place in a session")),
         }
     }
@@ -236,9 +238,12 @@ impl Conversation {
 
     fn copy(&mut self, head: Head) -> Result<(), Refusal> {
         copy_begins(self.said(head)).map_err(by_server)?;
-        let answer = if head.tag == b'G' { Answer::CopyIn } else { Answer::CopyOut };
-        let turn = self.turn(answer)?;
-        if let Event::CopyOut(work) = turn.event {
+        let turn = self.turn(match head.tag {
+            b'G' => Answer::CopyIn,
+            b'W' => Answer::CopyBoth,
+            _ => Answer::CopyOut,
+        })?;
+        if let Event::CopyOut(work) | Event::CopyBoth(work) = turn.event {
             self.refuse_tainted(work)?;
         }
         self.server.pass(head);
@@ -265,6 +270,10 @@ impl Conversation {
     pub(super) fn apply(&mut self, id: WorkId, facts: &mut SessionFacts) {
         let Some(work) = self.works.get_mut(id) else { return };
         let Some(statement) = work.command.statements().get(work.statement) else {
+            // A command of replication may have several parts, none of which changes the session.
+            if self.replication.is_on() && work.command.effects().iter().any(is_replication) {
+                return;
+            }
             // More statements were carried out than were understood.
             return self.upkeep.carried_out(&Change::Unknown, facts);
         };
@@ -326,7 +335,9 @@ impl Conversation {
     /// Tells of a refusal in place of the error that it raised.
     fn tell_refusal(&mut self, head: Head, poison: &Poison) -> Result<(), Refusal> {
         let report = Report::read(self.said(head)).map_err(by_server)?;
-        if !poison.raised(&report) {
+        // A walsender may not get as far as its parser; whatever it says of the message, it did nothing.
+        let refused = self.replication.is_on() && !report.is_fatal();
+        if !poison.raised(&report) && !refused {
             return self.tell(head, "");
         }
         self.server.skip(head);
@@ -420,6 +431,10 @@ impl Conversation {
         self.server.pass(head);
         Ok(())
     }
+}
+
+fn is_replication(effect: &Effect<'_>) -> bool {
+    matches!(effect, Effect::Sql(effect) if effect.verb == Verb::Replicate)
 }
 
 fn closed(subject: Subject, name: &[u8], facts: &mut SessionFacts) {

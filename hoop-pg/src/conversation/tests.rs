@@ -55,7 +55,8 @@ impl Table {
         let who = Verified::vouched(Identity::named("u"), "test");
         let exposures = Exposures::Known(if masked { exposures() } else { Arc::new([]) });
         let facts = SessionFacts { exposures, ..SessionFacts::default() };
-        let mut conversation = Conversation::new(Catalog::default(), Limits::default(), &facts, Enforcement::Enforce);
+        let mut conversation =
+            Conversation::new(Catalog::default().into(), Limits::default(), &facts, Enforcement::Enforce);
         conversation.guard(masked);
         Self {
             rules: policy.session(&who, &Resource::postgres("db")),

@@ -76,6 +76,7 @@ fn answered(fifo: &mut Machine, word: &str) -> String {
         "s" => Answer::PortalSuspended,
         "G" => Answer::CopyIn,
         "H" => Answer::CopyOut,
+        "W" => Answer::CopyBoth,
         "d" => Answer::CopyData,
         "c" => Answer::CopyDone,
         "V" => Answer::FunctionResult,
@@ -98,6 +99,7 @@ fn answered(fifo: &mut Machine, word: &str) -> String {
             Event::Suspended(work) => format!("suspended={work}"),
             Event::CopyIn(work) => format!("copy-in={work}"),
             Event::CopyOut(work) => format!("copy-out={work}"),
+            Event::CopyBoth(work) => format!("copy-both={work}"),
             Event::Result(work) => format!("result={work}"),
             Event::Failed(work) => format!("failed{}", of(work)),
             Event::NotPrepared(statement) => format!("not-prepared={statement}"),
@@ -208,6 +210,45 @@ fn a_copy_from_the_client_swallows_syncs() {
     check("query=1 end-copy C ZI left?:", "complete=1 ready:Idle -1 0");
     check("end-copy left?: hears?:d hears?:c", "0 Ignored Ignored");
     check("query=1 end-copy end-copy G C G C ZI", "copy-in=1 complete=1 copy-in=1 complete=1 ready:Idle -1");
+}
+
+#[test]
+fn a_copy_both_ways_ends_when_both_have_ended_it() {
+    let ended = "complete=1 ready:Idle -1";
+    check("query=1 W d end-copy d c C ZI", &format!("copy-both=1 copy-out=1 copy-out=1 copy-out=1 {ended}"));
+    check("query=1 W c end-copy C ZI", &format!("copy-both=1 copy-out=1 {ended}"));
+    check("query=1 end-copy W c C ZI left?:", &format!("copy-both=1 copy-out=1 {ended} 0"));
+    check("query=1 W E ZI", "copy-both=1 failed=1 ready:Idle -1");
+    check("query=1 W E end-copy hears?:d ZI left?:", "copy-both=1 failed=1 Heard ready:Idle -1 0");
+    // A timeline that ends is followed by the next one's name.
+    check(
+        "query=1 W c end-copy T D C C ZI",
+        "copy-both=1 copy-out=1 columns=1 row=1 complete=1 complete=1 ready:Idle -1",
+    );
+    // Neither side ends it for the other, nor goes on after its own end.
+    check("query=1 W C", "copy-both=1 violation");
+    check("query=1 W c C", "copy-both=1 copy-out=1 violation");
+    check("query=1 W end-copy C", "copy-both=1 violation");
+    check("query=1 W c d", "copy-both=1 copy-out=1 violation");
+    check("query=1 W W", "copy-both=1 violation");
+    check("query=1 W D", "copy-both=1 violation");
+    check("query=1 H W", "copy-out=1 violation");
+    check("execute=1 W", "violation");
+    check("query=1 W hears?:d hears?:c hears?:X", "copy-both=1 Heard Heard Heard");
+    check("query=1 W hears?:f hears?:Q hears?:S hears?:H", "copy-both=1 Forbidden Forbidden Forbidden Forbidden");
+    check("query=1 W end-copy hears?:d hears?:c hears?:Q", "copy-both=1 Forbidden Forbidden Heard");
+}
+
+#[test]
+fn a_backup_is_rows_and_copies_in_turn() {
+    check(
+        "query=1 T D C T D D C H d d c T D C C ZI",
+        "columns=1 row=1 complete=1 columns=1 row=1 row=1 complete=1 copy-out=1 copy-out=1 copy-out=1 copy-out=1 columns=1 row=1 complete=1 complete=1 ready:Idle -1",
+    );
+    check(
+        "query=1 H d c H d c C ZI",
+        "copy-out=1 copy-out=1 copy-out=1 copy-out=1 copy-out=1 copy-out=1 complete=1 ready:Idle -1",
+    );
 }
 
 #[test]

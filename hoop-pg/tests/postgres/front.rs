@@ -4,6 +4,7 @@ use std::fs;
 use std::io::{Read as _, Seek as _};
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
+use std::time::Duration;
 
 use hoop_pg::Server;
 use hoop_runtime::{Config, Gateway};
@@ -11,7 +12,7 @@ use serde_json::Value;
 use tempfile::TempDir;
 use tokio_postgres::{Client, NoTls};
 
-use crate::cluster::psql;
+use crate::cluster::{Cluster, psql};
 use crate::direct::cluster;
 
 /// A gateway in this process, with its files in a folder.
@@ -19,15 +20,19 @@ pub(crate) struct Front {
     pub(crate) gateway: Gateway,
     pub(crate) folder: TempDir,
     database: String,
-    _server: Server,
+    server: Server,
 }
 
 impl Front {
     /// Before this database, with more lines for the resource `db`.
     pub(crate) async fn open(policy: &str, database: &str, more: &str) -> Self {
+        Self::open_before(cluster(), policy, database, more).await
+    }
+
+    /// The same before another cluster.
+    pub(crate) async fn open_before(cluster: &Cluster, policy: &str, database: &str, more: &str) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let write = |name: &str, text: &str| fs::write(folder.path().join(name), text).unwrap();
-        let cluster = cluster();
         write("policy.yaml", policy);
         write("ann.secret", "ann's");
         write("db.secret", &cluster.password);
@@ -37,7 +42,7 @@ policy: policy.yaml
 audit: {{ directory: audit, mode: written }}
 identities:
   ann: {{ kind: workload, groups: [staff], password: {{ file: ann.secret }} }}
-listeners: [{{ protocol: postgres, address: ./.s.PGSQL.5432, resource: db }}]
+listeners: [{{ protocol: postgres, address: ./.s.PGSQL.5432, resource: db, replication: true }}]
 resources:
   db:
     kind: postgres
@@ -53,7 +58,12 @@ resources:
         write("gateway.yaml", &file);
         let gateway = Gateway::open(Config::read(&folder.path().join("gateway.yaml")).unwrap()).unwrap();
         let server = hoop_pg::serve(gateway.clone()).await.unwrap();
-        Self { gateway, folder, database: database.to_owned(), _server: server }
+        Self { gateway, folder, database: database.to_owned(), server }
+    }
+
+    /// Ends the gateway as a signal does.
+    pub(crate) async fn shut_down(self, grace: Duration) {
+        self.server.shutdown(grace).await;
     }
 
     pub(crate) fn file(&self, name: &str) -> PathBuf {

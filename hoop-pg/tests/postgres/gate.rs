@@ -112,6 +112,7 @@ fn configuration(directory: PathBuf) -> Config {
         plaintext: Plaintext::Refused,
         login: LoginMethod::Password,
         resource,
+        replication: false,
         timeouts: ClientTimeouts::default(),
     };
     let local = |listener: Listener| Listener { plaintext: Plaintext::Loopback, ..listener };
@@ -326,6 +327,9 @@ async fn settings_are_judged() {
     check("work_mem|lots", "RE 22023 invalid value for parameter \"work_mem\": \"lots\"").await;
     check("options|-d 5", "E 0A000").await;
     check("replication|database", "E 0A000").await;
+    check("replication|true", "E 0A000").await;
+    check("replication|off", "RRS").await;
+    check("replication|maybe", "E 22023").await;
     check("standard_conforming_strings|off", "E 22023").await;
     check("_pq_.x|1", "vRRS").await;
 

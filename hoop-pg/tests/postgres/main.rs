@@ -27,6 +27,7 @@ mod provider;
 mod pseudonyms;
 mod relay;
 mod reload;
+mod replication;
 mod same;
 mod script;
 mod setting;

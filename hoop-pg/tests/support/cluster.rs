@@ -239,6 +239,7 @@ fn serve(postgres: &Path, directory: &Path, owner: &Owner, port: u16) -> io::Res
         "full_page_writes=off".into(),
         "shared_buffers=32MB".into(),
         "max_prepared_transactions=4".into(),
+        "wal_level=logical".into(),
         "timezone=UTC".into(),
     ];
     owner

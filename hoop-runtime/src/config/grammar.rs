@@ -271,6 +271,12 @@ pub(super) static LISTENER: Map = Map {
             Shape::Text,
             "The one resource that it serves. Where left out, the client's database is `resource` or `resource/database`.",
         ),
+        Key::optional(
+            "replication",
+            TRUTH,
+            "Whether clients may connect for replication; what they may replicate, rules with the verb `replicate` say. \
+             `false` where left out.",
+        ),
         Key::optional("timeouts", Shape::Map(&CLIENT_TIMEOUTS), "How long it waits for its clients."),
     ],
     choice: &[],

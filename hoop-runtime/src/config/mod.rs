@@ -140,6 +140,8 @@ pub struct Listener {
     pub login: LoginMethod,
     /// The one resource that it serves; without, the client's database names it.
     pub resource: Option<ResourceName>,
+    /// Whether clients may ask for replication there. What they may replicate, the policy says.
+    pub replication: bool,
     /// How long it waits for its clients.
     pub timeouts: ClientTimeouts,
 }

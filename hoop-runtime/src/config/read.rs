@@ -179,6 +179,7 @@ impl Reader {
             self.optional(&fields, "plaintext", |reader, node| reader.word(node, "word", grammar::PLAINTEXTS));
         let login = self.optional(&fields, "login", |reader, node| reader.word(node, "way to log in", grammar::LOGINS));
         let resource = self.optional(&fields, "resource", Self::resource_name);
+        let replication = self.optional(&fields, "replication", Self::truth);
         let timeouts = self.optional(&fields, "timeouts", Self::client_timeouts);
         Some(Listener {
             protocol: protocol?,
@@ -187,6 +188,7 @@ impl Reader {
             plaintext: plaintext?.unwrap_or_default(),
             login: login?.unwrap_or_default(),
             resource: resource?,
+            replication: replication?.unwrap_or_default(),
             timeouts: timeouts?.unwrap_or_default(),
         })
     }

@@ -46,7 +46,7 @@ identities:
   both: { password: { file: verifier.secret }, certificate: { cn: both } }
 listeners:
   - { protocol: postgres, address: "127.0.0.1:6432", tls: { certificate: gw.crt, key: gw.key, clients: { ca: gw.crt, required: true } }, resource: orders-db }
-  - { protocol: postgres, address: run/pg.sock }
+  - { protocol: postgres, address: run/pg.sock, replication: true }
   - { protocol: postgres, address: "127.0.0.1:6433", plaintext: loopback, login: scram, timeouts: { login: 3s } }
 resources:
   orders-db: { kind: postgres, address: db.internal:5433, databases: [shop], labels: { env: prod }, mode: enforce,
@@ -81,6 +81,8 @@ fn a_good_file_is_read_whole() {
     assert_eq!(config.resources[&name("local")].address, ServerAddr::Tcp { host: "::1".to_owned(), port: 5432 });
     assert_eq!(config.resources[&name("local")].tls, UpstreamTls { verify: Verify::Full, ca: None, direct: true });
     assert_eq!(config.listeners[0].timeouts, ClientTimeouts::default());
+    let replication: Vec<bool> = config.listeners.iter().map(|listener| listener.replication).collect();
+    assert_eq!(replication, [false, true, false]);
     let login = Duration::from_secs(3);
     assert_eq!(config.listeners[2].timeouts, ClientTimeouts { login, ..ClientTimeouts::default() });
     assert_eq!(config.resources[&name("orders-db")].timeouts, SessionTimeouts::default());

@@ -103,6 +103,20 @@ impl Command {
         crate::sql::analyse(text)
     }
 
+    /// What a replication connection of PostgreSQL sends as one simple query: a command of replication, or plain SQL where it
+    /// is none.
+    ///
+    /// ```
+    /// # use hoopcore::Command;
+    /// let command = Command::replication("START_REPLICATION SLOT nightly LOGICAL 0/0");
+    /// assert_eq!(command.effects()[0].to_string(), "nightly");
+    /// ```
+    #[cfg(feature = "sql")]
+    #[must_use]
+    pub fn replication(text: &str) -> Self {
+        crate::sql::replication::analyse(text)
+    }
+
     /// A batch of statements in words that are not to be read as `Command::sql` reads them, and so not at all.
     ///
     /// Its one effect is `unknown`; nothing of the text goes into the canonical form.

@@ -3,7 +3,7 @@
 //! A mask works on what returns. So a statement is refused that could carry a protected value elsewhere: into
 //! another relation, a definition, a file; into a COPY; or, bit by bit, into which rows return and in which order.
 
-use super::scene::{Item, Scene, SqlItem};
+use super::scene::{Item, Moment, Scene, SqlItem};
 use crate::command::sql::{Columns, Effect, Object, Verb};
 use crate::mask::ColumnMask;
 use crate::name::QualifiedName;
@@ -46,6 +46,7 @@ pub(super) enum Leak {
     Laundering,
     Definition,
     Uncertain,
+    Replication,
 }
 
 impl Leak {
@@ -61,6 +62,7 @@ impl Leak {
             }
             Self::Laundering => "the statement could read a masked column and store its values where no mask reaches",
             Self::Definition => "the statement would change a relation that holds a masked column",
+            Self::Replication => "a replication stream carries every column as it is, past all masks; read with SELECT",
             Self::Uncertain => "hoop cannot see whether the statement reads a masked column",
         }
     }
@@ -81,6 +83,15 @@ impl<'a> Scene<'a> {
             Exposures::Assumed => true,
             Exposures::Known(exposures) => !exposures.is_empty(),
         }
+    }
+
+    /// Why an effect is refused that streams what it reads past all masks: whichever could ever act in the session.
+    pub(super) fn streams(&self, item: &SqlItem<'_>) -> Option<Refusal> {
+        if item.effect.verb != Verb::Replicate || !item.is_asked() || self.moment != Moment::Now {
+            return None;
+        }
+        let rule = self.session.rules.masks.iter().map(|standing| standing.rule).min()?;
+        Some(Refusal { rule, why: Leak::Replication })
     }
 
     /// Takes one more effect of a statement into account.

@@ -146,6 +146,8 @@ impl ByVerb {
                 Some(_) | None => rules.may_stop |= standing.may_match(class),
             }
         }
+        // No mask rule lets anything be replicated past it.
+        rules.may_stop |= verb == Verb::Replicate && !session.rules.masks.is_empty();
         rules.blocked = rules.blocked.complete();
         rules.allowed = rules.allowed.complete();
         rules.any_name = rules.any_name();

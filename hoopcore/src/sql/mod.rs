@@ -18,6 +18,7 @@ pub mod catalogue;
 mod effects;
 mod lex;
 mod query;
+pub(crate) mod replication;
 pub mod scanner;
 mod utility;
 

@@ -413,6 +413,13 @@ impl World<'_> {
     }
 
     fn refusing(&self, statement: &[&Happening]) -> Option<String> {
+        let streams =
+            |happening: &&Happening| happening.effect.verb == Verb::Replicate && happening.harmless != Some(true);
+        let masks = self.policy.rules.iter().filter(|rule| matches!(rule.action, ActionModel::Mask { .. }));
+        let standing = masks.filter(|rule| self.concerns(rule) != Some(false)).map(|rule| rule.name.clone()).min();
+        if let (Some(rule), true) = (standing, statement.iter().any(streams)) {
+            return Some(rule);
+        }
         let refusing_alone = self.masks().find(|(rule, columns, infer, block_uncertain)| {
             statement.iter().filter(|happening| self.reaches(rule, happening) != Some(false)).any(|happening| {
                 let facts = &happening.effect.facts;

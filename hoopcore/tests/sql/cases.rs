@@ -21,6 +21,9 @@ const FILES: &[(&str, &str)] = &[
     ("lexical", include_str!("cases/lexical.txt")),
 ];
 
+/// The same, as a replication connection sends it.
+const REPLICATION: &str = include_str!("cases/replication.txt");
+
 /// A statement in a line, `=>`, and what it compares of which relation; `-` where it returns bare columns alone.
 #[test]
 fn what_is_compared_is_as_written() {
@@ -39,9 +42,10 @@ fn what_is_compared_is_as_written() {
 #[test]
 fn effects_are_as_written() {
     let mut failures = String::new();
-    for (file, text) in FILES {
+    let files = FILES.iter().map(|(file, text)| (*file, *text, Command::sql as fn(&str) -> Command));
+    for (file, text, read) in files.chain([("replication", REPLICATION, Command::replication as _)]) {
         for case in text.split("\n\n").map(without_comments).filter(|case| !case.trim().is_empty()) {
-            check(file, &case, &mut failures);
+            check(file, &case, read, &mut failures);
         }
     }
     assert!(failures.is_empty(), "{failures}");
@@ -51,11 +55,11 @@ fn without_comments(case: &str) -> String {
     case.lines().filter(|line| !line.starts_with("# ")).map(|line| format!("{line}\n")).collect()
 }
 
-fn check(file: &str, case: &str, failures: &mut String) {
+fn check(file: &str, case: &str, read: fn(&str) -> Command, failures: &mut String) {
     let (effects, sql): (Vec<&str>, Vec<&str>) = case.lines().partition(|line| line.starts_with("  "));
     let sql = sql.join("\n");
     let text = if sql.starts_with('"') { serde_json::from_str(&sql).expect("a JSON string") } else { sql.clone() };
-    let command = Command::sql(&text);
+    let command = read(&text);
     let (calls, effects): (Vec<&str>, Vec<&str>) = effects.iter().partition(|line| line.starts_with("  calls:"));
     let expected: String = effects.iter().map(|line| format!("{line}\n")).collect();
     let found = print::effects(&command);
