@@ -6,6 +6,7 @@
 //! by name stands in the record.
 
 mod earliest;
+mod found;
 mod grant;
 mod limits;
 mod near;
@@ -21,6 +22,7 @@ use alloc::collections::BTreeSet;
 use alloc::string::String;
 use alloc::vec::Vec;
 
+pub(crate) use found::verdict_as_found;
 pub(crate) use grant::decide_granted;
 pub(crate) use near::near;
 pub(crate) use observe::observe;

@@ -46,8 +46,8 @@ struct ByVerb {
 }
 
 /// What is settled about an effect.
-#[derive(Clone, Copy, Debug, Default)]
-enum Answer {
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) enum Answer {
     Covered,
     Refused,
     #[default]
@@ -56,7 +56,16 @@ enum Answer {
 
 impl Answer {
     fn is_settled(self) -> bool {
-        !matches!(self, Self::Open)
+        self != Self::Open
+    }
+
+    /// What is settled about two effects of a command: one that is refused settles it.
+    pub(super) fn and(self, other: Self) -> Self {
+        match (self, other) {
+            (Self::Refused, _) | (_, Self::Refused) => Self::Refused,
+            (Self::Open, _) | (_, Self::Open) => Self::Open,
+            (Self::Covered, Self::Covered) => Self::Covered,
+        }
     }
 }
 

@@ -54,7 +54,7 @@ use crate::identity::{Identity, Verified};
 use crate::mask::Keyring;
 use crate::request::Request;
 use crate::resource::Resource;
-use index::{Classes, Index};
+use index::{Classes, Entry, Index};
 use rule::Rule;
 use standings::{Standings, Standpoint};
 
@@ -166,9 +166,12 @@ impl Policy {
     #[must_use]
     pub fn verdict(&self, request: &Request<'_>) -> Verdict {
         let Request { who, on, call } = request;
-        let found = self.0.index.standings(&self.0.rules, who, on, Classes::of_command(call.command));
-        let rules = Standings::new(self, found);
-        crate::decide::verdict(Standpoint { policy: self, who, on, rules: &rules, kept: None }, call)
+        let nobody = Standings::default();
+        let point = Standpoint { policy: self, who, on, rules: &nobody, kept: None };
+        crate::decide::verdict_as_found(point, call).unwrap_or_else(|| {
+            let rules = Standings::gather(self, who, on, Classes::of_command(call.command));
+            crate::decide::verdict(Standpoint { rules: &rules, ..point }, call)
+        })
     }
 
     /// The policy for one caller on one resource.
@@ -187,10 +190,12 @@ impl Policy {
 
     /// The rules that may concern a caller on a resource and match an effect of these classes, in their order.
     fn standings(&self, who: &Identity, on: &Resource, asked: Classes) -> Standings {
-        let mut found = self.0.index.standings(&self.0.rules, who, on, asked);
-        found.sort_unstable_by_key(|standing| standing.rule);
-        found.dedup_by_key(|standing| standing.rule);
-        Standings::new(self, found)
+        Standings::gather(self, who, on, asked).in_order()
+    }
+
+    /// The rules that may concern a caller on a resource, in the cells of the index.
+    pub(crate) fn cells<'a>(&'a self, who: &'a Identity, on: &'a Resource) -> impl Iterator<Item = &'a [Entry]> {
+        self.0.index.cells(who, on)
     }
 
     pub(crate) fn rules(&self) -> &[Rule] {

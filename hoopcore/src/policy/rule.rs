@@ -46,6 +46,30 @@ impl Rule {
     }
 }
 
+/// What a rule does, in a word.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Does {
+    Block,
+    Allow,
+    /// An allow that limits what it lets through.
+    Limit,
+    Approve,
+    Mask,
+}
+
+impl Does {
+    /// What a rule does.
+    pub(crate) fn of(rule: &Rule) -> Self {
+        match &rule.action {
+            Action::Block(_) => Self::Block,
+            Action::Allow(_) if rule.is_limited() => Self::Limit,
+            Action::Allow(_) => Self::Allow,
+            Action::Approve(_) => Self::Approve,
+            Action::Mask(_) => Self::Mask,
+        }
+    }
+}
+
 /// What a rule does.
 #[derive(Debug)]
 pub(crate) enum Action {

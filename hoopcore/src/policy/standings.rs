@@ -7,7 +7,7 @@ use alloc::vec::Vec;
 
 use super::Policy;
 use super::index::{Class, Classes};
-use super::rule::{Action, Masks, Rule};
+use super::rule::{Action, Does, Masks, Rule};
 use super::session::Plans;
 use crate::audit::Caller;
 use crate::decide::Settled;
@@ -108,22 +108,38 @@ impl Standing {
 }
 
 impl Standings {
-    /// Sorts rules by what they do; each kind keeps their order.
-    pub(super) fn new(policy: &Policy, found: Vec<Standing>) -> Self {
+    /// The rules of an index that may concern a caller on a resource and match an effect of these classes; not in order.
+    pub(super) fn gather(policy: &Policy, who: &Identity, on: &Resource, asked: Classes) -> Self {
         let mut standings = Self::default();
-        for standing in found {
-            let Some(rule) = policy.rules().get(standing.rule) else { continue };
-            match &rule.action {
-                Action::Block(_) => standings.blocks.all.push(standing),
-                Action::Allow(_) => standings.allows.all.push(standing),
-                Action::Approve(_) => standings.approves.push(standing),
-                Action::Mask(_) => standings.masks.push(standing),
-            }
-            if matches!(rule.action, Action::Allow(_)) && rule.is_limited() {
-                standings.limited.push(standing);
+        for entry in policy.cells(who, on).flatten().filter(|entry| entry.meets(asked, on.kind)) {
+            if let Some(standing) = entry.standing(policy.rules(), who, on) {
+                standings.add(entry.does(), standing);
             }
         }
         standings
+    }
+
+    fn add(&mut self, does: Does, standing: Standing) {
+        match does {
+            Does::Block => self.blocks.all.push(standing),
+            Does::Allow => self.allows.all.push(standing),
+            Does::Limit => {
+                self.allows.all.push(standing);
+                self.limited.push(standing);
+            }
+            Does::Approve => self.approves.push(standing),
+            Does::Mask => self.masks.push(standing),
+        }
+    }
+
+    /// The same, each rule once and in their order.
+    pub(super) fn in_order(mut self) -> Self {
+        let Self { blocks, allows, limited, approves, masks } = &mut self;
+        for rules in [&mut blocks.all, &mut allows.all, limited, approves, masks] {
+            rules.sort_unstable_by_key(|standing| standing.rule);
+            rules.dedup_by_key(|standing| standing.rule);
+        }
+        self
     }
 
     /// Makes looking them up faster, for many questions.

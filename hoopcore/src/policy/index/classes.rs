@@ -67,6 +67,12 @@ impl Classes {
         self.0 & other.0 != 0
     }
 
+    /// What an effect bears that is harmless, perhaps.
+    pub(crate) fn of_effect(effect: command::Effect<'_>, is_harmless: bool) -> Self {
+        let own = Self(1 << Class::of(effect).0);
+        if is_harmless { own.and(Self(1 << Class::SESSION.0)) } else { own }
+    }
+
     /// What a command may bear. What it executes by name may be anything.
     pub(crate) fn of_command(command: &Command) -> Self {
         let one = |class: Class| Self(1 << class.0);

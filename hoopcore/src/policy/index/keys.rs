@@ -5,6 +5,7 @@ use alloc::vec::Vec;
 
 use super::{ANY, Key};
 use crate::policy::rule::{Condition, OnFact, Rule, WhoFact};
+use crate::resource::ResourceKind;
 
 /// More pairs of a resource and a caller are not written out: the rule then stands for every caller.
 const MOST: usize = 64;
@@ -13,9 +14,14 @@ const MOST: usize = 64;
 pub(super) struct Keys<'r> {
     resources: Option<Vec<&'r str>>,
     callers: Option<Vec<Caller<'r>>>,
-    /// Whether the names are all that who and on ask.
+    pub(super) kinds: Kinds,
+    /// Whether the names and kinds are all that who and on ask.
     pub(super) settled: bool,
 }
+
+/// Kinds of resources.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Kinds(u8);
 
 /// A group or a user.
 enum Caller<'r> {
@@ -38,6 +44,10 @@ impl<'r> Keys<'r> {
             OnFact::Name(name) if name.is_literal() => Some(name.as_str()),
             OnFact::Name(_) | OnFact::Kind(_) | OnFact::Label(..) | OnFact::Database(_) => None,
         });
+        let kinds = asked(&rule.on, &|fact| match fact {
+            OnFact::Kind(kind) => Some(*kind),
+            OnFact::Name(_) | OnFact::Label(..) | OnFact::Database(_) => None,
+        });
         let callers = asked(&rule.who, &|fact| match fact {
             WhoFact::Group(name) if name.is_literal() => Some(Caller::Group(name.as_str())),
             WhoFact::User(name) if name.is_literal() => Some(Caller::User(name.as_str())),
@@ -45,8 +55,10 @@ impl<'r> Keys<'r> {
         });
         let count = |names: Option<usize>| names.unwrap_or(1);
         let pairs = count(resources.names.as_ref().map(Vec::len)) * count(callers.names.as_ref().map(Vec::len));
-        let settled = resources.settled && callers.settled && pairs <= MOST;
-        Self { resources: resources.names, callers: callers.names.filter(|_| pairs <= MOST), settled }
+        let settled = (resources.settled || kinds.settled) && callers.settled && pairs <= MOST;
+        let callers = callers.names.filter(|_| pairs <= MOST);
+        let kinds = kinds.names.map_or(Kinds::EVERY, |kinds| Kinds::of(&kinds));
+        Self { resources: resources.names, callers, kinds, settled }
     }
 
     /// The keys of its resources.
@@ -62,6 +74,23 @@ impl<'r> Keys<'r> {
             Caller::User(name) => user(name),
         };
         callers.iter().map(key).collect()
+    }
+}
+
+impl Kinds {
+    const EVERY: Self = Self(u8::MAX);
+
+    fn of(kinds: &[ResourceKind]) -> Self {
+        Self(kinds.iter().fold(0, |all, kind| all | Self::bit(*kind)))
+    }
+
+    /// Whether a kind is among them.
+    pub(super) fn has(self, kind: ResourceKind) -> bool {
+        self.0 & Self::bit(kind) != 0
+    }
+
+    fn bit(kind: ResourceKind) -> u8 {
+        1 << kind as u8
     }
 }
 

@@ -14,13 +14,13 @@ use core::ops::Range;
 
 pub(crate) use classes::{Class, Classes};
 
-use super::rule::Rule;
+use super::rule::{Does, Rule};
 use super::session::stands;
 use super::standings::Standing;
 use crate::identity::Identity;
-use crate::resource::Resource;
+use crate::resource::{Resource, ResourceKind};
 use crate::truth::Truth;
-use keys::Keys;
+use keys::{Keys, Kinds};
 use slots::Slots;
 pub(crate) use slots::Texts;
 
@@ -32,7 +32,7 @@ pub(super) struct Index {
     users: Texts,
     slots: Slots,
     cells: Box<[(Cell, Range<usize>)]>,
-    places: Box<[Place]>,
+    entries: Box<[Entry]>,
 }
 
 /// The names that the rules of a cell are good for.
@@ -46,9 +46,11 @@ const ANY: Key = 0;
 
 /// A rule in a cell.
 #[derive(Clone, Copy, Debug)]
-struct Place {
+pub(crate) struct Entry {
     rule: usize,
-    /// Whether the cell says all that the rule's `who` and `on` ask.
+    does: Does,
+    kinds: Kinds,
+    /// Whether the cell and the kinds say all that the rule's `who` and `on` ask.
     settled: bool,
     may: Classes,
     whole: Classes,
@@ -58,63 +60,70 @@ impl Index {
     /// The index of rules that are in the order of their names.
     pub(super) fn new(rules: &[Rule]) -> Self {
         let (mut resources, mut groups, mut users) = (Texts::default(), Texts::default(), Texts::default());
-        let mut cells: BTreeMap<Cell, Vec<Place>> = BTreeMap::new();
+        let mut cells: BTreeMap<Cell, Vec<Entry>> = BTreeMap::new();
         for (at, rule) in rules.iter().enumerate() {
             let (may, whole) = classes::of(rule);
             let keys = Keys::of(rule);
-            let place = Place { rule: at, settled: keys.settled, may, whole };
+            let Keys { kinds, settled, .. } = keys;
+            let entry = Entry { rule: at, does: Does::of(rule), kinds, settled, may, whole };
             let callers = keys.callers(|group| 2 * groups.add(group), |user| 2 * users.add(user) + 1);
             for resource in keys.resources(|name| resources.add(name)) {
-                callers.iter().for_each(|caller| cells.entry((resource, *caller)).or_default().push(place));
+                callers.iter().for_each(|caller| cells.entry((resource, *caller)).or_default().push(entry));
             }
         }
         Self::of(resources, groups, users, cells)
     }
 
-    fn of(resources: Texts, groups: Texts, users: Texts, found: BTreeMap<Cell, Vec<Place>>) -> Self {
+    fn of(resources: Texts, groups: Texts, users: Texts, found: BTreeMap<Cell, Vec<Entry>>) -> Self {
         let mut slots = Slots::with_capacity(found.len());
-        let (mut cells, mut places) = (Vec::with_capacity(found.len()), Vec::new());
+        let (mut cells, mut entries) = (Vec::with_capacity(found.len()), Vec::new());
         for (at, (cell, mut inside)) in found.into_iter().enumerate() {
-            inside.dedup_by_key(|place| place.rule);
+            inside.dedup_by_key(|entry| entry.rule);
             slots.insert(hash(cell), at);
-            cells.push((cell, places.len()..places.len() + inside.len()));
-            places.append(&mut inside);
+            cells.push((cell, entries.len()..entries.len() + inside.len()));
+            entries.append(&mut inside);
         }
-        Self { resources, groups, users, slots, cells: cells.into(), places: places.into() }
+        Self { resources, groups, users, slots, cells: cells.into(), entries: entries.into() }
     }
 
-    /// The rules of which who and on may hold, and which may match an effect of these classes; not in order.
-    pub(super) fn standings(&self, rules: &[Rule], who: &Identity, on: &Resource, asked: Classes) -> Vec<Standing> {
-        let mut standings = Vec::with_capacity(32);
-        let mut visit = |place: &Place| {
-            if !place.may.meets(asked) {
-                return;
-            }
-            let rule = rules.get(place.rule);
-            let truth = if place.settled { Truth::Yes } else { rule.map_or(Truth::May, |rule| stands(rule, who, on)) };
-            let Place { rule, may, whole, .. } = *place;
-            if truth.is_possible() {
-                standings.push(Standing { rule, truth, may, whole });
-            }
-        };
-        match &who.groups {
-            // Any group may be the caller's: a rule may come up in several cells.
-            None => self.places.iter().for_each(|place| visit(&Place { settled: false, ..*place })),
-            Some(groups) => {
-                let groups = groups.iter().filter_map(|group| self.groups.find(group)).map(|group| 2 * group);
-                let user = self.users.find(&who.user).map(|user| 2 * user + 1);
-                let callers = || [ANY].into_iter().chain(user).chain(groups.clone());
-                for resource in [ANY].into_iter().chain(self.resources.find(&on.name)) {
-                    callers().flat_map(|caller| self.cell((resource, caller))).for_each(&mut visit);
-                }
-            }
-        }
-        standings
+    /// The cells of the rules that may concern a caller on a resource; a rule may stand in several.
+    pub(super) fn cells<'a>(&'a self, who: &'a Identity, on: &'a Resource) -> impl Iterator<Item = &'a [Entry]> {
+        // Where the groups are not known, any may be the caller's.
+        let every = who.groups.is_none().then_some(&*self.entries);
+        let found = who.groups.as_ref().map(|groups| {
+            let user = self.users.find(&who.user).map(|user| 2 * user + 1);
+            let groups = groups.iter().filter_map(|group| self.groups.find(group)).map(|group| 2 * group);
+            let resource = self.resources.find(&on.name);
+            let cells = move |caller| [self.cell((ANY, caller)), resource.map_or(&[], |on| self.cell((on, caller)))];
+            [ANY].into_iter().chain(user).chain(groups).flat_map(cells)
+        });
+        every.into_iter().chain(found.into_iter().flatten())
     }
 
-    fn cell(&self, cell: Cell) -> &[Place] {
+    fn cell(&self, cell: Cell) -> &[Entry] {
         let found = self.slots.find(hash(cell), |at| self.cells.get(at).is_some_and(|(other, _)| *other == cell));
-        found.and_then(|at| self.places.get(self.cells.get(at)?.1.clone())).unwrap_or_default()
+        found.and_then(|at| self.entries.get(self.cells.get(at)?.1.clone())).unwrap_or_default()
+    }
+}
+
+impl Entry {
+    /// Whether the rule may match an effect of these classes on a kind of resource.
+    pub(crate) fn meets(&self, classes: Classes, kind: ResourceKind) -> bool {
+        self.may.meets(classes) && self.kinds.has(kind)
+    }
+
+    /// What the rule does.
+    pub(crate) fn does(&self) -> Does {
+        self.does
+    }
+
+    /// The rule, where its who and on may hold.
+    pub(crate) fn standing(&self, rules: &[Rule], who: &Identity, on: &Resource) -> Option<Standing> {
+        let Self { rule, may, whole, .. } = *self;
+        let is_settled = self.settled && who.groups.is_some();
+        let truth =
+            if is_settled { Truth::Yes } else { rules.get(rule).map_or(Truth::May, |rule| stands(rule, who, on)) };
+        truth.is_possible().then_some(Standing { rule, truth, may, whole })
     }
 }
 
