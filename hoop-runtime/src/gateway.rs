@@ -228,8 +228,7 @@ impl Gateway {
             return Err(self.refuse_login(&attempt, reason).await);
         }
         let session = self.session(Proven { who, until }, on, source);
-        let record =
-            Record::login(clock::now(), session.origin(), session.who(), session.on(), policy.digest(), closed);
+        let record = Record::login(clock::now(), session.origin(), policy.digest(), closed);
         match self.patience(self.trail().submit(&record)).await {
             Ok(()) => Ok(session),
             Err(failure) => Err(Denial::internal(format!("the audit trail could not be written: {failure}"))),

@@ -55,7 +55,7 @@ pub struct Caller {
 }
 
 /// What a record tells.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum EventKind {
     /// A command was decided.
     Decided {

@@ -5,23 +5,44 @@ use std::sync::Arc;
 
 use hoopcore::AuditFailure;
 use serde::Serialize;
+use serde::ser::Error as _;
 use serde_json::ser::{CompactFormatter, Formatter, Serializer};
-use serde_json::value::RawValue;
 
 use super::record::Record;
 
 /// The record as JSON without the line's end. Inside strings only characters that print as themselves stand raw.
 pub(crate) fn render(record: &Record) -> Result<Vec<u8>, AuditFailure> {
     let mut line = Vec::with_capacity(1024);
-    write(record, &mut line).map_err(|_| AuditFailure::new("a record could not be put into words"))?;
+    record.write(&mut line).map_err(|_| AuditFailure::new("a record could not be put into words"))?;
     Ok(line)
 }
 
-/// A part of records that is the same in many, to be put into them as it is.
-pub(crate) fn words(part: &impl Serialize) -> Option<Arc<RawValue>> {
+/// Members of an object as they stand in a record, each with a comma before it.
+pub(crate) type Members = Arc<str>;
+
+/// Members that are the same in many records, to be put into them as they are.
+pub(crate) fn members(part: &impl Serialize) -> Option<Members> {
     let mut words = Vec::new();
-    write(part, &mut words).ok()?;
-    RawValue::from_string(String::from_utf8(words).ok()?).ok().map(Arc::from)
+    write_members(part, &mut words).ok()?;
+    String::from_utf8(words).ok().map(Arc::from)
+}
+
+/// Writes the members of a part behind those that were written before.
+pub(crate) fn write_members(part: &impl Serialize, out: &mut Vec<u8>) -> serde_json::Result<()> {
+    let begin = out.len();
+    write(part, out)?;
+    let braces = (out.get(begin).copied(), out.pop());
+    match out.get_mut(begin) {
+        Some(brace) => *brace = b',',
+        None => return Err(serde_json::Error::custom("a part of a record has no members")),
+    }
+    if out.len() == begin + 1 {
+        out.pop();
+    }
+    match braces {
+        (Some(b'{'), Some(b'}')) => Ok(()),
+        _ => Err(serde_json::Error::custom("a part of a record has no members")),
+    }
 }
 
 fn write(part: &impl Serialize, out: &mut Vec<u8>) -> serde_json::Result<()> {

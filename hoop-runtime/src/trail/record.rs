@@ -1,11 +1,13 @@
 //! What one line of the audit trail holds.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, VecDeque};
+use std::io::Write as _;
 use std::net::IpAddr;
-use std::sync::Arc;
+use std::ops::Deref;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use hoopcore::audit::{Caller, EventKind};
+use hoopcore::audit::EventKind;
 use hoopcore::command::Digest;
 use hoopcore::decision::RuleRef;
 use hoopcore::grant::GrantNote;
@@ -15,47 +17,58 @@ use hoopcore::{
     Completion, Event, Identity, IdentityKind, Resource, Timestamp, Verdict, Verified, audit::CompletionStatus,
 };
 use jiff::SignedDuration;
+use serde::ser::Error as _;
 use serde::{Serialize, Serializer};
 
 use crate::config::Timeout;
 use crate::policy_files::PolicyFilesError;
-use serde_json::value::RawValue;
 
-use super::line;
+use super::line::{self, Members};
 use crate::id;
 
 /// Where a command's text is cut in a record. The digest covers all of it.
 const TEXT_LIMIT: usize = 32 * 1024;
 /// How many effects of one command a record names.
 const EFFECTS_LIMIT: usize = 512;
+/// For how many decisions of a session the words are kept.
+const SAID: usize = 8;
+/// Longer words are not kept, in bytes.
+const SAID_BYTES: usize = 2048;
 
-/// One record. Serialized, it is the line without its number.
-#[derive(Debug, Serialize)]
+/// One record: a line of the trail without its number.
+#[derive(Debug)]
 pub struct Record {
-    #[serde(serialize_with = "as_text")]
     time: Timestamp,
     kind: &'static str,
     /// The policy was only watched: nothing was refused, held or masked.
-    #[serde(skip_serializing_if = "std::ops::Not::not")]
     observed: bool,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    session: Option<Arc<str>>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    who: Option<Told<Who>>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    source: Option<IpAddr>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    on: Option<Told<On>>,
-    #[serde(flatten)]
+    about: About,
+    /// The decision that it tells of or that it ends.
+    decision: Option<u64>,
     what: What,
 }
 
-/// What a record tells: put into words with it, or before, once for all records of a session.
+/// Whom a record is about.
+#[derive(Debug)]
+enum About {
+    /// The gateway itself.
+    Gateway,
+    /// A session, put into words when it began.
+    Session(Option<Members>),
+    /// Somebody who has none.
+    Parties(Box<Parties>),
+}
+
 #[derive(Debug, Serialize)]
-#[serde(untagged)]
-enum Told<T> {
-    Anew(T),
-    Before(Arc<RawValue>),
+struct Parties {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    session: Option<Arc<str>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    who: Option<Who>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    source: Option<IpAddr>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    on: Option<On>,
 }
 
 #[derive(Debug, Serialize)]
@@ -90,9 +103,9 @@ enum What {
     Refused {
         reason: String,
     },
-    Decided(Box<Decided>),
+    #[serde(skip)]
+    Decided(Option<Members>),
     Closed {
-        decision: u64,
         rule: Option<Rule>,
         completion: Closing,
     },
@@ -118,9 +131,9 @@ enum What {
 
 #[derive(Debug, Serialize)]
 struct Decided {
-    decision: u64,
-    #[serde(flatten)]
-    command: CommandNote,
+    command: Shown,
+    digest: Hex,
+    effects: Effects,
     verdict: Verdict,
     rule: Rule,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -147,13 +160,6 @@ struct GrantUse {
     until: Option<String>,
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     session: bool,
-}
-
-#[derive(Debug, Serialize)]
-struct CommandNote {
-    command: Shown,
-    digest: Hex,
-    effects: Effects,
 }
 
 #[derive(Debug, Serialize)]
@@ -223,100 +229,115 @@ impl Step {
     }
 }
 
-/// The session that a record belongs to.
+/// The session that a record belongs to. Cheap to clone.
 #[derive(Clone, Debug)]
-pub(crate) struct Origin {
+pub(crate) struct Origin(Arc<Begun>);
+
+/// What is known of a session since it began, and what it said last.
+#[derive(Debug)]
+pub(crate) struct Begun {
     pub(crate) session: Arc<str>,
     pub(crate) source: Option<IpAddr>,
     /// Whether its policy is only watched.
     pub(crate) observed: bool,
-    /// The session's caller and resource, put into words once.
-    who: Option<Arc<RawValue>>,
-    on: Option<Arc<RawValue>>,
+    /// The session with its caller and resource, put into words once.
+    whole: Option<Members>,
+    /// The session alone.
+    alone: Option<Members>,
+    said: Said,
+}
+
+impl Deref for Origin {
+    type Target = Begun;
+
+    fn deref(&self) -> &Begun {
+        &self.0
+    }
 }
 
 impl Origin {
     /// A session with a name of its own.
     pub(crate) fn new(source: Option<IpAddr>, observed: bool, who: &Verified<Identity>, on: &Resource) -> Self {
-        let session = Arc::from(id::random(16));
-        let (who, on) = (line::words(&Who::verified(who)), line::words(&On::of(on)));
-        Self { session, source, observed, who, on }
+        let session: Arc<str> = Arc::from(id::random(16));
+        let parties = |who, on| line::members(&Parties { session: Some(Arc::clone(&session)), who, source, on });
+        let (whole, alone) = (parties(Some(Who::verified(who)), Some(On::of(on))), parties(None, None));
+        Self(Arc::new(Begun { session, source, observed, whole, alone, said: Said::default() }))
     }
 }
 
 impl Record {
-    /// A caller came in; with a reason where an enforced policy would not have let it.
-    pub(crate) fn login(
-        at: Timestamp,
-        origin: &Origin,
-        who: &Verified<Identity>,
-        on: &Resource,
-        policy: &Digest,
-        reason: Option<&'static str>,
-    ) -> Self {
-        Self {
-            who: Some(Told::Anew(Who::verified(who))),
-            on: Some(Told::Anew(On::of(on))),
-            ..Self::of(origin, at, "login", What::Login { policy: Hex(*policy), reason })
+    /// The record as JSON.
+    pub(super) fn write(&self, out: &mut Vec<u8>) -> serde_json::Result<()> {
+        let Self { time, kind, observed, about, decision, what } = self;
+        write!(out, "{{\"time\":\"{time}\",\"kind\":\"{kind}\"").map_err(serde_json::Error::io)?;
+        if *observed {
+            out.extend_from_slice(b",\"observed\":true");
         }
+        match about {
+            About::Gateway => {}
+            About::Session(members) => known(members, out)?,
+            About::Parties(parties) => line::write_members(parties, out)?,
+        }
+        if let Some(decision) = decision {
+            write!(out, ",\"decision\":{decision}").map_err(serde_json::Error::io)?;
+        }
+        match what {
+            What::Decided(members) => known(members, out)?,
+            told => line::write_members(told, out)?,
+        }
+        out.push(b'}');
+        Ok(())
+    }
+}
+
+fn known(members: &Option<Members>, out: &mut Vec<u8>) -> serde_json::Result<()> {
+    let members = members.as_deref().ok_or_else(|| serde_json::Error::custom("what is known has no words"))?;
+    out.extend_from_slice(members.as_bytes());
+    Ok(())
+}
+
+impl Record {
+    /// A caller came in; with a reason where an enforced policy would not have let it.
+    pub(crate) fn login(at: Timestamp, origin: &Origin, policy: &Digest, reason: Option<&'static str>) -> Self {
+        Self::whole(origin, at, "login", What::Login { policy: Hex(*policy), reason })
     }
 
     /// Somebody was not let in; the name is what was claimed.
     pub(crate) fn login_refused(at: Timestamp, attempt: &crate::Attempt, reason: &str) -> Self {
-        Self {
-            time: at,
-            kind: "login_refused",
-            observed: false,
+        let parties = Parties {
             session: None,
-            who: Some(Told::Anew(Who::claimed(&attempt.user))),
+            who: Some(Who::claimed(&attempt.user)),
             source: attempt.source,
-            on: Some(Told::Anew(On { resource: attempt.resource.clone(), database: attempt.database.clone() })),
-            what: What::Refused { reason: reason.to_owned() },
+            on: Some(On { resource: attempt.resource.clone(), database: attempt.database.clone() }),
+        };
+        Self {
+            about: About::Parties(Box::new(parties)),
+            ..Self::of_gateway(at, "login_refused", What::Refused { reason: reason.to_owned() })
         }
     }
 
     /// A decision, or the end of an execution.
     pub(crate) fn event(origin: &Origin, event: &Event) -> Self {
         let (kind, what) = match &event.kind {
-            EventKind::Decided { verdict, rule, reason, masks, uncertain, grant } => {
-                let decided = Decided {
-                    decision: event.id().number(),
-                    command: CommandNote::new(event),
-                    verdict: *verdict,
-                    rule: Rule::from(rule),
-                    reason: reason.as_deref().map(str::to_owned),
-                    uncertain: uncertain.as_deref().map(str::to_owned),
-                    masks: masks.iter().map(Mask::from).collect(),
-                    grant: grant.as_ref().map(GrantUse::from),
-                    policy: Hex(event.policy),
-                };
-                ("decision", What::Decided(Box::new(decided)))
-            }
+            EventKind::Decided { .. } => ("decision", What::Decided(origin.said.words(event))),
             EventKind::Closed { completion, cells } => ("closing", closed(event, Closing::new(completion, *cells))),
         };
-        Self {
-            observed: event.observed,
-            who: Some(origin.who.clone().map_or_else(|| Told::Anew(Who::caller(&event.who)), Told::Before)),
-            on: Some(origin.on.clone().map_or_else(|| Told::Anew(On::called(event)), Told::Before)),
-            ..Self::of(origin, event.at, kind, what)
-        }
+        let decision = Some(event.id().number());
+        Self { observed: event.observed, decision, ..Self::whole(origin, event.at, kind, what) }
     }
 
     /// A permit that nobody carried out: its decision was recorded, and the command never left the gateway.
     pub(crate) fn not_carried_out(at: Timestamp, origin: &Origin, decision: u64) -> Self {
         let completion =
             Closing { status: "not_carried_out", error: None, rows: 0, bytes: 0, cells_masked: 0, cells_clear: 0 };
-        Self::of(origin, at, "closing", What::Closed { decision, rule: None, completion })
+        let what = What::Closed { rule: None, completion };
+        Self { decision: Some(decision), ..Self::of(origin, at, "closing", what) }
     }
 
     /// Somebody took too long: the session ends, or what its server runs is cancelled.
     pub(crate) fn timed_out(at: Timestamp, origin: &Origin, what: Timeout, after: Duration) -> Self {
         let after = SignedDuration::try_from(after).map(|after| format!("{after:#}")).unwrap_or_default();
-        Self {
-            who: origin.who.clone().map(Told::Before),
-            on: origin.on.clone().map(Told::Before),
-            ..Self::of(origin, at, "timed_out", What::TimedOut { timeout: what.word(), after })
-        }
+        Self::whole(origin, at, "timed_out", What::TimedOut { timeout: what.word(), after })
     }
 
     /// A step of an approval.
@@ -346,12 +367,17 @@ impl Record {
     }
 
     fn of_gateway(time: Timestamp, kind: &'static str, what: What) -> Self {
-        Self { time, kind, observed: false, session: None, who: None, source: None, on: None, what }
+        Self { time, kind, observed: false, about: About::Gateway, decision: None, what }
     }
 
     fn of(origin: &Origin, time: Timestamp, kind: &'static str, what: What) -> Self {
-        let session = Some(Arc::clone(&origin.session));
-        Self { time, kind, observed: origin.observed, session, who: None, source: origin.source, on: None, what }
+        let about = About::Session(origin.alone.clone());
+        Self { observed: origin.observed, about, ..Self::of_gateway(time, kind, what) }
+    }
+
+    /// With the session's caller and resource.
+    fn whole(origin: &Origin, time: Timestamp, kind: &'static str, what: What) -> Self {
+        Self { about: About::Session(origin.whole.clone()), ..Self::of(origin, time, kind, what) }
     }
 }
 
@@ -362,17 +388,59 @@ fn closed(event: &Event, completion: Closing) -> What {
         }
         EventKind::Closed { .. } | EventKind::Decided { .. } => None,
     };
-    What::Closed { decision: event.id().number(), rule, completion }
+    What::Closed { rule, completion }
+}
+
+impl Decided {
+    /// What a decision says; of the end of an execution, nothing.
+    fn new(event: &Event) -> Option<Self> {
+        let EventKind::Decided { verdict, rule, reason, masks, uncertain, grant } = &event.kind else { return None };
+        Some(Self {
+            command: Shown(Arc::clone(&event.command)),
+            digest: Hex(event.digest),
+            effects: Effects(Arc::clone(&event.effects)),
+            verdict: *verdict,
+            rule: Rule::from(rule),
+            reason: reason.as_deref().map(str::to_owned),
+            uncertain: uncertain.as_deref().map(str::to_owned),
+            masks: masks.iter().map(Mask::from).collect(),
+            grant: grant.as_ref().map(GrantUse::from),
+            policy: Hex(event.policy),
+        })
+    }
+}
+
+/// The last decisions of a session with the words for them: programs ask for the same again and again.
+#[derive(Debug, Default)]
+struct Said(Mutex<VecDeque<(Event, Members)>>);
+
+impl Said {
+    fn words(&self, event: &Event) -> Option<Members> {
+        let mut said = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some((_, words)) = said.iter().find(|(known, _)| says_the_same(known, event)) {
+            return Some(words.clone());
+        }
+        let words = line::members(&Decided::new(event)?)?;
+        if words.len() <= SAID_BYTES {
+            said.truncate(SAID - 1);
+            said.push_front((event.clone(), words.clone()));
+        }
+        Some(words)
+    }
+}
+
+/// Whether two decisions differ in nothing but their number, their time and what all records of a session share.
+fn says_the_same(one: &Event, other: &Event) -> bool {
+    Arc::ptr_eq(&one.command, &other.command)
+        && one.digest == other.digest
+        && one.effects == other.effects
+        && one.policy == other.policy
+        && one.kind == other.kind
 }
 
 impl On {
     fn of(on: &Resource) -> Self {
         Self { resource: Some(on.name.clone()), database: on.database.clone() }
-    }
-
-    fn called(event: &Event) -> Self {
-        let (resource, database) = event.resource.as_ref();
-        Self { resource: Some(resource.clone()), database: database.clone() }
     }
 }
 
@@ -389,18 +457,6 @@ impl Who {
 
     fn claimed(user: &str) -> Self {
         Self { user: cut(user, 256), kind: None, issuer: None, groups: None, how: "claimed".to_owned() }
-    }
-
-    fn caller(caller: &Caller) -> Self {
-        let Caller { user, kind, issuer, groups, how } = caller.clone();
-        Self { user, kind, issuer, groups, how }
-    }
-}
-
-impl CommandNote {
-    fn new(event: &Event) -> Self {
-        let (command, effects) = (Shown(Arc::clone(&event.command)), Effects(Arc::clone(&event.effects)));
-        Self { command, digest: Hex(event.digest), effects }
     }
 }
 

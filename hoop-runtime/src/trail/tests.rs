@@ -3,7 +3,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
 
+use hoopcore::{Call, Command, Identity, Policy, Request, Resource, SessionFacts, Timestamp, Verified};
 use serde_json::Value;
 
 use super::files::SegmentFile;
@@ -260,4 +262,59 @@ async fn files_on_disk_are_private_and_numbered() {
     let lines: Vec<Value> = text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
     assert_eq!(lines.iter().map(|line| line["seq"].as_u64().unwrap()).collect::<Vec<_>>(), [1, 2]);
     assert_eq!(lines[1]["kind"], "login_refused");
+}
+
+/// The line of what is decided about a statement, without what no two decisions share.
+fn decided(origin: &Origin, policy: &Policy, command: &Command, facts: &SessionFacts) -> Value {
+    let who = Verified::vouched(Identity::named("etl-7"), "test");
+    let call = Call::new(command, facts, clock::now());
+    let (event, _sealed) = policy.evaluate(&Request { who: &who, on: &Resource::postgres("db"), call }).seal();
+    let line = line::render(&Record::event(origin, &event)).unwrap();
+    let mut record: Value = serde_json::from_slice(&line).unwrap();
+    for own in ["time", "session", "decision"] {
+        assert!(record.as_object_mut().unwrap().remove(own).is_some(), "{own}");
+    }
+    record
+}
+
+#[test]
+fn what_is_said_again_is_said_in_the_same_words() {
+    const RULES: &str = "hoop: 1\nrules:\n- { rule: NAME, who: anyone, on: db, allow: { sql: { read: public.* } } }\n";
+    let policies = ["one", "other"].map(|name| Policy::from_yaml(&RULES.replace("NAME", name)).unwrap());
+    let commands = ["SELECT a FROM t", "SELECT a FROM t WHERE b = 1", "DROP TABLE t", "SELECT"].map(Command::sql);
+    let unknown = SessionFacts { search_path: Vec::new(), ..SessionFacts::default() };
+    let origin = || {
+        let who = Verified::vouched(Identity::named("etl-7"), "test");
+        Origin::new(None, false, &who, &Resource::postgres("db"))
+    };
+    let warm = origin();
+    for _ in 0..2 {
+        for (policy, command) in
+            policies.iter().flat_map(|policy| commands.iter().map(move |command| (policy, command)))
+        {
+            for facts in [&SessionFacts::default(), &unknown] {
+                let expected = decided(&origin(), policy, command, facts);
+                assert_eq!(decided(&warm, policy, command, facts), expected);
+            }
+        }
+    }
+}
+
+#[test]
+fn a_record_reads_from_who_to_what() {
+    let who = Verified::vouched(Identity::named("etl-7"), "test");
+    let origin = Origin::new("127.0.0.1".parse().ok(), true, &who, &Resource::postgres("db"));
+    let check = |record: &Record, expected: &str| {
+        let line = String::from_utf8(line::render(record).unwrap()).unwrap();
+        assert_eq!(line, expected.replace("SESSION", &origin.session));
+    };
+    let at = Timestamp::UNIX_EPOCH;
+    check(
+        &Record::not_carried_out(at, &origin, 7),
+        r#"{"time":"1970-01-01T00:00:00Z","kind":"closing","observed":true,"session":"SESSION","source":"127.0.0.1","decision":7,"rule":null,"completion":{"status":"not_carried_out","rows":0,"bytes":0,"cells_masked":0,"cells_clear":0}}"#,
+    );
+    check(
+        &Record::timed_out(at, &origin, crate::config::Timeout::Idle, Duration::from_secs(90)),
+        r#"{"time":"1970-01-01T00:00:00Z","kind":"timed_out","observed":true,"session":"SESSION","who":{"user":"etl-7","how":"test"},"source":"127.0.0.1","on":{"resource":"db"},"timeout":"idle","after":"1m 30s"}"#,
+    );
 }
