@@ -4,11 +4,13 @@
 //! while nothing can have changed it; else it counts as unknown, and when the session is next idle it is read anew with
 //! the catalog.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use hoopcore::command::sql::Object;
 use hoopcore::command::{Change, PathChange, Statement};
 use hoopcore::{Command, SessionFacts};
+
+use crate::works::FRAME;
 
 /// What a session's facts depend on besides themselves.
 #[derive(Debug)]
@@ -23,6 +25,8 @@ pub(crate) struct Upkeep {
     redefined: bool,
     /// Cursors that outlive their transaction.
     held: BTreeSet<String>,
+    /// What the query of each cursor that SQL declared takes, in bytes.
+    cursors: BTreeMap<String, usize>,
 }
 
 impl Upkeep {
@@ -33,6 +37,7 @@ impl Upkeep {
             stale: false,
             redefined: false,
             held: BTreeSet::new(),
+            cursors: BTreeMap::new(),
         }
     }
 
@@ -69,17 +74,20 @@ impl Upkeep {
             Change::Deallocate(None) => facts.prepared.clear(),
             Change::Declare { name, command, hold } => {
                 facts.cursors.insert(name.clone(), command.clone());
+                self.cursors.insert(name.clone(), command.text().len() + FRAME);
                 if *hold {
                     self.held.insert(name.clone());
                 }
             }
             Change::Close(Some(name)) => {
                 facts.cursors.remove(name);
+                self.cursors.remove(name);
                 self.held.remove(name);
             }
             Change::Close(None) => {
                 facts.cursors.clear();
                 self.held.clear();
+                self.cursors.clear();
             }
             Change::Path(path) => self.move_path(path, facts),
             Change::Definitions => (self.stale, self.redefined) = (true, true),
@@ -87,6 +95,7 @@ impl Upkeep {
                 facts.prepared.clear();
                 facts.cursors.clear();
                 self.held.clear();
+                self.cursors.clear();
                 self.move_path(&PathChange::Reset, facts);
             }
             Change::Unknown => {
@@ -106,6 +115,11 @@ impl Upkeep {
         };
     }
 
+    /// What cursors take that SQL declared, in bytes.
+    pub(crate) fn taken(&self) -> usize {
+        self.cursors.values().sum()
+    }
+
     /// Settings went back to what they were before a transaction or savepoint.
     pub(crate) fn rolled_back(&mut self, facts: &mut SessionFacts) {
         if self.moved {
@@ -114,8 +128,9 @@ impl Upkeep {
     }
 
     /// No transaction is open: cursors are gone, except for those that outlive it.
-    pub(crate) fn idle(&self, facts: &mut SessionFacts) {
+    pub(crate) fn idle(&mut self, facts: &mut SessionFacts) {
         facts.cursors.retain(|name, _| self.held.contains(name));
+        self.cursors.retain(|name, _| self.held.contains(name));
     }
 }
 

@@ -102,11 +102,11 @@ impl Work {
         self.passage.is_none()
     }
 
-    /// What it takes, in bytes.
+    /// What it takes, in bytes: its text too, for the statement that it was bound from may be gone.
     fn taken(&self) -> usize {
         let parameters = self.parameters.iter().flatten().flatten().map(String::len).sum::<usize>();
         let columns = if let Rows::Masked(_, columns) = self.rows { columns } else { 0 };
-        parameters + FRAME + columns * COLUMN
+        self.command.text().len() + parameters + FRAME + columns * COLUMN
     }
 
     /// Its rows have this layout from now on.

@@ -123,8 +123,13 @@ impl Conversation {
             return Ok(Next::Onward);
         };
         let command = self.command(&text);
-        if prepares(&command) && self.has_prepared_too_much(head.length + FRAME) {
+        let (prepared, declared) = names_given(&command);
+        if prepared > 0 && self.has_prepared_too_much(head.length + prepared * FRAME) {
             self.refuse(head, Kind::Query, b"", too_much_prepared());
+            return Ok(Next::Onward);
+        }
+        if declared > 0 && self.has_bound_too_much(head.length + declared * FRAME) {
+            self.refuse(head, Kind::Query, b"", too_much_bound());
             return Ok(Next::Onward);
         }
         Ok(self.ask(head, Kind::Query, command, None, code::PRIVILEGE))
@@ -156,7 +161,7 @@ impl Conversation {
     /// Whether a portal that takes so much is one too many. What was closed is counted out only when that matters.
     fn has_bound_too_much(&mut self, taken: usize) -> bool {
         if self.bound.saturating_add(taken) > MOST_BOUND {
-            self.bound = self.works.taken();
+            self.bound = self.works.taken() + self.upkeep.taken();
         }
         self.bound.saturating_add(taken) > MOST_BOUND
     }
@@ -164,9 +169,7 @@ impl Conversation {
     fn bind(&mut self, head: Head) -> Result<Next, Malformed> {
         if self.has_bound_too_much(head.length + FRAME) {
             Bind::read(self.body(head))?;
-            let told = Refusal::new(TOO_MUCH, "the session holds too many portals")
-                .with_hint("close those that are no longer used, or end the transaction");
-            self.refuse(head, Kind::Bind, b"", told);
+            self.refuse(head, Kind::Bind, b"", too_much_bound());
             return Ok(Next::Onward);
         }
         let bind = Bind::read(self.body(head))?;
@@ -343,7 +346,8 @@ impl Conversation {
     fn permit_bind(&mut self, head: Head, work: WorkId) {
         let Ok(bind) = Bind::read(self.body(head)) else { return };
         let portal = name(bind.portal);
-        self.bound = self.bound.saturating_add(head.length + FRAME);
+        let text = self.works.get(work).map_or(0, |work| work.command.text().len());
+        self.bound = self.bound.saturating_add(head.length + text + FRAME);
         self.owe(Request::Bind { portal, work }, Origin::Client, false);
         self.forward(head);
     }
@@ -396,9 +400,16 @@ impl Conversation {
     }
 }
 
-/// Whether a statement of the command prepares another one.
-fn prepares(command: &Command) -> bool {
-    command.statements().iter().any(|statement| matches!(statement.change, Change::Prepare { .. }))
+/// How many statements the command prepares, and how many cursors it declares.
+fn names_given(command: &Command) -> (usize, usize) {
+    let changes = || command.statements().iter().map(|statement| &statement.change);
+    let prepared = changes().filter(|change| matches!(change, Change::Prepare { .. })).count();
+    (prepared, changes().filter(|change| matches!(change, Change::Declare { .. })).count())
+}
+
+fn too_much_bound() -> Refusal {
+    Refusal::new(TOO_MUCH, "the session holds too many portals")
+        .with_hint("close cursors and portals that are no longer used, or end the transaction")
 }
 
 fn too_much_prepared() -> Refusal {

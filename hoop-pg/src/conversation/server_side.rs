@@ -23,7 +23,7 @@ use crate::scrub;
 use crate::settings::PINS;
 use crate::strings;
 use crate::upkeep;
-use crate::works::{Rows, WorkId};
+use crate::works::{FRAME, Rows, WorkId};
 
 /// What a message that is written anew may leave behind for the next one, in bytes.
 const MOST_SCRATCH: usize = 8 * 1024;
@@ -294,7 +294,11 @@ impl Conversation {
             }
             Change::Deallocate(Some(name)) => self.fifo.forget_statement(Some(name.as_bytes())),
             Change::Deallocate(None) | Change::Discard => self.fifo.forget_statement(None),
-            Change::Declare { name, .. } | Change::Close(Some(name)) => self.fifo.forget_portal(name.as_bytes()),
+            Change::Declare { name, command, .. } => {
+                self.bound = self.bound.saturating_add(command.text().len() + FRAME);
+                self.fifo.forget_portal(name.as_bytes());
+            }
+            Change::Close(Some(name)) => self.fifo.forget_portal(name.as_bytes()),
             // A portal that is gone can only come back by one of the others.
             Change::Close(None) | Change::Nothing | Change::Path(_) | Change::Definitions | Change::Unknown => {}
         }

@@ -241,3 +241,59 @@ fn prepared_statements_and_portals_without_number() {
     let portals = peak(gateway.process());
     assert!(portals < 2 * BOUND, "the gateway held {portals} KiB for portals");
 }
+
+/// How often the caller may say the next thing in SQL until it is refused more.
+fn said_until_refused(client: &mut Wire, next: impl Fn(usize) -> String) -> usize {
+    for round in 0..2000 {
+        let messages = client.query(&next(round));
+        client.received.clear();
+        if let Some(error) = messages.iter().find(|message| message.tag == b'E') {
+            assert_eq!(error.field('C'), "53400", "{error:?}");
+            return round;
+        }
+    }
+    panic!("nothing is refused");
+}
+
+#[test]
+fn names_that_sql_gives_without_number() {
+    let database = shop();
+    let gateway = Gateway::start(&database, POLICY);
+    let long = "x".repeat(400_000);
+    let mut client = gateway.connect("ann");
+    let prepared = said_until_refused(&mut client, |at| format!("prepare s{at} as select '{long}'"));
+    assert!((100..200).contains(&prepared), "{prepared} statements");
+    // What is closed counts no more.
+    client.query("deallocate all");
+    assert_eq!(said_until_refused(&mut client, |at| format!("prepare s{at} as select '{long}'")), prepared);
+    drop(client);
+
+    let mut client = gateway.connect("ann");
+    let declare = |at: usize| {
+        let begins = if at == 0 { "begin; " } else { "" };
+        format!("{begins}declare c{at} cursor for select '{long}'")
+    };
+    let declared = said_until_refused(&mut client, declare);
+    assert!((100..200).contains(&declared), "{declared} cursors");
+    client.query("rollback");
+    assert_eq!(said_until_refused(&mut client, declare), declared);
+    client.query("rollback");
+
+    // A portal keeps the text of its statement, though that is closed.
+    let mut bytes = frame(b'Q', b"begin\0");
+    for at in 0..300 {
+        bytes.extend(frame(b'P', format!("\0select '{long}'\0\0\0").as_bytes()));
+        bytes.extend(frame(b'B', format!("p{at}\0\0\0\0\0\0\0\0").as_bytes()));
+        bytes.extend(frame(b'H', b""));
+        client.send(&bytes);
+        bytes.clear();
+        let messages = client.until(b"2E");
+        client.received.clear();
+        if let Some(error) = messages.iter().find(|message| message.tag == b'E') {
+            assert_eq!(error.field('C'), "53400", "{error:?}");
+            assert!((100..200).contains(&at), "{at} portals");
+            return;
+        }
+    }
+    panic!("portals are never refused");
+}

@@ -30,7 +30,7 @@ pub(super) struct Args {
 
 #[derive(Debug, Subcommand)]
 enum What {
-    /// Show all records, the oldest first
+    /// Show records, the oldest first
     Show(Show),
     /// Measure how many records a disk takes, and how long a command waits for its own
     Measure(Measure),
@@ -65,9 +65,51 @@ struct Show {
     /// Wait for more
     #[arg(long, short)]
     follow: bool,
+    #[command(flatten)]
+    only: Only,
     /// For a person, or the lines as they are
     #[arg(long, value_enum, default_value_t)]
     format: Format,
+}
+
+/// Which records are shown: those for which all of this holds.
+#[derive(Clone, Debug, Default, clap::Args)]
+struct Only {
+    /// Only those of this session, as its login names it
+    #[arg(long, value_name = "ID")]
+    session: Option<String>,
+    /// Only those about this caller
+    #[arg(long, value_name = "NAME")]
+    user: Option<String>,
+    /// Only decisions with this verdict: allow, mask, approve, block
+    #[arg(long, value_name = "VERDICT", value_parser = known_verdict)]
+    verdict: Option<String>,
+    /// Only those that name this rule
+    #[arg(long, value_name = "RULE")]
+    rule: Option<String>,
+}
+
+fn known_verdict(word: &str) -> Result<String, String> {
+    let known = verdict(word).map(|verdict| verdict.to_string());
+    known.ok_or_else(|| "known: allow, mask, approve, block".to_owned())
+}
+
+impl Only {
+    fn holds(&self, record: &Value) -> bool {
+        let is = |wanted: &Option<String>, path: &str| {
+            wanted.as_deref().is_none_or(|wanted| record.pointer(path).and_then(Value::as_str) == Some(wanted))
+        };
+        is(&self.session, "/session")
+            && is(&self.user, "/who/user")
+            && is(&self.verdict, "/verdict")
+            && (is(&self.rule, "/rule/name") || self.is_asked_for_by(record))
+    }
+
+    /// An approval names all rules that ask for it.
+    fn is_asked_for_by(&self, record: &Value) -> bool {
+        let mut rules = record.pointer("/rules").and_then(Value::as_array).into_iter().flatten();
+        rules.any(|rule| rule.as_str() == self.rule.as_deref())
+    }
 }
 
 pub(super) fn run(args: &Args) -> Result<ExitCode, Failure> {
@@ -95,7 +137,8 @@ fn weigh(args: &Measure) -> Result<ExitCode, Failure> {
 
 fn show(show: &Show) -> Result<ExitCode, Failure> {
     let directory = directory_of(show)?;
-    let mut reader = Reader { format: show.format, read: BTreeMap::new(), broken: false };
+    let only = show.only.clone();
+    let mut reader = Reader { format: show.format, only, read: BTreeMap::new(), broken: false };
     loop {
         let finds = reader.advance(&directory).map_err(|error| unreadable(&directory, &error))?;
         reader.print(&finds)?;
@@ -121,6 +164,7 @@ fn unreadable(directory: &Path, error: &io::Error) -> Failure {
 
 struct Reader {
     format: Format,
+    only: Only,
     /// How far each file was read.
     read: BTreeMap<PathBuf, u64>,
     broken: bool,
@@ -161,6 +205,7 @@ impl Reader {
         let mut out = output::out();
         for line in lines {
             match (serde_json::from_slice::<Value>(line), self.format) {
+                (Ok(record), _) if !self.only.holds(&record) => {}
                 (Ok(_), Format::Json) => out.write_all(&[line, b"\n".as_slice()].concat())?,
                 (Ok(record), Format::Text) => writeln!(out, "{}", Record(&record).in_words())?,
                 (Err(_), _) => {
@@ -246,7 +291,8 @@ impl Record<'_> {
     fn login(&self) -> String {
         let reason = self.text("/reason");
         let would = if reason.is_empty() { String::new() } else { format!(" [would be refused: {reason}]") };
-        format!("{STRONG}login{STRONG:#}     {} how={}{would}", self.parties(), self.text("/who/how"))
+        let (how, session) = (self.text("/who/how"), self.text("/session"));
+        format!("{STRONG}login{STRONG:#}     {} how={how} session={session}{would}", self.parties())
     }
 
     fn segment(&self) -> String {

@@ -130,6 +130,10 @@ impl<'a> Scene<'a> {
         if opaque {
             first(&mut flow.unseen, rule);
         }
+        // What it returns may hold any value, and no mask acts on what is copied.
+        if opaque && facts.copy {
+            flow.refuse(rule, Leak::Copy);
+        }
         // What cannot be seen into may compare anything.
         if opaque && (masks.on_uncertain == OnUncertain::Block || masks.on_inference == OnInference::Block) {
             flow.refuse(rule, Leak::Uncertain);

@@ -174,9 +174,10 @@ impl Effects {
         }
     }
 
-    /// All that is done to relations is done by COPY.
+    /// All that is done to relations is done by COPY, and what functions return is moved by it.
     pub(super) fn copy_all(&mut self) {
-        for effect in self.list.iter_mut().filter(|effect| matches!(effect.object, Object::Relation(_))) {
+        let moves = |effect: &&mut Effect| matches!(effect.object, Object::Relation(_) | Object::Function(_));
+        for effect in self.list.iter_mut().filter(moves) {
             effect.facts.copy = true;
         }
     }

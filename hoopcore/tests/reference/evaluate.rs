@@ -423,7 +423,7 @@ impl World<'_> {
         let refusing_alone = self.masks().find(|(rule, columns, infer, block_uncertain)| {
             statement.iter().filter(|happening| self.reaches(rule, happening) != Some(false)).any(|happening| {
                 let facts = &happening.effect.facts;
-                let copies = facts.copy && reads(columns, happening, &facts.columns);
+                let copies = facts.copy && (reads(columns, happening, &facts.columns) || runs_unseen(happening));
                 let told = match infer {
                     Infer::Allow => &Columns::none(),
                     Infer::Equality => &facts.inferred,
