@@ -9,6 +9,7 @@ use hoop_pg::message;
 use hoop_pg::startup::{Negotiated, packet_length};
 use hoop_runtime::diagnostics::Sources;
 use hoopcore::command::sql::Verb;
+use hoopcore::copy::{Broken, CopyOut, Rewriter};
 use hoopcore::mask::{Cell, CellFormat, CellType, Column, Origin};
 use hoopcore::{
     Call, ColumnName, Command, Coverage, Identity, Layout, Outcome, Policy, Request, Resource, RowMasker, SessionFacts,
@@ -150,7 +151,7 @@ pub fn startup(data: &[u8]) {
 /// Rows: a protected cell never passes, a card number between other text never stays whole.
 pub fn mask_rows(data: &[u8]) {
     const CARD: &str = "5105 1051 0510 5100";
-    let mut masker = masker();
+    let mut masker = masker("partial");
     assert_ne!(masker.cell(0, Some(data)), Cell::Pass, "a protected cell passed");
     let text = String::from_utf8_lossy(data);
     let middle = (0..=text.len() / 2).rev().find(|at| text.is_char_boundary(*at)).unwrap_or(0);
@@ -165,9 +166,39 @@ pub fn mask_rows(data: &[u8]) {
     }
 }
 
-fn masker() -> RowMasker {
-    let policy = "hoop: 1\nrules:\n  - { rule: read, who: anyone, on: shop, allow: { sql: read } }\n  - { rule: hide, who: anyone, on: shop, mask: { columns: { public.people.ssn: partial }, detect: { card: redact } } }\n";
-    let policy = Policy::from_yaml(policy).expect("the policy is valid");
+/// Bytes of a COPY in a format that the first one chooses: in pieces they give the same as whole, and what is masked of it
+/// is masked already.
+pub fn copy_rows(data: &[u8]) {
+    const OPTIONS: [&str; 7] = [
+        "",
+        "(header)",
+        "(delimiter ';', null 'x')",
+        "(format csv)",
+        "(format csv, header, delimiter '|')",
+        "(format csv, quote '$', escape '!', null 'n')",
+        "(format binary)",
+    ];
+    let [option, step, bytes @ ..] = data else { return };
+    let options = OPTIONS[usize::from(*option) % OPTIONS.len()];
+    let copy = CopyOut::read(&format!("COPY people (ssn, note) TO STDOUT {options}"));
+    let copy = copy.expect("it is a COPY").expect("it is understood");
+    let whole = copied(&copy, bytes, bytes.len());
+    assert_eq!(whole, copied(&copy, bytes, usize::from(*step)), "the pieces change what comes out");
+    let Ok(masked) = whole else { return };
+    assert_eq!(copied(&copy, &masked, masked.len()), Ok(masked), "something was left to mask");
+}
+
+fn copied(copy: &CopyOut, bytes: &[u8], step: usize) -> Result<Vec<u8>, Broken> {
+    let (mut rewriter, mut masker, mut out) = (Rewriter::new(&copy.format, 2), masker("redact"), Vec::new());
+    for piece in bytes.chunks(step.max(1)) {
+        rewriter.feed(piece, &mut masker, &mut out)?;
+    }
+    rewriter.end().map(|()| out)
+}
+
+fn masker(style: &str) -> RowMasker {
+    let policy = "hoop: 1\nrules:\n  - { rule: read, who: anyone, on: shop, allow: { sql: read } }\n  - { rule: hide, who: anyone, on: shop, mask: { columns: { public.people.ssn: STYLE }, detect: { card: redact } } }\n";
+    let policy = Policy::from_yaml(&policy.replace("STYLE", style)).expect("the policy is valid");
     let who = Verified::vouched(Identity::named("fuzz"), "fuzz");
     let (command, session) = (Command::sql("SELECT ssn, note FROM people"), SessionFacts::default());
     let call = Call::new(&command, &session, Timestamp::UNIX_EPOCH);

@@ -46,6 +46,8 @@ pub enum Request<S, W, P> {
     },
     /// `D` of a statement.
     DescribeStatement(Bytes),
+    /// `D` of a statement with the columns of what a work copies.
+    DescribeCopied(Bytes, W),
     /// `D` of a portal, with the work that it stands for where that is known.
     DescribePortal(Option<W>),
     /// `E`.
@@ -72,7 +74,11 @@ impl<S, W: Copy, P> Request<S, W, P> {
     #[must_use]
     pub fn work(&self) -> Option<W> {
         match self {
-            Self::Bind { work, .. } | Self::Execute(work) | Self::Query(work) | Self::Call(work) => Some(*work),
+            Self::Bind { work, .. }
+            | Self::DescribeCopied(_, work)
+            | Self::Execute(work)
+            | Self::Query(work)
+            | Self::Call(work) => Some(*work),
             Self::DescribePortal(work) => *work,
             Self::Parse { .. } | Self::DescribeStatement(_) | Self::Close(..) | Self::Sync | Self::Poison { .. } => {
                 None
@@ -570,11 +576,16 @@ impl<S: Clone, W: Copy, P> Fifo<S, W, P> {
     fn acknowledge(&mut self, answer: Answer) -> Result<Turn<S, W, P>, Violation> {
         let origin = self.front()?.origin;
         let event = match (answer, &self.front()?.request) {
-            (Answer::ParameterDescription, Request::DescribeStatement(name)) => Event::Parameters(name.clone()),
+            (Answer::ParameterDescription, Request::DescribeStatement(name) | Request::DescribeCopied(name, _)) => {
+                Event::Parameters(name.clone())
+            }
             (Answer::ParseComplete, Request::Parse { .. })
             | (Answer::BindComplete, Request::Bind { .. })
             | (Answer::CloseComplete, Request::Close(..))
-            | (Answer::NoData, Request::DescribeStatement(_) | Request::DescribePortal(_)) => self.apply()?,
+            | (
+                Answer::NoData,
+                Request::DescribeStatement(_) | Request::DescribeCopied(..) | Request::DescribePortal(_),
+            ) => self.apply()?,
             _ => return Err(Violation),
         };
         Ok(Turn { origin, event })
@@ -599,6 +610,10 @@ impl<S: Clone, W: Copy, P> Fifo<S, W, P> {
                 Ok(Event::Closed(subject, name))
             }
             Request::DescribeStatement(_) => Ok(Event::NoColumns(None)),
+            Request::DescribeCopied(_, work) => {
+                self.released.push(work);
+                Ok(Event::NoColumns(Some(work)))
+            }
             Request::DescribePortal(work) => {
                 self.released.extend(work);
                 Ok(Event::NoColumns(work))
@@ -621,6 +636,7 @@ impl<S: Clone, W: Copy, P> Fifo<S, W, P> {
                 return Ok(turn);
             }
             Request::DescribeStatement(_) => (*origin, None),
+            Request::DescribeCopied(_, work) => (*origin, Some(*work)),
             Request::DescribePortal(work) => (*origin, *work),
             _ => return Err(Violation),
         };
@@ -746,6 +762,7 @@ fn runs<S, W: Copy, P>(request: &Request<S, W, P>) -> Option<W> {
         Request::Parse { .. }
         | Request::Bind { .. }
         | Request::DescribeStatement(_)
+        | Request::DescribeCopied(..)
         | Request::DescribePortal(_)
         | Request::Close(..)
         | Request::Sync
@@ -798,6 +815,7 @@ fn ends_sequence<S, W, P>(request: &Request<S, W, P>) -> bool {
         Request::Parse { .. }
         | Request::Bind { .. }
         | Request::DescribeStatement(_)
+        | Request::DescribeCopied(..)
         | Request::DescribePortal(_)
         | Request::Execute(_)
         | Request::Close(..) => false,

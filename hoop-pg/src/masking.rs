@@ -2,10 +2,11 @@
 
 use bytes::BytesMut;
 use hoopcore::RowMasker;
+use hoopcore::copy::CopyOut;
 use hoopcore::mask::{Cell, CellFormat, CellType, Column, Layout, Origin, Width};
 
 use crate::catalog::Catalog;
-use crate::message::{Frame, Malformed, Reader, RowDescription};
+use crate::message::{Field, Frame, Malformed, Reader, RowDescription};
 
 /// A description longer than this is not kept, in bytes.
 const MOST_KEPT: usize = 4096;
@@ -46,6 +47,19 @@ impl LastLayout {
     pub(crate) fn forget(&mut self) {
         *self = Self::default();
     }
+}
+
+/// The layout of what a work copies, of which the body (`T`) describes a query with the same columns, and that one's layout.
+///
+/// # Errors
+/// Where the body is malformed.
+pub(crate) fn copied(body: &[u8], layout: &Layout, catalog: &Catalog, copy: &CopyOut) -> Result<Layout, Malformed> {
+    let description = RowDescription::read(body)?;
+    let format = if copy.format.is_binary() { CellFormat::Binary } else { CellFormat::Text };
+    let is_left_out =
+        |field: &Field<'_>| copy.without_generated && catalog.is_generated(field.relation, field.attribute);
+    let kept = description.fields().zip(&layout.columns).filter(|(field, _)| !is_left_out(field));
+    Ok(Layout { columns: kept.map(|(_, column)| Column { format, ..column.clone() }).collect() })
 }
 
 /// Whether a column comes from a relation that the catalog does not know.

@@ -3,7 +3,10 @@
 use std::time::Duration;
 
 use hoopcore::audit::CompletionStatus;
+use hoopcore::copy::{CopyOut, Rewriter};
 use hoopcore::{Command, Completion, Event, Layout, Limit, Meter, Passage, Permit, RowMasker};
+
+use crate::message::CopyBegins;
 
 /// What a portal or prepared statement takes besides its text or parameters, in bytes, about.
 pub(crate) const FRAME: usize = 1024;
@@ -25,6 +28,19 @@ pub(crate) enum Rows {
     Masked(Box<RowMasker>, usize),
 }
 
+/// What becomes of what a work copies to the client.
+#[derive(Debug)]
+pub(crate) enum Copying {
+    /// It passes as it is.
+    Free,
+    /// Masks may act on it, and nothing is known of its rows: none may come.
+    Unmaskable,
+    /// Its rows are known, and their columns once the server described them.
+    Planned(Box<CopyOut>, Option<Layout>),
+    /// It passes through masks.
+    Masked(Box<(Rewriter, RowMasker)>),
+}
+
 /// A query, call or portal that was permitted.
 #[derive(Debug)]
 pub(crate) struct Work {
@@ -40,6 +56,8 @@ pub(crate) struct Work {
     pub(crate) is_portal: bool,
     /// Facts about the session depend on its outcome.
     pub(crate) changes: bool,
+    /// What becomes of what it copies to the client.
+    pub(crate) copying: Copying,
     armed: bool,
     meter: Meter,
     /// Counts for the cursor that the statement at hand fetches from.
@@ -68,6 +86,7 @@ impl Work {
             statement: 0,
             is_portal: false,
             changes: true,
+            copying: if passage.masks_copies() { Copying::Unmaskable } else { Copying::Free },
             armed,
             meter: passage.meter().clone(),
             fetching: None,
@@ -114,6 +133,63 @@ impl Work {
         let Some(passage) = &self.passage else { return };
         let masker = passage.rows(layout);
         self.rows = if masker.is_idle() { Rows::Free } else { Rows::Masked(Box::new(masker), layout.columns.len()) };
+    }
+
+    /// Notes what its statement says of the rows that it copies, where masks may act on them.
+    ///
+    /// # Errors
+    /// Where they could not be masked: why.
+    pub(crate) fn plan_copy(&mut self) -> Result<(), &'static str> {
+        if let (Copying::Unmaskable, Some(copy)) = (&self.copying, CopyOut::read(self.command.text())) {
+            self.copying = Copying::Planned(Box::new(copy?), None);
+        }
+        Ok(())
+    }
+
+    /// What it copies to the client through masks, if it does.
+    pub(crate) fn planned_copy(&self) -> Option<&CopyOut> {
+        match &self.copying {
+            Copying::Planned(copy, _) => Some(copy),
+            Copying::Free | Copying::Unmaskable | Copying::Masked(..) => None,
+        }
+    }
+
+    /// What it copies has these columns.
+    pub(crate) fn describe_copy(&mut self, layout: Layout) {
+        if let Copying::Planned(_, known) = &mut self.copying {
+            *known = Some(layout);
+        }
+    }
+
+    /// Its copy begins; `None` where its rows could not be masked. Where the columns are not those that were described,
+    /// every cell is hidden.
+    pub(crate) fn begin_copy(&mut self, begins: CopyBegins) -> Option<()> {
+        if let Copying::Free = self.copying {
+            return Some(());
+        }
+        let passage = self.passage.as_ref()?;
+        self.copying = match core::mem::replace(&mut self.copying, Copying::Unmaskable) {
+            Copying::Planned(copy, layout) if copy.format.is_binary() == begins.binary => {
+                let layout = layout.filter(|layout| layout.columns.len() == begins.columns);
+                let masker = passage.rows(layout.as_ref().unwrap_or(&Layout::default()));
+                if layout.is_some() && masker.is_idle() {
+                    Copying::Free
+                } else {
+                    Copying::Masked(Box::new((Rewriter::new(&copy.format, begins.columns), masker)))
+                }
+            }
+            Copying::Planned(..) | Copying::Free | Copying::Unmaskable | Copying::Masked(..) => return None,
+        };
+        Some(())
+    }
+
+    /// Rows of a copy pass, in so many bytes together, unless that goes beyond a limit.
+    pub(crate) fn copied_rows(&mut self, rows: usize, bytes: usize) -> Result<(), Limit> {
+        if rows == 0 {
+            return self.bytes(bytes);
+        }
+        self.copied_row(bytes)?;
+        (1..rows).try_for_each(|_| self.copied_row(0))
     }
 
     /// A row of so many bytes passes, unless that goes beyond a limit.

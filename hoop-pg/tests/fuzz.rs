@@ -105,6 +105,11 @@ fn server_frames() {
 }
 
 #[test]
+fn copy_rows() {
+    replay(targets::copy_rows, &corpus("copy_rows"), 2000);
+}
+
+#[test]
 fn fifo() {
     replay(targets::fifo, &corpus("fifo"), 2000);
     // Bytes are choices here: any of them are a conversation.

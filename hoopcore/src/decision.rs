@@ -437,6 +437,12 @@ impl Passage {
         self.plan.is_armed() && self.plan.tainted
     }
 
+    /// Whether masks may act on what a COPY gives: then its rows go through a masker, or not on at all.
+    #[must_use]
+    pub fn masks_copies(&self) -> bool {
+        self.is_tainted() || !self.plan.detectors.is_empty()
+    }
+
     /// The closing record: what was carried out, and how many cells left masked and how many in clear. Where the
     /// meter says that rows or bytes went beyond a limit, that is how it ended.
     #[must_use]

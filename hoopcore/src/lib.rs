@@ -25,6 +25,7 @@ extern crate alloc;
 
 pub mod audit;
 pub mod command;
+pub mod copy;
 mod decide;
 pub mod decision;
 pub mod grant;

@@ -11,7 +11,7 @@ mod pool;
 mod queries;
 mod rule_tree;
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -36,8 +36,14 @@ pub struct Catalog {
     exposing: Arc<Exposing>,
 }
 
-/// Each relation that is known, with its highest attribute number.
-type Relations = HashMap<u32, i16>;
+/// What is known of each relation.
+#[derive(Debug, Default)]
+struct Relations {
+    /// Its highest attribute number.
+    highest: HashMap<u32, i16>,
+    /// Generated columns.
+    generated: HashSet<Column>,
+}
 
 /// The columns that expose a protected column: by their place, and by the names that statements use.
 #[derive(Debug, Default)]
@@ -96,11 +102,17 @@ impl Catalog {
         if !exposed.is_empty() {
             return Origin::Columns(exposed.into_iter().collect());
         }
-        match self.relations.get(&relation) {
+        match self.relations.highest.get(&relation) {
             Some(_) if attribute == 0 => Origin::Derived,
             Some(highest) if attribute <= *highest => Origin::Clean,
             Some(_) | None => Origin::Unknown,
         }
+    }
+
+    /// Whether a column is computed from others of its row when that is stored: a COPY of its relation leaves it out.
+    #[must_use]
+    pub fn is_generated(&self, relation: u32, attribute: i16) -> bool {
+        self.relations.generated.contains(&(relation, attribute))
     }
 
     fn read(protected: &Table, about: Vec<Table>, patterns: &[ColumnPattern]) -> Result<Self, CatalogError> {
@@ -232,11 +244,24 @@ impl Findings {
 }
 
 fn known_relations(text: &str) -> Result<Relations, CatalogError> {
-    let entry = |entry: &str| {
-        let (oid, highest) = entry.split_once(':')?;
-        Some((oid.parse().ok()?, highest.parse().ok()?))
-    };
-    text.split(' ').map(|text| entry(text).ok_or_else(strange)).collect()
+    let mut known = Relations::default();
+    for entry in text.split(' ') {
+        known.add(entry).ok_or_else(strange)?;
+    }
+    Ok(known)
+}
+
+impl Relations {
+    /// Reads `oid:highest:generated…`.
+    fn add(&mut self, entry: &str) -> Option<()> {
+        let mut numbers = entry.split(':');
+        let oid = numbers.next()?.parse().ok()?;
+        self.highest.insert(oid, numbers.next()?.parse().ok()?);
+        for attribute in numbers {
+            self.generated.insert((oid, attribute.parse().ok()?));
+        }
+        Some(())
+    }
 }
 
 /// The exposures by the names that statements use. A function that takes a row can be written like a column of it.

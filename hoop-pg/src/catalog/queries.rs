@@ -59,9 +59,14 @@ WHERE r.ev_type = '1' AND d.refobjid >= 16384 AND d.refclassid IN
     AND NOT EXISTS (SELECT FROM pg_catalog.pg_depend e WHERE e.deptype = 'e'
         AND e.classid = 'pg_catalog.pg_class'::pg_catalog.regclass AND e.objid = r.ev_class)";
 
-/// Every relation that a result column can come from, as `oid:columns`, in one value.
+/// Every relation that a result column can come from, as `oid:columns`, in one value; behind that the numbers of generated
+/// columns, `oid:columns:3:5`.
 const RELATIONS: &str = "
-SELECT pg_catalog.string_agg(c.oid::text || ':' || c.relnatts::text, ' ') FROM pg_catalog.pg_class c
+SELECT pg_catalog.string_agg(c.oid::text || ':' || c.relnatts::text || coalesce(g.attributes, ''), ' ')
+FROM pg_catalog.pg_class c
+LEFT JOIN (SELECT d.adrelid, pg_catalog.string_agg(':' || d.adnum::text, '') FROM pg_catalog.pg_attrdef d
+    JOIN pg_catalog.pg_attribute a ON a.attrelid = d.adrelid AND a.attnum = d.adnum AND a.attgenerated <> ''
+    GROUP BY d.adrelid) AS g(relation, attributes) ON g.relation = c.oid
 WHERE c.relkind IN ('r', 'v', 'm', 'f', 'p', 'S', 't')";
 
 /// Begins the look into the catalog. None of it writes.

@@ -35,6 +35,9 @@ impl Conversation {
         if self.asked.is_some() {
             return Ok(Next::Wait);
         }
+        if let Some(next) = self.go_ahead() {
+            return Ok(next);
+        }
         let Some(head) = self.client.head().map_err(by_client)? else { return Ok(Next::Starved) };
         match self.fifo.hears(head.tag) {
             Hearing::Ignored => {
@@ -111,7 +114,7 @@ impl Conversation {
     }
 
     /// Forwards a message as it is.
-    fn forward(&mut self, head: Head) -> Next {
+    pub(super) fn forward(&mut self, head: Head) -> Next {
         self.unanswered = self.unanswered.saturating_add(head.length);
         self.client.pass(head);
         Next::Onward
@@ -190,7 +193,9 @@ impl Conversation {
             Lookup::Pending => return Ok(self.wait()),
             Lookup::Known(id) => match self.works.get(id) {
                 Some(work) if !work.is_spent() => {
-                    if work.is_undescribed() && !self.fifo.will_describe(id) {
+                    if self.copies(id) {
+                        self.ask_columns(id);
+                    } else if work.is_undescribed() && !self.fifo.will_describe(id) {
                         let portal = name(execute.portal);
                         self.describe(&portal, id);
                     }
@@ -330,7 +335,12 @@ impl Conversation {
         if let Some(work) = self.works.get(work) {
             self.strings.forwarded(&work.command, facts);
         }
+        if let Some(Err(why)) = self.works.get_mut(work).map(Work::plan_copy) {
+            self.works.release(work);
+            return self.refuse(head, kind, b"", Refusal::new(code::PRIVILEGE, why));
+        }
         match kind {
+            Kind::Query if self.copies(work) => self.look_ahead(head, work),
             Kind::Query => {
                 self.run(Request::Query(work));
                 self.forward(head);
@@ -355,7 +365,9 @@ impl Conversation {
     fn permit_execute(&mut self, head: Head, work: WorkId) {
         let Ok(execute) = Execute::read(self.body(head)) else { return };
         let portal = name(execute.portal);
-        if self.works.get(work).is_some_and(Work::has_masks) {
+        if self.copies(work) {
+            self.ask_columns(work);
+        } else if self.works.get(work).is_some_and(Work::has_masks) {
             self.describe(&portal, work);
         }
         self.run(Request::Execute(work));

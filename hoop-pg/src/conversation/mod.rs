@@ -5,6 +5,7 @@
 //! [`Question`] and goes on with nothing else of the client until it is answered.
 
 mod client_side;
+mod copies;
 mod limits;
 mod parameters;
 mod server_side;
@@ -34,6 +35,7 @@ use crate::replication::Replication;
 use crate::strings::Strings;
 use crate::upkeep::Upkeep;
 use crate::works::{FRAME, WorkId, Works};
+use copies::Ahead;
 use limits::Brake;
 
 /// How many answers may be awaited before the client must wait for some of them.
@@ -160,6 +162,8 @@ pub(crate) struct Conversation {
     /// How many messages were answered when the server was asked to cancel the next one, which took too long.
     too_long: Option<u64>,
     scratch: BytesMut,
+    /// A query that waits until the server has described what it copies.
+    ahead: Option<Ahead>,
     /// Works with limits: one runs at a time.
     brake: Brake,
 }
@@ -189,6 +193,7 @@ impl Conversation {
             ended: false,
             too_long: None,
             scratch: BytesMut::new(),
+            ahead: None,
             brake: Brake::default(),
         }
     }

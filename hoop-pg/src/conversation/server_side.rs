@@ -92,13 +92,17 @@ impl Conversation {
         Ok(true)
     }
 
-    /// Copied data, or the result of a call: no mask can act on them, so nothing protected may be in them.
+    /// Copied data, masked where masks may act; or the result of a call, in which nothing protected may be.
     fn data(&mut self, head: Head) -> Result<bool, Refusal> {
         let answer = if head.tag == b'd' { Answer::CopyData } else { Answer::FunctionResult };
         let (Event::CopyOut(work) | Event::Result(work)) = self.turn(answer)?.event else {
             return Err(by_server("data out of turn"));
         };
-        self.refuse_tainted(work)?;
+        if answer == Answer::FunctionResult {
+            self.refuse_tainted(work)?;
+        } else if let Some(heard) = self.masked_copy(head, work)? {
+            return Ok(heard);
+        }
         let Some(passes) = self.count_data(head, work)? else { return Ok(false) };
         if let Err(limit) = passes {
             self.stop(work, limit);
@@ -115,8 +119,7 @@ impl Conversation {
     fn refuse_tainted(&self, work: WorkId) -> Result<(), Refusal> {
         match self.works.get(work) {
             Some(work) if !work.is_tainted() => Ok(()),
-            Some(_) | None => Err(Refusal::new(code::PRIVILEGE, "what is copied here cannot be masked")
-                .with_hint("select the rows instead of copying them")),
+            Some(_) | None => Err(Refusal::new(code::PRIVILEGE, "the result of a function call cannot be masked")),
         }
     }
 
@@ -159,6 +162,7 @@ impl Conversation {
             Event::Parsed(name) => self.parsed(&name, facts),
             Event::Bound(portal, work) => self.bound(&portal, work, facts),
             Event::Closed(subject, name) => closed(subject, &name, facts),
+            Event::CopyOut(work) => self.end_copy(work)?,
             Event::Complete(work) => {
                 self.works.carried_out(work, 0);
                 self.unbrake(work);
@@ -220,7 +224,11 @@ impl Conversation {
         if self.guarded && masking::names_unknown(layout) {
             self.upkeep.doubt();
         }
-        work.describe(layout);
+        let copied = work.planned_copy().map(|copy| masking::copied(body, layout, &self.catalog, copy));
+        match copied {
+            Some(copied) => work.describe_copy(copied.map_err(by_server)?),
+            None => work.describe(layout),
+        }
         Ok(())
     }
 
@@ -237,14 +245,14 @@ impl Conversation {
     }
 
     fn copy(&mut self, head: Head) -> Result<(), Refusal> {
-        copy_begins(self.said(head)).map_err(by_server)?;
+        let begins = copy_begins(self.said(head)).map_err(by_server)?;
         let turn = self.turn(match head.tag {
             b'G' => Answer::CopyIn,
             b'W' => Answer::CopyBoth,
             _ => Answer::CopyOut,
         })?;
         if let Event::CopyOut(work) | Event::CopyBoth(work) = turn.event {
-            self.refuse_tainted(work)?;
+            self.begin_copy(work, begins)?;
         }
         self.server.pass(head);
         Ok(())
@@ -308,7 +316,10 @@ impl Conversation {
         let report = Report::read(self.said(head)).map_err(by_server)?;
         let (fatal, told) = (report.is_fatal(), report.code().map(str::to_owned));
         let (idle, late) = (self.fifo.is_empty(), self.took_too_long());
-        let event = self.turn(Answer::Error)?.event;
+        let Turn { origin, event } = self.turn(Answer::Error)?;
+        if origin == Origin::Added && matches!(event, Event::NotPrepared(_)) {
+            self.failed_ahead();
+        }
         if idle && !fatal {
             return Err(by_server("an error that nothing caused"));
         }

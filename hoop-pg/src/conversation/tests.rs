@@ -195,7 +195,13 @@ fn encode(message: &str, way: Way) -> Vec<u8> {
         }
         (Way::FromServer, "C") => body.text(rest.as_bytes()),
         (Way::FromServer, "t") => body.bytes(b"\0\x01\0\0\0\x17"),
-        (Way::FromServer, "G" | "H") => body.bytes(b"\0\0\0"),
+        (Way::FromServer, "G" | "H") => {
+            let columns: i16 = rest.parse().unwrap_or(0);
+            body.bytes(b"\0");
+            body.i16(columns);
+            (0..columns).for_each(|_| body.i16(0));
+        }
+        (_, "d") => body.bytes(rest.replace('↵', "\n").as_bytes()),
         (Way::FromServer, "V") => body.value(Some(rest.as_bytes())),
         _ => body.bytes(rest.as_bytes()),
     });
@@ -246,7 +252,7 @@ fn shown(tag: u8, body: &[u8], way: Way) -> String {
             let words: Vec<String> =
                 body.split(|byte| *byte == 0 || *byte == 0xff).filter(|word| !word.is_empty()).map(text).collect();
             if !words.is_empty() {
-                write!(out, " {}", words.join("|")).unwrap();
+                write!(out, " {}", words.join("|").replace('\n', "↵")).unwrap();
             }
         }
     }
@@ -588,9 +594,119 @@ fn values_leave_neither_in_errors_nor_beside_them() {
 }
 
 #[test]
-fn a_copy_passes_where_nothing_protected_can_be_in_it() {
+fn a_copy_passes_through_the_detectors() {
     check(
         true,
+        "
+        c Q COPY other TO STDOUT
+        > P hoop copies|SELECT * FROM other
+        > D Shoop copies
+        > C Shoop copies
+        > H
+        c S
+        s 1
+        s t
+        s T a|b
+        s 3
+        > Q COPY other TO STDOUT
+        > S
+        s H 2
+        < H
+        s d 1\task a@b.org↵
+        < d 1\task [redacted]↵
+        s d 2\task
+        s d  a@b
+        s d .org↵3\tx↵4
+        < d 2\task [redacted]↵3\tx↵
+        s d \ty↵
+        < d 4\ty↵
+        s c
+        < c
+        s C COPY 4
+        < C COPY 4
+        s Z I
+        < Z I
+        s Z I
+        < Z I
+        ",
+    );
+    // Columns that are not those which were described are hidden.
+    check(
+        true,
+        "
+        c P |COPY other (a) TO STDOUT
+        > P COPY other (a) TO STDOUT
+        c B |
+        > B
+        c E
+        > P hoop copies|SELECT \"a\" FROM other
+        > D Shoop copies
+        > C Shoop copies
+        > E
+        c S
+        > S
+        s 1
+        < 1
+        s 2
+        < 2
+        s 1
+        s t
+        s T a
+        s 3
+        s H 2
+        < H
+        s d 1\t2↵
+        < d \\N\t\\N↵
+        s d 1↵
+        fatal the rows of the copy are not in the format that was asked for, and cannot be masked
+        ",
+    );
+}
+
+#[test]
+fn an_error_of_what_is_asked_ahead_is_the_answer() {
+    check(
+        true,
+        "
+        c Q COPY other TO STDOUT
+        > P hoop copies|SELECT * FROM other
+        > D Shoop copies
+        > C Shoop copies
+        > H
+        s E SERROR|C42P01|Mthere is none
+        > S
+        < E SERROR|C42P01|Mthere is none
+        c Q SELECT 1
+        > Q SELECT 1
+        s Z I
+        < Z I
+        ",
+    );
+    // An error before it has the query read over up to the client's own Sync.
+    check(
+        true,
+        "
+        c P |SELECT nothing
+        > P SELECT nothing
+        c Q COPY other TO STDOUT
+        > P hoop copies|SELECT * FROM other
+        > D Shoop copies
+        > C Shoop copies
+        > H
+        s E SERROR|C42703|Mthere is none
+        < E SERROR|C42703|Mthere is none
+        c S
+        > S
+        s Z I
+        < Z I
+        ",
+    );
+}
+
+#[test]
+fn a_copy_passes_where_nothing_is_masked() {
+    check(
+        false,
         "
         c Q COPY other TO STDOUT
         > Q COPY other TO STDOUT

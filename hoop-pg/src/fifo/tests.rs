@@ -28,6 +28,7 @@ fn send(fifo: &mut Machine, word: &str, work: u32) -> Option<String> {
         "query" => Request::Query(work),
         "call" => Request::Call(work),
         "describe" => Request::DescribePortal(Some(work)),
+        "describe-copied" => Request::DescribeCopied(name, work),
         other => panic!("no request `{other}`"),
     };
     fifo.push(request, Origin::Client, changes);
@@ -127,6 +128,16 @@ fn a_simple_query_ends_with_ready() {
     check("query=1 E ZI", "failed=1 ready:Idle -1");
     check("query=1 T D E ZE query=2", "columns=1 row=1 failed=1 ready:Failed -1");
     check("query=1 query=2 C ZI C ZI", "complete=1 ready:Idle -1 complete=2 ready:Idle -2");
+}
+
+#[test]
+fn what_is_copied_is_described_ahead() {
+    check(
+        "parse:c=7 describe-copied:c=1 close:c execute=1 sync 1 t T 3 H d c C ZI",
+        "parsed:c parameters:c columns=1 -1 closed:c copy-out=1 copy-out=1 copy-out=1 complete=1 -1 ready:Idle",
+    );
+    check("parse:c=7 describe-copied:c=1 close:c execute=1 sync E ZI", "not-prepared=7 -1 -1 ready:Idle");
+    check("parse:c=7 describe-copied:c=1 close:c 1 t n 3", "parsed:c parameters:c no-columns=1 -1 closed:c");
 }
 
 #[test]

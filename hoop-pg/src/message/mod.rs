@@ -9,8 +9,8 @@ mod write;
 
 pub use client::{Bind, Call, Execute, Parse, Subject, Target, close_or_describe, copy_fail, nothing, query};
 pub use server::{
-    CommandTag, Field, Fields, Notification, Report, Row, RowDescription, Status, copy_begins, parameter_status,
-    parameter_types,
+    CommandTag, CopyBegins, Field, Fields, Notification, Report, Row, RowDescription, Status, copy_begins,
+    parameter_status, parameter_types,
 };
 pub use write::{Frame, frame};
 

@@ -227,12 +227,22 @@ pub fn parameter_types(body: &[u8]) -> Result<Vec<u32>, Malformed> {
 ///
 /// # Errors
 /// Where the body is malformed.
-pub fn copy_begins(body: &[u8]) -> Result<(), Malformed> {
+pub fn copy_begins(body: &[u8]) -> Result<CopyBegins, Malformed> {
     let mut reader = Reader::new(body);
-    reader.u8()?;
+    let binary = reader.u8()? != 0;
     let columns = reader.count()?;
     reader.items(columns, 2)?;
-    reader.end()
+    reader.end()?;
+    Ok(CopyBegins { binary, columns })
+}
+
+/// How the rows of a copy come (`G`, `H`).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct CopyBegins {
+    /// In the binary format.
+    pub binary: bool,
+    /// With so many columns.
+    pub columns: usize,
 }
 
 /// What another session, or this one, notified (`A`).
@@ -324,7 +334,7 @@ mod tests {
         assert_eq!(parameter_status(b"TimeZone\0UTC\0\0"), Err(Malformed));
         assert_eq!(parameter_types(b"\0\x02\0\0\0\x17\0\0\0\x19"), Ok(vec![23, 25]));
         assert_eq!(parameter_types(b"\0\x02\0\0\0\x17"), Err(Malformed));
-        assert_eq!(copy_begins(b"\0\0\x02\0\0\0\x01"), Ok(()));
+        assert_eq!(copy_begins(b"\x01\0\x02\0\0\0\x01"), Ok(CopyBegins { binary: true, columns: 2 }));
         assert_eq!(copy_begins(b"\0\0\x02\0\0"), Err(Malformed));
         let notified = Notification { process: 7, channel: b"c", payload: b"hi" };
         assert_eq!(Notification::read(b"\0\0\0\x07c\0hi\0"), Ok(notified));

@@ -13,6 +13,7 @@ mod cancels;
 mod catalog;
 #[path = "../support/cluster.rs"]
 mod cluster;
+mod copies;
 mod denials;
 mod direct;
 mod front;

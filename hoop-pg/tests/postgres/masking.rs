@@ -63,8 +63,17 @@ fn every_attack_works_direct() {
 
 #[test]
 fn no_attack_works_through_the_gateway() {
+    no_attack_works(POLICY);
+}
+
+#[test]
+fn no_attack_works_where_copies_are_masked() {
+    no_attack_works(&POLICY.replace("    mask:\n", "    mask:\n      on_copy: allow\n"));
+}
+
+fn no_attack_works(policy: &str) {
     let database = shop();
-    let gateway = Gateway::start(&database, POLICY);
+    let gateway = Gateway::start(&database, policy);
     let cases = cases("masking.txt");
     assert!(cases.len() >= 60, "{} cases", cases.len());
     let leak = |case: &Case| {

@@ -8,7 +8,7 @@ use crate::command::sql::{Columns, Effect, Object, Verb};
 use crate::mask::ColumnMask;
 use crate::name::QualifiedName;
 use crate::policy::ColumnPattern;
-use crate::policy::rule::{Action, Masks, OnInference, OnUncertain};
+use crate::policy::rule::{Action, Masks, OnCopy, OnInference, OnUncertain};
 use crate::policy::standings::Standing;
 use crate::request::{Exposure, Exposures};
 
@@ -130,13 +130,13 @@ impl<'a> Scene<'a> {
         if opaque {
             first(&mut flow.unseen, rule);
         }
-        // What it returns may hold any value, and no mask acts on what is copied.
-        if opaque && facts.copy {
-            flow.refuse(rule, Leak::Copy);
-        }
         // What cannot be seen into may compare anything.
         if opaque && (masks.on_uncertain == OnUncertain::Block || masks.on_inference == OnInference::Block) {
             flow.refuse(rule, Leak::Uncertain);
+        }
+        // What it returns may hold any value.
+        if opaque && facts.copy && masks.on_copy == OnCopy::Block {
+            flow.refuse(rule, Leak::Copy);
         }
         // What runs later, or was not understood, may both read and keep anything.
         if item.is_asked() && (item.effect.verb == Verb::Unknown || facts.code) {
@@ -154,7 +154,7 @@ impl<'a> Scene<'a> {
         if self.reads_any(&masks.columns, item.effect, &facts.stored) {
             first(&mut flow.stored, rule);
         }
-        if facts.copy {
+        if facts.copy && masks.on_copy == OnCopy::Block {
             flow.refuse(rule, Leak::Copy);
         }
         let inferred = || self.reads_any(&masks.columns, item.effect, &facts.inferred);

@@ -129,6 +129,11 @@ impl RowMasker {
         self.columns.iter().all(|column| matches!(column, Treatment::Pass))
     }
 
+    /// Whether every cell of that column passes as it is.
+    pub(crate) fn is_free(&self, index: usize) -> bool {
+        matches!(self.columns.get(index).unwrap_or(&self.undescribed), Treatment::Pass)
+    }
+
     /// What becomes of the cell in column `index` of a row, counted from zero.
     ///
     /// NULL (`None`) stays NULL and is answered with `Pass`. A cell that the layout does not describe becomes NULL

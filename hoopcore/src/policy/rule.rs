@@ -104,6 +104,16 @@ pub(crate) struct Masks {
     pub(crate) detectors: Box<[(Detector, Style)]>,
     pub(crate) on_inference: OnInference,
     pub(crate) on_uncertain: OnUncertain,
+    pub(crate) on_copy: OnCopy,
+}
+
+/// What becomes of a COPY of a protected column.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum OnCopy {
+    /// It goes through; its rows are masked.
+    Allow,
+    /// It is refused.
+    Block,
 }
 
 /// What becomes of a command that may tell a protected value otherwise than by returning its column.

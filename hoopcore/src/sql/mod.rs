@@ -15,6 +15,7 @@ mod bridge;
 mod cache;
 mod canonical;
 pub mod catalogue;
+mod copy_out;
 mod effects;
 mod lex;
 mod query;
@@ -25,6 +26,7 @@ mod utility;
 use alloc::vec::Vec;
 
 pub use self::cache::Analyses;
+pub(crate) use self::copy_out::copy_out;
 use self::effects::Effects;
 pub(crate) use self::effects::unknown;
 use self::lex::{Cursor, Lexed};

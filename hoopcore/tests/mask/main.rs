@@ -8,6 +8,7 @@
 )]
 
 mod cells;
+mod copies;
 mod corpora;
 mod detectors;
 mod floods;

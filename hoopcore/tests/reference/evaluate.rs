@@ -382,11 +382,13 @@ fn schema(pattern: &str, name: &str) -> Kleene {
 
 /// What masks do: which statements they refuse, and whether one can act on what returns.
 impl World<'_> {
-    fn masks(&self) -> impl Iterator<Item = (&RuleModel, &Vec<String>, Infer, bool)> {
+    fn masks(&self) -> impl Iterator<Item = (&RuleModel, &Vec<String>, Infer, bool, bool)> {
         let mut rules: Vec<&RuleModel> = self.policy.rules.iter().collect();
         rules.sort_by_key(|rule| rule.name.clone());
         rules.into_iter().filter(|_| self.request.exposed).filter_map(|rule| match &rule.action {
-            ActionModel::Mask { columns, infer, block_uncertain } => Some((rule, columns, *infer, *block_uncertain)),
+            ActionModel::Mask { columns, infer, block_uncertain, copy } => {
+                Some((rule, columns, *infer, *block_uncertain, *copy))
+            }
             _ => None,
         })
     }
@@ -420,10 +422,11 @@ impl World<'_> {
         if let (Some(rule), true) = (standing, statement.iter().any(streams)) {
             return Some(rule);
         }
-        let refusing_alone = self.masks().find(|(rule, columns, infer, block_uncertain)| {
+        let refusing_alone = self.masks().find(|(rule, columns, infer, block_uncertain, copy)| {
             statement.iter().filter(|happening| self.reaches(rule, happening) != Some(false)).any(|happening| {
                 let facts = &happening.effect.facts;
-                let copies = facts.copy && (reads(columns, happening, &facts.columns) || runs_unseen(happening));
+                let moves = reads(columns, happening, &facts.columns) || runs_unseen(happening);
+                let copies = facts.copy && !copy && moves;
                 let told = match infer {
                     Infer::Allow => &Columns::none(),
                     Infer::Equality => &facts.inferred,

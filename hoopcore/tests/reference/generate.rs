@@ -119,11 +119,8 @@ pub(crate) fn mask() -> impl Strategy<Value = ActionModel> {
     let columns = btree_set(select(&COLUMNS[..]), 1..3);
     let columns = columns.prop_map(|columns| columns.into_iter().map(String::from).collect());
     let infer = select(vec![Infer::Allow, Infer::Equality, Infer::Block]);
-    (columns, infer, prop::bool::weighted(0.3)).prop_map(|(columns, infer, block_uncertain)| ActionModel::Mask {
-        columns,
-        infer,
-        block_uncertain,
-    })
+    (columns, infer, prop::bool::weighted(0.3), any::<bool>())
+        .prop_map(|(columns, infer, block_uncertain, copy)| ActionModel::Mask { columns, infer, block_uncertain, copy })
 }
 
 fn reaches() -> impl Strategy<Value = Vec<ReachModel>> {

@@ -72,7 +72,7 @@ pub(crate) enum ActionModel {
     BlockAll,
     Approve(Vec<ReachModel>),
     Otherwise,
-    Mask { columns: Vec<String>, infer: Infer, block_uncertain: bool },
+    Mask { columns: Vec<String>, infer: Infer, block_uncertain: bool, copy: bool },
 }
 
 /// What may be inferred of what is masked.
@@ -225,7 +225,7 @@ impl ActionModel {
             Self::BlockAll => "block: all".into(),
             Self::Approve(reaches) => format!("approve: {{ sql: {} }}\n    by: {{ group: dba }}", sql(reaches)),
             Self::Otherwise => "approve: otherwise\n    by: { group: dba, people: 2 }".into(),
-            Self::Mask { columns, infer, block_uncertain } => {
+            Self::Mask { columns, infer, block_uncertain, copy } => {
                 let columns: Vec<String> = columns.iter().map(|column| format!("{column:?}: redact")).collect();
                 let infer = match infer {
                     Infer::Allow => ", on_inference: allow",
@@ -233,7 +233,8 @@ impl ActionModel {
                     Infer::Block => ", on_inference: block",
                 };
                 let uncertain = if *block_uncertain { ", on_uncertain: block" } else { "" };
-                format!("mask: {{ columns: {{ {} }}{infer}{uncertain} }}", columns.join(", "))
+                let copy = if *copy { ", on_copy: allow" } else { "" };
+                format!("mask: {{ columns: {{ {} }}{infer}{uncertain}{copy} }}", columns.join(", "))
             }
         }
     }

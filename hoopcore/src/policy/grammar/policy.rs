@@ -8,7 +8,7 @@ use crate::command::sql::Verb;
 use crate::decision::Verdict;
 use crate::identity::IdentityKind;
 use crate::mask::Detector;
-use crate::policy::rule::{OnInference, OnUncertain};
+use crate::policy::rule::{OnCopy, OnInference, OnUncertain};
 use crate::resource::ResourceKind;
 
 /// A whole policy file.
@@ -300,7 +300,7 @@ pub(in crate::policy) static MASK: Map = Map {
         Key::optional(
             "on_copy",
             Shape::Word(|| words(&ON_COPY)),
-            "What becomes of COPY of a masked column. `block` where left out.",
+            "What becomes of COPY of a masked column to the client. `block` where left out.",
         ),
     ],
     choice: &[],
@@ -466,7 +466,8 @@ pub(in crate::policy) const ON_INFERENCE: [(&str, OnInference, &str); 3] = [
     ("allow", OnInference::Allow, "It runs; what is computed is hidden."),
     ("block", OnInference::Block, "It is refused: the bare column may be returned, and nothing else be done with it."),
 ];
-pub(in crate::policy) const ON_COPY: [(&str, (), &str); 1] = [("block", (), "It is refused.")];
+pub(in crate::policy) const ON_COPY: [(&str, OnCopy, &str); 2] =
+    [("block", OnCopy::Block, "It is refused."), ("allow", OnCopy::Allow, "It runs; its rows are masked.")];
 /// Styles that stand without options.
 pub(in crate::policy) const STYLES: [(&str, (), &str); 5] = [
     ("null", (), "NULL."),

@@ -15,7 +15,7 @@ use crate::policy::grammar::{self, Meanings, ON_COPY, ON_INFERENCE, ON_UNCERTAIN
 use crate::policy::node::{Node, Place, Value};
 use crate::policy::problem::shorten;
 use crate::policy::reach::Sense;
-use crate::policy::rule::{Action, Approval, Asked, Masks, OnInference, OnUncertain};
+use crate::policy::rule::{Action, Approval, Asked, Masks, OnCopy, OnInference, OnUncertain};
 
 const ACTIONS: [&str; 4] = ["allow", "block", "approve", "mask"];
 /// How long an approval is waited for where the rule does not say.
@@ -129,19 +129,15 @@ impl Reader {
             let problem = self.problems.error(node.at, "the mask hides nothing");
             problem.help = Some("give it `columns` or `detect`".to_string());
         }
-        let on_inference = self.choice(&fields, "on_inference", OnInference::Equality, &ON_INFERENCE, &[]);
-        let on_uncertain = self.choice(&fields, "on_uncertain", OnUncertain::Mask, &ON_UNCERTAIN, &[]);
-        self.choice(&fields, "on_copy", (), &ON_COPY, &["allow"]);
-        Some(Masks { columns: columns.into(), detectors: detectors.into(), on_inference, on_uncertain })
+        let on_inference = self.choice(&fields, "on_inference", OnInference::Equality, &ON_INFERENCE);
+        let on_uncertain = self.choice(&fields, "on_uncertain", OnUncertain::Mask, &ON_UNCERTAIN);
+        let on_copy = self.choice(&fields, "on_copy", OnCopy::Block, &ON_COPY);
+        Some(Masks { columns: columns.into(), detectors: detectors.into(), on_inference, on_uncertain, on_copy })
     }
 
-    /// One of several words; without one `usual` holds. Words of `later` are known and not enforced yet.
-    fn choice<T: Copy>(&mut self, fields: &Fields<'_>, name: &str, usual: T, known: &Meanings<T>, later: &[&str]) -> T {
+    /// One of several words; without one `usual` holds.
+    fn choice<T: Copy>(&mut self, fields: &Fields<'_>, name: &str, usual: T, known: &Meanings<T>) -> T {
         let Some(node) = fields.get(name) else { return usual };
-        if let Some(text) = node.text().filter(|text| later.contains(text)) {
-            self.unsupported(node.at, &format!("`{name}: {text}`"));
-            return usual;
-        }
         self.word(node, &format!("value of `{name}`"), known).unwrap_or(usual)
     }
 

@@ -1,0 +1,146 @@
+//! Rows that are copied to the client: described ahead by the server, then masked in their own format.
+//!
+//! A COPY describes no columns. Before it the server is asked for those of a query like it, in the same transaction: the
+//! locks of that query keep them what they are. In a sequence this goes right before the Execute; a simple query waits
+//! for the answer, for an error would have the server read over it.
+
+use std::sync::Arc;
+
+use hoopcore::copy::Broken;
+
+use super::{Conversation, Next, Prepared, by_server};
+use crate::fifo::{Hearing, Origin, Request, name};
+use crate::frame::Head;
+use crate::message::{CopyBegins, Subject, frame};
+use crate::refusal::{Refusal, code};
+use crate::works::{Copying, WorkId};
+
+/// The name of the statement that is described.
+const STATEMENT: &[u8] = b"hoop copies";
+
+/// A query that waits until the server has described what it copies.
+#[derive(Debug)]
+pub(super) struct Ahead {
+    head: Head,
+    work: WorkId,
+    /// The server refused the query that is like it.
+    failed: bool,
+}
+
+impl Conversation {
+    /// Whether a work copies to the client through masks, as far as it is known.
+    pub(super) fn copies(&self, work: WorkId) -> bool {
+        self.works.get(work).is_some_and(|work| work.planned_copy().is_some())
+    }
+
+    /// Asks the server for the columns of what a work copies.
+    pub(super) fn ask_columns(&mut self, id: WorkId) {
+        let Some(work) = self.works.get(id) else { return };
+        let Some(copy) = work.planned_copy() else { return };
+        let query = copy.query.clone();
+        let statement = Arc::new(Prepared { command: work.command.clone(), types: Vec::new() });
+        self.client.say(|out| {
+            frame(out, b'P', |body| {
+                body.text(STATEMENT);
+                body.text(query.as_bytes());
+                body.i16(0);
+            });
+            for tag in [b'D', b'C'] {
+                frame(out, tag, |body| {
+                    body.bytes(b"S");
+                    body.text(STATEMENT);
+                });
+            }
+        });
+        let named = name(STATEMENT);
+        self.owe(Request::Parse { name: named.clone(), statement }, Origin::Added, false);
+        self.owe(Request::DescribeCopied(named.clone(), id), Origin::Added, false);
+        self.owe(Request::Close(Subject::Statement, named), Origin::Added, false);
+    }
+
+    /// Keeps a query back until the server has described what it copies.
+    pub(super) fn look_ahead(&mut self, head: Head, work: WorkId) {
+        self.works.hold(work);
+        self.ask_columns(work);
+        self.ahead = Some(Ahead { head, work, failed: false });
+    }
+
+    /// What becomes of a query that was kept back, if one was.
+    pub(super) fn go_ahead(&mut self) -> Option<Next> {
+        self.ahead.as_ref()?;
+        if !self.fifo.is_empty() {
+            return Some(self.wait());
+        }
+        let Ahead { head, work, failed } = self.ahead.take()?;
+        match self.fifo.hears(head.tag) {
+            Hearing::Heard => {
+                self.run(Request::Query(work));
+                self.forward(head);
+            }
+            Hearing::Ignored | Hearing::Forbidden => self.drop_ahead(head, failed),
+        }
+        self.works.release(work);
+        Some(Next::Onward)
+    }
+
+    /// The server reads over the query. Where that comes of what was asked ahead, the query is over with its error.
+    fn drop_ahead(&mut self, head: Head, failed: bool) {
+        self.client.skip(head);
+        if failed {
+            self.client.say(|out| frame(out, b'S', |_| {}));
+            self.owe(Request::Sync, Origin::Client, false);
+            self.flushed = true;
+        }
+    }
+
+    /// What was asked ahead ended in an error, which is the answer to the query.
+    pub(super) fn failed_ahead(&mut self) {
+        if let Some(ahead) = &mut self.ahead {
+            ahead.failed = true;
+        }
+    }
+
+    /// A copy to the client begins.
+    pub(super) fn begin_copy(&mut self, id: WorkId, begins: CopyBegins) -> Result<(), Refusal> {
+        self.works.get_mut(id).and_then(|work| work.begin_copy(begins)).ok_or_else(unmaskable)
+    }
+
+    /// Copied data, where masks act on it; `None` where they do not.
+    pub(super) fn masked_copy(&mut self, head: Head, id: WorkId) -> Result<Option<bool>, Refusal> {
+        let Some(work) = self.works.get_mut(id) else { return Err(unmaskable()) };
+        let (rewriter, masker) = match &mut work.copying {
+            Copying::Free => return Ok(None),
+            Copying::Masked(masked) => (&mut masked.0, &mut masked.1),
+            Copying::Planned(..) | Copying::Unmaskable => return Err(unmaskable()),
+        };
+        let Some(body) = self.server.body(head).map_err(by_server)? else { return Ok(Some(false)) };
+        let mut out = Vec::new();
+        let rows = rewriter.feed(body, masker, &mut out).map_err(broken)?;
+        if let Err(limit) = work.copied_rows(rows, out.len()) {
+            self.stop(id, limit);
+            out.clear();
+        }
+        self.server.skip(head);
+        if !out.is_empty() {
+            self.server.say(|to| frame(to, b'd', |body| body.bytes(&out)));
+        }
+        Ok(Some(true))
+    }
+
+    /// A copy to the client ends.
+    pub(super) fn end_copy(&self, id: WorkId) -> Result<(), Refusal> {
+        match self.works.get(id).map(|work| &work.copying) {
+            Some(Copying::Masked(masked)) => masked.0.end().map_err(broken),
+            Some(Copying::Free | Copying::Planned(..) | Copying::Unmaskable) | None => Ok(()),
+        }
+    }
+}
+
+fn broken(broken: Broken) -> Refusal {
+    Refusal::new(code::PRIVILEGE, broken.to_string())
+}
+
+fn unmaskable() -> Refusal {
+    Refusal::new(code::PRIVILEGE, "what is copied here cannot be masked")
+        .with_hint("select the rows instead of copying them")
+}
