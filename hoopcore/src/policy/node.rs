@@ -20,7 +20,7 @@ impl Place {
 }
 
 /// One node with its place.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Node {
     /// Where it stands.
     pub at: Place,
@@ -29,7 +29,7 @@ pub struct Node {
 }
 
 /// What a node holds. Scalars are text: `no`, `on`, `0755` and `08:00` mean what they look like.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub enum Value {
     /// Nothing was written, or `~`.
     Empty,
@@ -57,6 +57,19 @@ impl Node {
         match &self.value {
             Value::List(items) => items,
             Value::Empty | Value::Text(_) | Value::Map(_) => core::slice::from_ref(self),
+        }
+    }
+
+    /// Puts all of it into one place. As deep as the text was nested.
+    pub(super) fn set_place(&mut self, at: Place) {
+        self.at = at;
+        match &mut self.value {
+            Value::Empty | Value::Text(_) => {}
+            Value::List(items) => items.iter_mut().for_each(|item| item.set_place(at)),
+            Value::Map(entries) => entries.iter_mut().for_each(|(key, value)| {
+                key.set_place(at);
+                value.set_place(at);
+            }),
         }
     }
 

@@ -2,21 +2,33 @@
 
 mod syntax;
 
-use alloc::borrow::ToOwned;
+use alloc::borrow::{Cow, ToOwned};
 use alloc::boxed::Box;
+use alloc::collections::BTreeMap;
 use alloc::format;
-use alloc::string::{String, ToString};
+use alloc::string::String;
 use alloc::vec::Vec;
-use core::fmt;
 
-use serde::de::{Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
-use serde_saphyr::options::{DuplicateKeyPolicy, MergeKeyPolicy, NonFiniteFloatPolicy};
-use serde_saphyr::{Location, Spanned};
+use granit_parser::{Event, Parser, ScalarStyle, ScanError, Span, StrInput, Tag};
 
 use super::node::{Node, Place, Value};
 
 /// A larger text is refused before it is read.
 const MAX_BYTES: usize = 8 << 20;
+
+/// More lists and maps within each other are refused.
+const MAX_DEPTH: usize = 48;
+
+/// More events (a scalar, the begin or end of a list or map) are refused.
+const MAX_EVENTS: usize = 4_000_000;
+
+/// More events that aliases stand for, all together, are refused; and more that are kept for them.
+const MAX_REPEATED: usize = 100_000;
+const MAX_KEPT: usize = 1_000_000;
+
+/// More anchors, and more aliases, are refused.
+const MAX_ANCHORS: usize = 256;
+const MAX_ALIASES: usize = 4096;
 
 /// What is wrong with a text that is not even YAML.
 #[derive(Debug)]
@@ -44,150 +56,189 @@ pub fn parse(text: &str) -> Result<Node, Box<Malformed>> {
             help: Some("split it into several files".to_owned()),
         }));
     }
-    match serde_saphyr::from_str_with_options::<Spanned<Raw>>(text, options()) {
-        Ok(raw) => Ok(raw.into_node(text)),
-        Err(error) => Err(Box::new(malformed(text, &error))),
+    Reader::new(text).document()
+}
+
+/// Builds nodes from the parser's events.
+struct Reader<'t> {
+    text: &'t str,
+    events: Parser<'t, StrInput<'t>>,
+    counted: Counted,
+    anchors: BTreeMap<usize, Anchored>,
+}
+
+/// What was met so far.
+#[derive(Default)]
+struct Counted {
+    depth: usize,
+    events: usize,
+    aliases: usize,
+    repeated: usize,
+    kept: usize,
+}
+
+impl Counted {
+    /// How many events there are once aliases are put in.
+    fn size(&self) -> usize {
+        self.events + self.repeated
     }
 }
 
-fn options() -> serde_saphyr::Options {
-    serde_saphyr::options! {
-        budget: serde_saphyr::budget! {
-            max_depth: 48,
-            flow_nesting_limit: 48,
-            max_documents: 1,
-            max_nodes: 4_000_000,
-            max_events: 8_000_000,
-            max_anchors: 256,
-            max_aliases: 4096,
-        },
-        alias_limits: serde_saphyr::alias_limits! {
-            max_total_replayed_events: 100_000,
-            max_replay_stack_depth: 8,
-        },
-        duplicate_keys: DuplicateKeyPolicy::PassThrough,
-        merge_keys: MergeKeyPolicy::Error,
-        non_finite_float_policy: NonFiniteFloatPolicy::AsString,
-        strict_booleans: true,
-        with_snippet: false,
+/// A node that aliases stand for, and its size.
+struct Anchored {
+    node: Node,
+    events: usize,
+}
+
+type Read<T> = Result<T, Box<Malformed>>;
+
+impl<'t> Reader<'t> {
+    fn new(text: &'t str) -> Self {
+        let options = granit_parser::options! { flow_nesting_limit: MAX_DEPTH, emit_comments: false };
+        let events = Parser::new_from_str_with_options(text, options);
+        Self { text, events, counted: Counted::default(), anchors: BTreeMap::new() }
     }
-}
 
-fn malformed(text: &str, error: &serde_saphyr::Error) -> Malformed {
-    let at = error.location().map_or(Place::START, |location| place(&location));
-    let message = error.without_snippet().to_string();
-    let message = message.split(" at line ").next().unwrap_or(&message).to_owned();
-    syntax::explain(text, at, &message)
-}
-
-fn place(location: &Location) -> Place {
-    let number = |n: u64| u32::try_from(n).unwrap_or(u32::MAX);
-    Place {
-        line: number(location.line()).max(1),
-        column: number(location.column()).max(1),
-        width: number(location.span().len()),
-    }
-}
-
-/// What serde sees of a node before its scalars are turned back into the text that was written.
-enum Raw {
-    /// Resolved to null, a boolean or a number: the text of the source counts.
-    Plain,
-    Text(String),
-    List(Vec<Spanned<Raw>>),
-    Map(Vec<(Spanned<Raw>, Spanned<Raw>)>),
-}
-
-trait IntoNode {
-    fn into_node(self, source: &str) -> Node;
-}
-
-impl IntoNode for Spanned<Raw> {
-    fn into_node(self, source: &str) -> Node {
-        let at = place(&self.referenced);
-        let value = match self.value {
-            Raw::Plain => plain(source, &self.defined),
-            Raw::Text(text) => Value::Text(text),
-            Raw::List(items) => Value::List(items.into_iter().map(|item| item.into_node(source)).collect()),
-            Raw::Map(entries) => {
-                let both = |(key, value): (Self, Self)| (key.into_node(source), value.into_node(source));
-                Value::Map(entries.into_iter().map(both).collect())
+    /// The one document; a text without any is empty.
+    fn document(mut self) -> Read<Node> {
+        let mut document = None;
+        while let Some((event, span)) = self.next()? {
+            match event {
+                Event::DocumentStart(..) if document.is_some() => return Err(self.malformed(&span, "document")),
+                Event::DocumentStart(..) | Event::DocumentEnd | Event::StreamStart | Event::StreamEnd => {}
+                event => document = Some(self.node(event, &span)?),
             }
-        };
-        Node { at, value }
-    }
-}
-
-fn plain(source: &str, defined: &Location) -> Value {
-    let span = defined.span();
-    let range = span.byte_offset().zip(span.byte_len()).map(|(from, len)| (from, from.saturating_add(len)));
-    let written = range.and_then(|(from, to)| source.get(usize::try_from(from).ok()?..usize::try_from(to).ok()?));
-    match written {
-        None | Some("" | "~") => Value::Empty,
-        Some(written) => Value::Text(written.to_owned()),
-    }
-}
-
-struct RawVisitor;
-
-impl<'de> Visitor<'de> for RawVisitor {
-    type Value = Raw;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a scalar, a list or a map")
+        }
+        Ok(document.unwrap_or(Node { at: Place::START, value: Value::Empty }))
     }
 
-    fn visit_bool<E>(self, _: bool) -> Result<Raw, E> {
-        Ok(Raw::Plain)
+    fn next(&mut self) -> Read<Option<(Event<'t>, Span)>> {
+        let Some(event) = self.events.next() else { return Ok(None) };
+        let (event, span) = event.map_err(|error| self.scan_error(&error))?;
+        self.counted.events += usize::from(!matches!(event, Event::Alias(_)));
+        if self.counted.events > MAX_EVENTS {
+            return Err(self.malformed(&span, "limit exceeded"));
+        }
+        Ok(Some((event, span)))
     }
 
-    fn visit_i64<E>(self, _: i64) -> Result<Raw, E> {
-        Ok(Raw::Plain)
+    fn scan_error(&self, error: &ScanError) -> Box<Malformed> {
+        let at = error.marker();
+        let at = Place { line: number(at.line()).max(1), column: number(at.col() + 1), width: 1 };
+        Box::new(syntax::explain(self.text, at, &error.info()))
     }
 
-    fn visit_u64<E>(self, _: u64) -> Result<Raw, E> {
-        Ok(Raw::Plain)
+    fn malformed(&self, span: &Span, complaint: &str) -> Box<Malformed> {
+        Box::new(syntax::explain(self.text, place(span), complaint))
     }
 
-    fn visit_i128<E>(self, _: i128) -> Result<Raw, E> {
-        Ok(Raw::Plain)
+    /// The node that begins with an event. As deep as the text is nested, which is bounded.
+    fn node(&mut self, event: Event<'t>, span: &Span) -> Read<Node> {
+        let at = place(span);
+        match event {
+            Event::Scalar(text, style, anchor, tag) => {
+                self.untagged(tag, span)?;
+                self.anchored(anchor, span, Node { at, value: scalar(text, style) }, 1)
+            }
+            Event::SequenceStart(_, anchor, tag) => {
+                self.untagged(tag, span)?;
+                self.collection(anchor, span, Self::list)
+            }
+            Event::MappingStart(_, anchor, tag) => {
+                self.untagged(tag, span)?;
+                self.collection(anchor, span, Self::map)
+            }
+            Event::Alias(anchor) => self.alias(anchor, span),
+            _ => Err(self.malformed(span, "a value is missing")),
+        }
     }
 
-    fn visit_u128<E>(self, _: u128) -> Result<Raw, E> {
-        Ok(Raw::Plain)
+    fn collection(&mut self, anchor: usize, span: &Span, inside: fn(&mut Self) -> Read<Value>) -> Read<Node> {
+        self.counted.depth += 1;
+        if self.counted.depth > MAX_DEPTH {
+            return Err(self.malformed(span, "depth"));
+        }
+        let before = self.counted.size();
+        let value = inside(self)?;
+        self.counted.depth -= 1;
+        let events = self.counted.size() - before + 1;
+        self.anchored(anchor, span, Node { at: place(span), value }, events)
     }
 
-    fn visit_f64<E>(self, _: f64) -> Result<Raw, E> {
-        Ok(Raw::Plain)
-    }
-
-    fn visit_unit<E>(self) -> Result<Raw, E> {
-        Ok(Raw::Plain)
-    }
-
-    fn visit_str<E>(self, text: &str) -> Result<Raw, E> {
-        Ok(Raw::Text(text.to_owned()))
-    }
-
-    fn visit_seq<A: SeqAccess<'de>>(self, mut access: A) -> Result<Raw, A::Error> {
+    fn list(&mut self) -> Read<Value> {
         let mut items = Vec::new();
-        while let Some(item) = access.next_element()? {
-            items.push(item);
+        loop {
+            match self.next()? {
+                None | Some((Event::SequenceEnd, _)) => return Ok(Value::List(items)),
+                Some((event, span)) => items.push(self.node(event, &span)?),
+            }
         }
-        Ok(Raw::List(items))
     }
 
-    fn visit_map<A: MapAccess<'de>>(self, mut access: A) -> Result<Raw, A::Error> {
+    /// Keys that repeat are kept: whoever reads the tree reports them.
+    fn map(&mut self) -> Read<Value> {
         let mut entries = Vec::new();
-        while let Some(entry) = access.next_entry()? {
-            entries.push(entry);
+        loop {
+            match self.next()? {
+                None | Some((Event::MappingEnd, _)) => return Ok(Value::Map(entries)),
+                Some((Event::Scalar(text, ScalarStyle::Plain, ..), span)) if text == "<<" => {
+                    return Err(self.malformed(&span, "merge key"));
+                }
+                Some((event, span)) => {
+                    let key = self.node(event, &span)?;
+                    let Some((event, span)) = self.next()? else { return Ok(Value::Map(entries)) };
+                    entries.push((key, self.node(event, &span)?));
+                }
+            }
         }
-        Ok(Raw::Map(entries))
+    }
+
+    /// A tag would say how a text is to be read: it is read as it was written, or not at all.
+    fn untagged(&self, tag: Option<Cow<'_, Tag>>, span: &Span) -> Read<()> {
+        if tag.is_none() { Ok(()) } else { Err(self.malformed(&span.tag_span().unwrap_or(*span), "tag")) }
+    }
+
+    /// Keeps a node that has an anchor for its aliases.
+    fn anchored(&mut self, anchor: usize, span: &Span, node: Node, events: usize) -> Read<Node> {
+        if anchor == 0 {
+            return Ok(node);
+        }
+        self.counted.kept += events;
+        if self.anchors.len() >= MAX_ANCHORS || self.counted.kept > MAX_KEPT {
+            return Err(self.malformed(span, "anchors limit"));
+        }
+        self.anchors.insert(anchor, Anchored { node: node.clone(), events });
+        Ok(node)
+    }
+
+    /// What an alias stands for, all of it in the alias's place.
+    fn alias(&mut self, anchor: usize, span: &Span) -> Read<Node> {
+        let Some(Anchored { node, events }) = self.anchors.get(&anchor) else {
+            return Err(self.malformed(span, "an alias inside of what it stands for"));
+        };
+        self.counted.aliases += 1;
+        self.counted.repeated += events;
+        if self.counted.aliases > MAX_ALIASES || self.counted.repeated > MAX_REPEATED {
+            return Err(self.malformed(span, "aliases"));
+        }
+        let mut node = node.clone();
+        node.set_place(place(span));
+        Ok(node)
     }
 }
 
-impl<'de> Deserialize<'de> for Raw {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_any(RawVisitor)
+fn scalar(text: Cow<'_, str>, style: ScalarStyle) -> Value {
+    match (style, &*text) {
+        (ScalarStyle::Plain, "" | "~") => Value::Empty,
+        (_, _) => Value::Text(text.into_owned()),
     }
+}
+
+fn place(span: &Span) -> Place {
+    let (line, column) = (span.start.line(), span.start.col() + 1);
+    Place { line: number(line).max(1), column: number(column), width: number(span.len()) }
+}
+
+fn number(n: usize) -> u32 {
+    u32::try_from(n).unwrap_or(u32::MAX)
 }
