@@ -13,7 +13,7 @@ use std::os::unix::fs::symlink;
 use std::path::Path;
 use std::time::Duration;
 
-use hoop_runtime::approvals::Answered;
+use hoop_runtime::approvals::{AnswerError, Answered};
 use hoop_runtime::{Admission, Config, Gateway, Hold, Reloads, Session};
 use hoopcore::decision::Consent;
 use hoopcore::{Command, Identity, Permit, Resource, Verified};
@@ -331,6 +331,32 @@ async fn a_grant_for_a_session_ends_with_it() {
     assert!(permit(&mut other).await.is_none());
     drop(one);
     assert!(permit(&mut house.session()).await.is_none());
+}
+
+#[tokio::test]
+async fn a_grant_is_taken_back() {
+    let house = granting("3 times");
+    let mut session = house.session();
+    assert_eq!(house.gateway.granted(), []);
+    agree(&house, &mut session).await;
+    assert!(permit(&mut session).await.is_some());
+    let [grant] = <[_; 1]>::try_from(house.gateway.granted()).unwrap();
+    assert_eq!((grant.left, grant.people, grant.session), (Some(1), vec!["ada".to_owned()], false));
+    assert!(grant.command.starts_with("update t set") && grant.seconds_left > 80_000, "{}", grant.command);
+
+    let revoke = async |id: &str, who: Verified<Identity>| house.gateway.revoke(id, &who).await;
+    assert_eq!(revoke("nothing", person("ada", "dba")).await, Err(AnswerError::NoGrant("nothing".into())));
+    assert!(matches!(revoke(&grant.id, person("eve", "visitors")).await, Err(AnswerError::NotAsked { .. })));
+    assert_eq!(house.gateway.granted().len(), 1);
+    assert_eq!(revoke(&grant.id, person("bob", "dba")).await, Ok(()));
+    assert_eq!(house.gateway.granted(), []);
+    assert!(permit(&mut session).await.is_none());
+    assert!(matches!(revoke(&grant.id, person("bob", "dba")).await, Err(AnswerError::NoGrant(_))));
+    let records = house.records("approval_revoked").await;
+    assert_eq!(
+        (records.len(), &records[0]["by"], &records[0]["approval"]),
+        (1, &"bob".into(), &grant.id.as_str().into())
+    );
 }
 
 #[tokio::test]

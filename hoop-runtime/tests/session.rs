@@ -313,9 +313,13 @@ async fn approvers_answer_over_the_socket() {
     };
     assert_eq!(detail.statement, UPDATE);
     assert_eq!(detail.demands[0].group, "dba");
+    let hold_id = hold.id().to_owned();
     let reply = over_socket(house.folder.path(), Ask::Approve(hold.id().to_owned())).await;
     assert_eq!(reply, Reply::Answered(Answered::Released));
     assert!(hold.await.is_ok());
+    assert_eq!(over_socket(house.folder.path(), Ask::Grants).await, Reply::Grants(Vec::new()));
+    let no_grant = over_socket(house.folder.path(), Ask::Revoke(hold_id.clone())).await;
+    assert!(matches!(no_grant, Reply::Refused(_)), "consent was for once: {no_grant:?}");
     let unknown = over_socket(house.folder.path(), Ask::Deny("nothing".to_owned())).await;
     assert!(matches!(unknown, Reply::Refused(_)), "{unknown:?}");
     assert!(house.records().await.iter().any(|record| record["by"] == "ada"));

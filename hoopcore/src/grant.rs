@@ -141,6 +141,18 @@ impl Grant {
         now >= self.bounds.until || self.bounds.times.is_some_and(|times| self.used >= times)
     }
 
+    /// How many executions are left of it; `None` where nothing counts them.
+    #[must_use]
+    pub fn left(&self) -> Option<u32> {
+        self.bounds.times.map(|times| times.saturating_sub(self.used))
+    }
+
+    /// Who agreed.
+    #[must_use]
+    pub fn people(&self) -> &BTreeSet<String> {
+        &self.people
+    }
+
     /// The digest of all that it is bound to.
     #[must_use]
     pub fn binding(&self) -> &Digest {

@@ -5,7 +5,11 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use hoopcore::command::Digest;
-use hoopcore::{Draw, Grant, Pending, Timestamp};
+use hoopcore::{Draw, Grant, Identity, Pending, Timestamp};
+
+use super::protocol::GrantSummary;
+use super::registry::{AnswerError, Waiting, is_asked};
+use crate::trail::Origin;
 
 /// How many grants may be kept at the same time.
 const LIMIT: usize = 10_000;
@@ -17,10 +21,9 @@ pub(crate) struct Grants(Arc<Mutex<BTreeMap<Digest, Vec<Kept>>>>);
 #[derive(Debug)]
 struct Kept {
     grant: Grant,
-    /// The id under which the command was held that it was given for.
-    id: String,
-    /// The session that asked.
-    session: Arc<str>,
+    /// What was held when it was given, and in which session.
+    waiting: Waiting,
+    origin: Origin,
     /// When it ends by the clock that nobody sets.
     ends: Instant,
 }
@@ -31,13 +34,14 @@ impl Kept {
     }
 
     fn is_open_to(&self, session: &str) -> bool {
-        !self.grant.is_for_session() || *self.session == *session
+        !self.grant.is_for_session() || *self.waiting.session == *session
     }
 }
 
 impl Grants {
-    /// Keeps a grant that came with the consent to what was held under this id.
-    pub(crate) fn keep(&self, grant: Grant, id: &str, session: &Arc<str>, now: Timestamp) {
+    /// Keeps a grant that came with the consent to what was held.
+    pub(crate) fn keep(&self, grant: Grant, waiting: Waiting, origin: &Origin, now: Timestamp) {
+        let id = waiting.id.as_str();
         let mut grants = self.lock();
         grants.retain(|_, kept| {
             kept.retain(|kept| !kept.is_over(now));
@@ -49,7 +53,7 @@ impl Grants {
         }
         let left = Duration::try_from(grant.until().duration_since(now)).unwrap_or_default();
         let ends = Instant::now().checked_add(left).unwrap_or_else(Instant::now);
-        let kept = Kept { id: id.to_owned(), session: Arc::clone(session), ends, grant };
+        let kept = Kept { waiting, origin: origin.clone(), ends, grant };
         grants.entry(*kept.grant.binding()).or_default().push(kept);
     }
 
@@ -66,12 +70,34 @@ impl Grants {
 
     /// Forgets a grant for a command whose caller was gone when people agreed.
     pub(crate) fn forget(&self, id: &str) {
-        self.retain(|kept| kept.id != id);
+        self.retain(|kept| kept.waiting.id != id);
+    }
+
+    /// All that are in force, the oldest first.
+    pub(crate) fn list(&self, now: Timestamp) -> Vec<GrantSummary> {
+        let grants = self.lock();
+        let mut kept: Vec<&Kept> = grants.values().flatten().filter(|kept| !kept.is_over(now)).collect();
+        kept.sort_by_key(|kept| kept.waiting.since);
+        kept.into_iter().map(|kept| GrantSummary::new(&kept.waiting, &kept.grant, now)).collect()
+    }
+
+    /// Takes back one that is in force, for a person whom its rules asked.
+    pub(crate) fn revoke(&self, id: &str, by: &Identity, now: Timestamp) -> Result<(Waiting, Origin), AnswerError> {
+        let mut grants = self.lock();
+        let found = grants.values().flatten().find(|kept| kept.waiting.id == id && !kept.is_over(now));
+        let found = found.ok_or_else(|| AnswerError::NoGrant(id.to_owned()))?;
+        is_asked(&found.waiting, by)?;
+        let revoked = (found.waiting.clone(), found.origin.clone());
+        grants.retain(|_, kept| {
+            kept.retain(|kept| kept.waiting.id != id);
+            !kept.is_empty()
+        });
+        Ok(revoked)
     }
 
     /// Forgets what ends with a session.
     pub(crate) fn end_session(&self, session: &str) {
-        self.retain(|kept| !kept.grant.is_for_session() || *kept.session != *session);
+        self.retain(|kept| !kept.grant.is_for_session() || *kept.waiting.session != *session);
     }
 
     /// Forgets all: they were given under another policy.

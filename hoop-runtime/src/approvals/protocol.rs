@@ -1,7 +1,7 @@
 //! What an approver and the gateway say to each other: one JSON object a line, one answer for each question.
 
 use hoopcore::decision::{ApprovalRequest, Demand};
-use hoopcore::{Command, IdentityKind, Timestamp};
+use hoopcore::{Command, Grant, IdentityKind, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use super::registry::{Answered, Waiting};
@@ -19,6 +19,10 @@ pub enum Ask {
     Approve(String),
     /// It may not.
     Deny(String),
+    /// What people agreed to beyond one execution, and is in force.
+    Grants,
+    /// What they agreed to under this id holds no longer.
+    Revoke(String),
 }
 
 /// What the gateway answers.
@@ -31,6 +35,10 @@ pub enum Reply {
     Held(Box<Detail>),
     /// What an answer came to.
     Answered(Answered),
+    /// What is in force, the oldest first.
+    Grants(Vec<GrantSummary>),
+    /// It holds no longer.
+    Revoked,
     /// The question is refused; in words.
     Refused(String),
 }
@@ -54,6 +62,49 @@ pub struct Summary {
     pub rules: Vec<String>,
     /// The command with its literals stripped.
     pub command: String,
+}
+
+/// A grant in a line.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct GrantSummary {
+    /// The id under which the command was held when people agreed.
+    pub id: String,
+    /// Who calls.
+    pub user: String,
+    /// On which resource, and in which database of it.
+    pub resource: String,
+    /// The rules that asked.
+    pub rules: Vec<String>,
+    /// Who agreed.
+    pub people: Vec<String>,
+    /// Executions that are left, where they are counted.
+    pub left: Option<u32>,
+    /// When it ends at the latest.
+    pub until: String,
+    /// Seconds until then, by the gateway's clock.
+    pub seconds_left: i64,
+    /// Whether it ends with the session that asked.
+    pub session: bool,
+    /// The command with its literals stripped.
+    pub command: String,
+}
+
+impl GrantSummary {
+    pub(crate) fn new(waiting: &Waiting, grant: &Grant, now: Timestamp) -> Self {
+        let request = &waiting.request;
+        Self {
+            id: waiting.id.clone(),
+            user: request.who.user.clone(),
+            resource: request.resource.clone(),
+            rules: request.rules.iter().map(|rule| rule.name.to_string()).collect(),
+            people: grant.people().iter().cloned().collect(),
+            left: grant.left(),
+            until: grant.until().to_string(),
+            seconds_left: grant.until().duration_since(now).as_secs(),
+            session: grant.is_for_session(),
+            command: request.command.canonical().to_owned(),
+        }
+    }
 }
 
 /// Everything that is approved or denied.

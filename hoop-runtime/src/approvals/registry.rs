@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 
+use super::protocol::GrantSummary;
 use crate::gateway::Gateway;
 use crate::session::record;
 use crate::trail::{Approval, Origin, Record, Step, hex};
@@ -96,6 +97,12 @@ pub enum AnswerError {
     /// The answer could not be recorded, so it does not count.
     #[error("the answer was not recorded and does not count: {0}")]
     NotRecorded(String),
+    /// No grant of this id is in force.
+    #[error("no consent is in force as `{0}`: it is used up, it ended, or it was for one execution")]
+    NoGrant(String),
+    /// A grant was taken back, and that is not on record.
+    #[error("it holds no longer, but that could not be recorded: {0}")]
+    RevokedUnrecorded(String),
 }
 
 impl Registry {
@@ -247,6 +254,24 @@ impl Gateway {
         }
     }
 
+    /// What people agreed to beyond one execution, and is in force; the oldest first.
+    #[must_use]
+    pub fn granted(&self) -> Vec<GrantSummary> {
+        self.grants().list(clock::now())
+    }
+
+    /// Takes back what people agreed to beyond executions so far; the next one asks again. It ends at once, and is recorded then.
+    ///
+    /// # Errors
+    /// Where no grant of this id is in force, no rule asked this person, or the end could not be recorded.
+    pub async fn revoke(&self, id: &str, by: &Verified<Identity>) -> Result<(), AnswerError> {
+        let (waiting, origin) = self.grants().revoke(id, by, clock::now())?;
+        let note = Approval { by: Some(by.user.clone()), ..note(&waiting) };
+        let revoked = Record::approval(clock::now(), &origin, Step::Revoked, note);
+        let recorded = self.patience(self.trail().submit(&revoked)).await;
+        recorded.map_err(|failure| AnswerError::RevokedUnrecorded(failure.to_string()))
+    }
+
     /// Judges a held command again by the policy in force, where an earlier one judged it last.
     pub(crate) async fn review(&self, id: &str) -> Option<Answered> {
         let mut came_to = None;
@@ -280,8 +305,9 @@ impl Gateway {
 
     /// Lets a command go on. What people agreed to beyond it is kept first: the next command may come at once.
     fn release(&self, id: &str, origin: &Origin, mut permit: Permit) -> Answered {
-        if let Some(grant) = permit.take_grant() {
-            self.grants().keep(grant, id, &origin.session, clock::now());
+        // Who left has no use for a grant.
+        if let (Some(grant), Some(waiting)) = (permit.take_grant(), self.approvals().find(id)) {
+            self.grants().keep(grant, waiting, origin, clock::now());
         }
         let answered = self.approvals().finish(id, Ok(permit));
         if answered == Answered::CallerLeft {

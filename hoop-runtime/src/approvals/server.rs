@@ -96,6 +96,11 @@ impl Gateway {
             Ok(Ask::Show(id)) => self.show(&id, approver),
             Ok(Ask::Approve(id)) => self.answer_in_words(&id, approver, Consent::Yes).await,
             Ok(Ask::Deny(id)) => self.answer_in_words(&id, approver, Consent::No).await,
+            Ok(Ask::Grants) => Reply::Grants(self.granted()),
+            Ok(Ask::Revoke(id)) => self
+                .revoke(&id, approver)
+                .await
+                .map_or_else(|error| Reply::Refused(error.to_string()), |()| Reply::Revoked),
             Err(_) => Reply::Refused("the question is not understood; are `hoop` and the gateway one version?".into()),
         }
     }

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::Subcommand;
-use hoop_runtime::approvals::{Answered, Ask, Asked, Detail, Reply, Summary, ask};
+use hoop_runtime::approvals::{Answered, Ask, Asked, Detail, GrantSummary, Reply, Summary, ask};
 use hoop_runtime::config::Places;
 use hoop_runtime::diagnostics::printable;
 
@@ -49,6 +49,13 @@ enum What {
         /// Its id
         id: String,
     },
+    /// List what people agreed to beyond one execution, and is in force
+    Grants,
+    /// Take such a consent back: the next execution asks again
+    Revoke {
+        /// Its id
+        id: String,
+    },
 }
 
 pub(super) fn run(args: &Args) -> Result<ExitCode, Failure> {
@@ -58,6 +65,8 @@ pub(super) fn run(args: &Args) -> Result<ExitCode, Failure> {
         What::Show { id } => Ask::Show(id.clone()),
         What::Approve { id } => Ask::Approve(id.clone()),
         What::Deny { id } => Ask::Deny(id.clone()),
+        What::Grants => Ask::Grants,
+        What::Revoke { id } => Ask::Revoke(id.clone()),
     };
     let reply = ask(&socket, &question)
         .map_err(|error| Failure::Said(format!("no gateway answers on `{}`: {error}", socket.display())))?;
@@ -87,6 +96,8 @@ fn tell(reply: &Reply) -> Result<(), Failure> {
         Reply::List(waiting) => list(waiting),
         Reply::Held(detail) => show(detail),
         Reply::Answered(answered) => Ok(writeln!(output::out(), "{}", in_words(*answered))?),
+        Reply::Grants(grants) => list_grants(grants),
+        Reply::Revoked => Ok(writeln!(output::out(), "revoked: the next execution asks again")?),
         Reply::Refused(why) => Err(Failure::Said(why.clone())),
     }
 }
@@ -111,6 +122,26 @@ fn list(waiting: &[Summary]) -> Result<(), Failure> {
         writeln!(out, "{:<11}{left:>7}  {who:<16} {on:<20} {}", one.id, on_one_line(&one.command))?;
     }
     Ok(())
+}
+
+fn list_grants(grants: &[GrantSummary]) -> Result<(), Failure> {
+    let mut out = output::out();
+    if grants.is_empty() {
+        return Ok(writeln!(out, "no consent goes further than what was carried out")?);
+    }
+    writeln!(out, "{STRONG}{:<11}{:<28}{:<16} {:<20} COMMAND{STRONG:#}", "ID", "GOOD FOR", "WHO", "ON")?;
+    for one in grants {
+        let (who, on) = (printable(&one.user), printable(&one.resource));
+        writeln!(out, "{:<11}{:<28}{who:<16} {on:<20} {}", one.id, good_for(one), on_one_line(&one.command))?;
+    }
+    Ok(())
+}
+
+/// What is left of a grant, in words.
+fn good_for(grant: &GrantSummary) -> String {
+    let times = grant.left.map(|left| format!("{left} more, "));
+    let session = if grant.session { ", its session" } else { "" };
+    format!("{}{}{session}", times.unwrap_or_default(), left(grant.seconds_left))
 }
 
 fn left(seconds: i64) -> String {

@@ -216,6 +216,7 @@ pub(crate) enum Step {
     Answered,
     Withdrawn,
     Expired,
+    Revoked,
 }
 
 impl Step {
@@ -225,6 +226,7 @@ impl Step {
             Self::Answered => "approval_answered",
             Self::Withdrawn => "approval_withdrawn",
             Self::Expired => "approval_expired",
+            Self::Revoked => "approval_revoked",
         }
     }
 }
