@@ -32,6 +32,7 @@ mod replication;
 mod same;
 mod script;
 mod setting;
+mod stalls;
 mod timeouts;
 mod tokens;
 mod wire;

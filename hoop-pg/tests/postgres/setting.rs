@@ -71,6 +71,17 @@ impl Gateway {
 
     /// The same with more keys of its listener and of its resource, each with a comma after it.
     pub(crate) fn start_with(database: &str, policy: &str, listener: &str, resource: &str) -> Self {
+        let ca = cluster().ca();
+        let server = format!("address: 'localhost:{}', tls: {{ verify: full, ca: {} }},", cluster().port, ca.display());
+        Self::open(database, policy, listener, &format!("{resource} {server}"))
+    }
+
+    /// The same in front of whatever listens on this port of the machine, in clear.
+    pub(crate) fn start_before(server: u16, database: &str, policy: &str) -> Self {
+        Self::open(database, policy, "", &format!("address: 'localhost:{server}', tls: {{ verify: none }},"))
+    }
+
+    fn open(database: &str, policy: &str, listener: &str, resource: &str) -> Self {
         let directory = tempfile::tempdir().unwrap();
         let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
         write_certificates(directory.path()).unwrap_or_else(|error| panic!("{error}"));
@@ -135,6 +146,24 @@ impl Gateway {
         files.map(|file| fs::read_to_string(file.unwrap().path()).unwrap()).collect()
     }
 
+    /// Tells the gateway to end.
+    pub(crate) fn terminate(&self) {
+        let process = rustix::process::Pid::from_child(&self.process);
+        rustix::process::kill_process(process, rustix::process::Signal::TERM).unwrap();
+    }
+
+    /// Whether the gateway ended well; it must end soon.
+    pub(crate) fn ends_well(&mut self) -> bool {
+        let begin = Instant::now();
+        loop {
+            if let Some(status) = self.process.try_wait().unwrap() {
+                return status.success();
+            }
+            assert!(begin.elapsed() < Duration::from_secs(20), "the gateway does not end: {}", self.log());
+            std::thread::yield_now();
+        }
+    }
+
     /// The gateway's process, to measure it.
     pub(crate) fn process(&self) -> u32 {
         self.process.id()
@@ -149,8 +178,6 @@ impl Drop for Gateway {
 }
 
 fn configuration(port: u16, database: &str, listener: &str, resource: &str) -> String {
-    let ca = cluster().ca();
-    let server = cluster().port;
     let me = uzers::get_current_username().unwrap_or_default();
     let me = Path::new(&me).display();
     format!(
@@ -166,13 +193,12 @@ listeners:
 resources:
   target: {{
     {resource}
-    kind: postgres, address: 'localhost:{server}', databases: [{database}], tls: {{ verify: full, ca: {ca} }},
+    kind: postgres, databases: [{database}],
     credential: {{ user: postgres, password: {{ file: server.secret }} }} }}
 approvals:
   socket: approvals.sock
   approvers:
     {me}: {{ name: boss, groups: [dba] }}
-",
-        ca = ca.display(),
+"
     )
 }

@@ -152,6 +152,12 @@ impl Wire {
         self.stream.limit_writes(STUCK);
     }
 
+    /// Every byte up to the end of the connection, whole messages or not.
+    pub(crate) fn read_all(&mut self, into: &mut Vec<u8>) {
+        // Closed or reset: both are an end.
+        let _end = self.stream.read_to_end(into);
+    }
+
     /// Says that nothing more will be sent; gives what still comes.
     pub(crate) fn leave(&mut self) -> Vec<Message> {
         self.stream.finish();
