@@ -221,65 +221,79 @@ impl Server {
         if self.ignoring && !matches!(sent.message, Message::Sync(_)) {
             return;
         }
-        match sent.message {
-            Message::Parse(name, good) => {
-                if !good || (name != 0 && self.statements.contains_key(&name)) {
-                    return self.fail(true);
-                }
-                self.statements.insert(name, sent.statement);
-                self.say(Answer::ParseComplete, None);
-            }
-            Message::Bind { portal, statement, good } => {
-                let bound = self.statements.get(&statement).copied();
-                if !good || bound.is_none() || (portal != 0 && self.portals.contains_key(&portal)) {
-                    return self.fail(true);
-                }
-                self.portals.insert(portal, sent.work);
-                self.say(Answer::BindComplete, bound);
-            }
-            Message::DescribeStatement(name) => {
-                if !self.statements.contains_key(&name) {
-                    return self.fail(true);
-                }
+        let Sent { message, work, statement } = sent;
+        match message {
+            Message::Parse(name, good) => self.parse(name, good, statement),
+            Message::Bind { portal, statement, good } => self.bind(portal, statement, good, work),
+            Message::DescribeStatement(_) | Message::DescribePortal(_) => self.describe(&message),
+            Message::Execute(name, fate) => self.execute(name, fate),
+            Message::Close(subject, name) => self.close(subject, name),
+            Message::Sync(good) => self.sync(good),
+            Message::Query(fates, status) => self.query(work, fates.into(), status),
+            Message::Call(good) => self.call(good, work),
+            Message::CopyData(_) | Message::CopyDone | Message::CopyFail | Message::Flush => {}
+        }
+    }
+
+    fn parse(&mut self, name: u8, good: bool, statement: u32) {
+        if !good || (name != 0 && self.statements.contains_key(&name)) {
+            return self.fail(true);
+        }
+        self.statements.insert(name, statement);
+        self.say(Answer::ParseComplete, None);
+    }
+
+    fn bind(&mut self, portal: u8, statement: u8, good: bool, work: u32) {
+        let bound = self.statements.get(&statement).copied();
+        if !good || bound.is_none() || (portal != 0 && self.portals.contains_key(&portal)) {
+            return self.fail(true);
+        }
+        self.portals.insert(portal, work);
+        self.say(Answer::BindComplete, bound);
+    }
+
+    fn describe(&mut self, message: &Message) {
+        match message {
+            Message::DescribeStatement(name) if self.statements.contains_key(name) => {
                 self.say(Answer::ParameterDescription, None);
                 self.say(Answer::RowDescription, None);
             }
-            Message::DescribePortal(name) => match self.portals.get(&name).copied() {
-                Some(work) => self.say(Answer::RowDescription, Some(work)),
-                None => self.fail(true),
-            },
-            Message::Execute(name, fate) => match self.portals.get(&name).copied() {
-                Some(work) => {
-                    self.uncommitted = true;
-                    self.run(work, fate, None, Status::Idle);
-                }
-                None => self.fail(true),
-            },
-            Message::Close(subject, name) => {
-                match subject {
-                    Subject::Statement => self.statements.remove(&name),
-                    Subject::Portal => self.portals.remove(&name),
-                };
-                self.say(Answer::CloseComplete, None);
+            Message::DescribePortal(name) if self.portals.contains_key(name) => {
+                self.say(Answer::RowDescription, self.portals.get(name).copied());
             }
-            Message::Sync(good) => {
-                let good = good || !self.uncommitted;
-                self.ignoring = false;
-                if !good {
-                    self.say(Answer::Error, None);
-                }
-                self.ready(if good { self.status.unwrap_or(Status::Idle) } else { Status::Idle });
-            }
-            Message::Query(fates, status) => self.query(sent.work, fates.into(), status),
-            Message::Call(good) => {
-                if !good {
-                    return self.fail(false);
-                }
-                self.say(Answer::FunctionResult, Some(sent.work));
-                self.ready(self.status.unwrap_or(Status::Idle));
-            }
-            Message::CopyData(_) | Message::CopyDone | Message::CopyFail | Message::Flush => {}
+            _ => self.fail(true),
         }
+    }
+
+    fn execute(&mut self, name: u8, fate: Fate) {
+        let Some(work) = self.portals.get(&name).copied() else { return self.fail(true) };
+        self.uncommitted = true;
+        self.run(work, fate, None, Status::Idle);
+    }
+
+    fn close(&mut self, subject: Subject, name: u8) {
+        match subject {
+            Subject::Statement => self.statements.remove(&name),
+            Subject::Portal => self.portals.remove(&name),
+        };
+        self.say(Answer::CloseComplete, None);
+    }
+
+    fn sync(&mut self, good: bool) {
+        let good = good || !self.uncommitted;
+        self.ignoring = false;
+        if !good {
+            self.say(Answer::Error, None);
+        }
+        self.ready(if good { self.status.unwrap_or(Status::Idle) } else { Status::Idle });
+    }
+
+    fn call(&mut self, good: bool, work: u32) {
+        if !good {
+            return self.fail(false);
+        }
+        self.say(Answer::FunctionResult, Some(work));
+        self.ready(self.status.unwrap_or(Status::Idle));
     }
 
     fn query(&mut self, work: u32, mut fates: VecDeque<Fate>, status: Status) {

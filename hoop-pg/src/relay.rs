@@ -244,7 +244,7 @@ where
 
     /// Does once everything that can be done now; whether there was anything.
     fn step(&mut self, cx: &mut Context<'_>) -> Result<bool, Stop> {
-        self.follow_policy();
+        self.follow_policy()?;
         let mut moved = self.keep_limits(cx)?;
         moved |= self.poll_decision(cx)?;
         moved |= self.hear_client(cx)?;
@@ -306,7 +306,7 @@ where
     fn hear_client(&mut self, cx: &mut Context<'_>) -> Result<bool, Stop> {
         let mut moved = false;
         while !self.farewell && !self.conversation.client.is_full() {
-            self.follow_policy();
+            self.follow_policy()?;
             match self.conversation.hear_client()? {
                 Next::Onward => moved = true,
                 Next::Wait => break,
@@ -337,13 +337,20 @@ where
     }
 
     /// A new policy may protect other columns than those that the catalog was read for.
-    fn follow_policy(&mut self) {
+    /// A stream of replication has no end of its own: it ends, and is judged anew when its client begins again where it stood.
+    fn follow_policy(&mut self) -> Result<(), Stop> {
         let edition = self.session.follow_policy();
-        if self.edition != edition {
-            self.edition = edition;
-            self.conversation.distrust();
-            self.guard();
+        if self.edition == edition {
+            return Ok(());
         }
+        self.edition = edition;
+        self.conversation.distrust();
+        self.guard();
+        if !self.conversation.is_streaming() {
+            return Ok(());
+        }
+        let why = Refusal::new(code::SHUTDOWN, "the policy has changed, and what is replicated is to be judged anew");
+        Err(why.with_hint("connect again: the stream goes on where it stood").into())
     }
 
     fn hear_server(&mut self) -> Result<bool, Stop> {

@@ -227,6 +227,11 @@ impl Conversation {
         self.is_at_rest() && self.client.buffered() == 0
     }
 
+    /// Whether data of replication go both ways.
+    pub(crate) fn is_streaming(&self) -> bool {
+        self.fifo.is_streaming()
+    }
+
     /// Whether the session can end without anything being lost: nothing is under way, or a stream that both sides can begin
     /// again where it stood.
     pub(crate) fn may_end(&self) -> bool {

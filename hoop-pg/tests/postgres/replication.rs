@@ -241,6 +241,31 @@ rules:
     assert_eq!(value(&around, "SELECT count(*) FROM people").await, "1");
 }
 
+/// A stream that runs is no way around a mask that comes: it ends, and does not begin again.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_stream_ends_with_its_policy() {
+    let around = database("repl_reload").await;
+    let policy = ONE_SLOT.replace("changes", "reloaded");
+    let front = open(&policy, "repl_reload").await;
+    around.batch_execute("SELECT pg_create_logical_replication_slot('reloaded', 'test_decoding')").await.unwrap();
+    let arguments = ["-d", "repl_reload", "--start", "-S", "reloaded", "-f", "-", "--no-loop"];
+    let receiving = tokio::spawn(run(client(&front, "pg_recvlogical", &arguments)));
+    let active = async |wanted: &str| {
+        value(&around, "SELECT active FROM pg_replication_slots WHERE slot_name = 'reloaded'").await == wanted
+    };
+    until("the stream", async || active("t").await).await;
+    let masked = "\n  - { rule: hidden, who: anyone, on: db, mask: { columns: { public.people.ssn: redact } } }\n";
+    fs::write(front.file("policy.yaml"), format!("{}{masked}", policy.trim_end())).unwrap();
+    assert!(front.gateway.reload_policy().await);
+    around.batch_execute("INSERT INTO people VALUES (2, '987-65-4321')").await.unwrap();
+    let (done, said) = receiving.await.unwrap();
+    assert!(!done && said.contains("the policy has changed") && !said.contains("987-65"), "{said}");
+    let (done, said) = run(client(&front, "pg_recvlogical", &arguments)).await;
+    assert!(!done && said.contains("refused by rule `hidden`"), "{said}");
+    until("the end of the walsender", async || active("f").await).await;
+    around.batch_execute("SELECT pg_drop_replication_slot('reloaded')").await.unwrap();
+}
+
 /// A stream can begin again where it stood: it does not hold up a gateway that is about to end.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_stream_ends_when_the_gateway_does() {
