@@ -105,6 +105,11 @@ fn server_frames() {
 }
 
 #[test]
+fn json_paths() {
+    replay(targets::json_paths, &corpus("json_paths"), 2000);
+}
+
+#[test]
 fn copy_rows() {
     replay(targets::copy_rows, &corpus("copy_rows"), 2000);
 }

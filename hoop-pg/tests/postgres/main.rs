@@ -20,6 +20,7 @@ mod front;
 mod gate;
 mod hostile;
 mod inference;
+mod json;
 mod limits;
 mod logins;
 mod masking;

@@ -534,6 +534,7 @@ pub fn style_word(style: &Style) -> &'static str {
         Style::Pseudonym(_) => "pseudonym",
         Style::Shift(_) => "shift",
         Style::Partial { .. } => "partial",
+        Style::Json(_) => "json",
     }
 }
 

@@ -16,6 +16,8 @@
 //! | `shift` | NULL | NULL | moved by days | NULL |
 //! | `partial` | `****` and the last characters | NULL | NULL | NULL |
 //!
+//! [`Style::Json`] masks values within JSON, which paths select; any other type than JSON becomes NULL.
+//!
 //! What a detector finds is replaced where it stands in a text, and within the strings of JSON (a JSON number
 //! becomes a string); in any other form of text the whole cell becomes NULL. NULL stays NULL.
 //!
@@ -37,6 +39,7 @@
 //! ```
 
 mod detect;
+mod json;
 mod key;
 mod layout;
 mod pseudonym;
@@ -47,6 +50,7 @@ mod style;
 mod tally;
 
 pub use detect::{Detector, Finding};
+pub use json::{JsonMask, JsonPath};
 pub use key::{Domain, Keyring};
 pub use layout::{CellFormat, CellType, Column, Layout, Origin, Width};
 pub use rows::{Cell, RowMasker, RowVerdict};

@@ -154,15 +154,18 @@ fn write_in_string(style: &Style, part: &[u8], out: &mut Vec<u8>) -> Option<()> 
         Style::Partial { .. } if part.contains(&b'\\') => Style::Partial { keep: 0 }.write(part, out)?,
         // The letters of an escape must stay what they are.
         Style::Pseudonym(_) if part.contains(&b'\\') => Style::Redact.write(part, out)?,
-        Style::Null | Style::Redact | Style::Pseudonym(_) | Style::Shift(_) | Style::Partial { .. } => {
-            style.write(part, out)?
-        }
+        Style::Null
+        | Style::Redact
+        | Style::Pseudonym(_)
+        | Style::Shift(_)
+        | Style::Partial { .. }
+        | Style::Json(_) => style.write(part, out)?,
     }
     Some(())
 }
 
 /// Writes a text as a part of a JSON string ([RFC 8259, 7](https://www.rfc-editor.org/rfc/rfc8259#section-7)).
-fn escape(text: &str, out: &mut Vec<u8>) {
+pub(crate) fn escape(text: &str, out: &mut Vec<u8>) {
     for byte in text.bytes() {
         match byte {
             b'"' | b'\\' => out.extend_from_slice(&[b'\\', byte]),

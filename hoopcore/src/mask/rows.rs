@@ -7,6 +7,7 @@ use alloc::vec::Vec;
 use crate::decision::Denial;
 use crate::limit::Meter;
 use crate::mask::detect::Scanner;
+use crate::mask::json::Paths;
 use crate::mask::rewrite::{self, Form};
 use crate::mask::{CellFormat, CellType, Column, Layout, MaskPlan, Origin, Style, Tally};
 
@@ -20,6 +21,8 @@ pub struct RowMasker {
     undescribed: Treatment,
     scanner: Scanner,
     buffer: Vec<u8>,
+    /// What detectors leave of what paths leave.
+    found: Vec<u8>,
     tally: Tally,
     meter: Meter,
 }
@@ -58,6 +61,8 @@ enum Treatment {
     Whole(Style),
     /// The whole cell becomes another value of its type.
     Exchange(Style, CellType, CellFormat),
+    /// What paths select in the document is masked, then what the detectors find in what is left.
+    Paths(Paths),
     /// What the detectors find is masked within the cell.
     Scan(Form),
 }
@@ -65,6 +70,7 @@ enum Treatment {
 impl Treatment {
     fn of(plan: &MaskPlan, column: &Column) -> Self {
         match style_on(plan, column) {
+            Some(Style::Json(_)) => Self::Paths(paths_on(plan, column)),
             Some(style) => Self::masked(style, column),
             None if plan.detectors.is_empty() => Self::Pass,
             None => Self::scanned(column.kind),
@@ -94,6 +100,21 @@ impl Treatment {
     }
 }
 
+/// The masks of paths in a column of JSON, of all rules that have some.
+fn paths_on(plan: &MaskPlan, column: &Column) -> Paths {
+    let names: &[_] = if let Origin::Columns(names) = &column.origin { names } else { &[] };
+    let masks = names.iter().flat_map(|name| plan.styles_of(name)).filter_map(|style| match style {
+        Style::Json(masks) => Some(masks),
+        Style::Null
+        | Style::Redact
+        | Style::Fixed(_)
+        | Style::Pseudonym(_)
+        | Style::Shift(_)
+        | Style::Partial { .. } => None,
+    });
+    Paths::new(masks.flat_map(|masks| masks.iter()), column.format)
+}
+
 /// The style that column masks put on a result column, by where its values come from.
 fn style_on(plan: &MaskPlan, column: &Column) -> Option<Style> {
     match &column.origin {
@@ -113,6 +134,7 @@ impl RowMasker {
             undescribed: if plan.is_armed() { Treatment::Hide } else { Treatment::Pass },
             scanner: Scanner::new(plan.detectors.clone()),
             buffer: Vec::new(),
+            found: Vec::new(),
             tally,
             meter: Meter::default(),
         }
@@ -142,7 +164,7 @@ impl RowMasker {
         let treatment = self.columns.get(index).unwrap_or(&self.undescribed);
         match (treatment, value) {
             (Treatment::Pass, _) | (Treatment::Scan(_), None) => Cell::Pass,
-            (Treatment::Hide | Treatment::Whole(_) | Treatment::Exchange(..), None) => {
+            (Treatment::Hide | Treatment::Whole(_) | Treatment::Exchange(..) | Treatment::Paths(_), None) => {
                 self.tally.count_clear();
                 Cell::Pass
             }
@@ -160,6 +182,23 @@ impl RowMasker {
                 self.tally.count_masked();
                 self.buffer.clear();
                 written(style.exchange(*kind, *format, value, &mut self.buffer), &self.buffer)
+            }
+            (Treatment::Paths(paths), Some(value)) => {
+                self.buffer.clear();
+                let Some(changed) = paths.mask(value, &mut self.buffer) else {
+                    self.tally.count_masked();
+                    return Cell::Null;
+                };
+                self.scanner.scan(&self.buffer, Form::Json);
+                if self.scanner.is_clean() {
+                    if changed {
+                        self.tally.count_masked();
+                    }
+                    return if changed { Cell::Replace(&self.buffer) } else { Cell::Pass };
+                }
+                self.tally.count_masked();
+                self.found.clear();
+                written(rewrite::masked(Form::Json, &self.buffer, &mut self.scanner, &mut self.found), &self.found)
             }
             (Treatment::Scan(form), Some(value)) => {
                 self.scanner.scan(value, *form);

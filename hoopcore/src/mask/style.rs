@@ -4,7 +4,7 @@ use alloc::sync::Arc;
 use alloc::vec::Vec;
 
 use super::key::Domain;
-use super::{CellFormat, CellType, pseudonym, shift};
+use super::{CellFormat, CellType, JsonMask, pseudonym, shift};
 
 /// What `redact` leaves of a text.
 const REDACTED: &[u8] = b"[redacted]";
@@ -33,6 +33,9 @@ pub enum Style {
         /// How many characters stay.
         keep: u8,
     },
+    /// What paths select in a JSON document is hidden, each in its own style; a document that cannot be followed becomes
+    /// NULL.
+    Json(Arc<[JsonMask]>),
 }
 
 /// Finds the strictest of several styles, one at a time.
@@ -70,6 +73,7 @@ impl Style {
                 domain.has_key() && matches!(kind, CellType::Text | CellType::Integer(_) | CellType::Uuid)
             }
             Self::Shift(domain) => domain.has_key() && matches!(kind, CellType::Date | CellType::Timestamp),
+            Self::Json(_) => kind == CellType::Json,
         };
         if carried { self } else { &Self::Null }
     }
@@ -83,7 +87,7 @@ impl Style {
             (Self::Pseudonym(domain), CellType::Uuid) => pseudonym::uuid(domain, format, value, out),
             (Self::Shift(domain), CellType::Date) => shift::date(domain, format, value, out),
             (Self::Shift(domain), CellType::Timestamp) => shift::timestamp(domain, format, value, out),
-            (Self::Null | Self::Redact | Self::Fixed(_) | Self::Partial { .. }, _)
+            (Self::Null | Self::Redact | Self::Fixed(_) | Self::Partial { .. } | Self::Json(_), _)
             | (
                 Self::Pseudonym(_),
                 CellType::Text
@@ -114,7 +118,7 @@ impl Style {
     /// Writes what the style leaves of `text`; `None` where it leaves NULL.
     pub(crate) fn write(&self, text: &[u8], out: &mut Vec<u8>) -> Option<()> {
         match self {
-            Self::Null | Self::Shift(_) => return None,
+            Self::Null | Self::Shift(_) | Self::Json(_) => return None,
             Self::Pseudonym(domain) => pseudonym::text(domain, text, out)?,
             Self::Redact => out.extend_from_slice(REDACTED),
             Self::Fixed(fixed) => out.extend_from_slice(fixed.as_bytes()),
@@ -128,12 +132,13 @@ impl Style {
 
     fn rank(&self) -> u8 {
         match self {
-            Self::Null => 5,
-            Self::Redact => 4,
-            Self::Fixed(_) => 3,
-            Self::Pseudonym(_) => 2,
-            Self::Shift(_) => 1,
-            Self::Partial { .. } => 0,
+            Self::Null => 6,
+            Self::Redact => 5,
+            Self::Fixed(_) => 4,
+            Self::Pseudonym(_) => 3,
+            Self::Shift(_) => 2,
+            Self::Partial { .. } => 1,
+            Self::Json(_) => 0,
         }
     }
 }
@@ -142,7 +147,7 @@ impl<'a> Strictest<'a> {
     /// Takes one more style into account.
     pub(crate) fn add(&mut self, style: &'a Style) {
         let same = match style {
-            Style::Null | Style::Redact => None,
+            Style::Null | Style::Redact | Style::Json(_) => None,
             Style::Fixed(_) => self.fixed.replace(style),
             Style::Pseudonym(_) => self.pseudonym.replace(style),
             Style::Shift(_) => self.shift.replace(style),

@@ -15,4 +15,5 @@ mod floods;
 mod order;
 mod origins;
 mod passage;
+mod paths;
 mod properties;

@@ -386,7 +386,7 @@ impl World<'_> {
         let mut rules: Vec<&RuleModel> = self.policy.rules.iter().collect();
         rules.sort_by_key(|rule| rule.name.clone());
         rules.into_iter().filter(|_| self.request.exposed).filter_map(|rule| match &rule.action {
-            ActionModel::Mask { columns, infer, block_uncertain, copy } => {
+            ActionModel::Mask { columns, infer, block_uncertain, copy, json: _ } => {
                 Some((rule, columns, *infer, *block_uncertain, *copy))
             }
             _ => None,

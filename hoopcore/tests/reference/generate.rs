@@ -119,8 +119,15 @@ pub(crate) fn mask() -> impl Strategy<Value = ActionModel> {
     let columns = btree_set(select(&COLUMNS[..]), 1..3);
     let columns = columns.prop_map(|columns| columns.into_iter().map(String::from).collect());
     let infer = select(vec![Infer::Allow, Infer::Equality, Infer::Block]);
-    (columns, infer, prop::bool::weighted(0.3), any::<bool>())
-        .prop_map(|(columns, infer, block_uncertain, copy)| ActionModel::Mask { columns, infer, block_uncertain, copy })
+    (columns, infer, prop::bool::weighted(0.3), any::<bool>(), any::<bool>()).prop_map(
+        |(columns, infer, block_uncertain, copy, json)| ActionModel::Mask {
+            columns,
+            infer,
+            block_uncertain,
+            copy,
+            json,
+        },
+    )
 }
 
 fn reaches() -> impl Strategy<Value = Vec<ReachModel>> {

@@ -72,7 +72,7 @@ pub(crate) enum ActionModel {
     BlockAll,
     Approve(Vec<ReachModel>),
     Otherwise,
-    Mask { columns: Vec<String>, infer: Infer, block_uncertain: bool, copy: bool },
+    Mask { columns: Vec<String>, infer: Infer, block_uncertain: bool, copy: bool, json: bool },
 }
 
 /// What may be inferred of what is masked.
@@ -225,8 +225,12 @@ impl ActionModel {
             Self::BlockAll => "block: all".into(),
             Self::Approve(reaches) => format!("approve: {{ sql: {} }}\n    by: {{ group: dba }}", sql(reaches)),
             Self::Otherwise => "approve: otherwise\n    by: { group: dba, people: 2 }".into(),
-            Self::Mask { columns, infer, block_uncertain, copy } => {
-                let columns: Vec<String> = columns.iter().map(|column| format!("{column:?}: redact")).collect();
+            Self::Mask { columns, infer, block_uncertain, copy, json } => {
+                let columns: Vec<String> = columns
+                    .iter()
+                    .map(|column| format!("{column:?}: {}", if *json { "{ '$..x': redact }" } else { "redact" }))
+                    .collect();
+                let key = if *json { "json" } else { "columns" };
                 let infer = match infer {
                     Infer::Allow => ", on_inference: allow",
                     Infer::Equality => "",
@@ -234,7 +238,7 @@ impl ActionModel {
                 };
                 let uncertain = if *block_uncertain { ", on_uncertain: block" } else { "" };
                 let copy = if *copy { ", on_copy: allow" } else { "" };
-                format!("mask: {{ columns: {{ {} }}{infer}{uncertain}{copy} }}", columns.join(", "))
+                format!("mask: {{ {key}: {{ {} }}{infer}{uncertain}{copy} }}", columns.join(", "))
             }
         }
     }

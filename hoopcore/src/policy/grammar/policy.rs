@@ -284,7 +284,11 @@ pub(in crate::policy) static MASK: Map = Map {
             Shape::Words(detectors, &STYLE),
             "Kinds of values that are found by their form in text, each with its style. Best effort; `hoop detectors` lists them.",
         ),
-        Key::optional("json", Shape::Later, "Paths in JSON."),
+        Key::optional(
+            "json",
+            Shape::Names(&PATHS),
+            "Values within columns of JSON: columns, each with paths such as `$.ssn`, `$.people[*].mail`, `$..iban`, and their styles. A boundary, as `columns`.",
+        ),
         Key::optional("terminal", Shape::Later, "What a terminal shows."),
         Key::optional("secrets", Shape::Later, "Secrets of Kubernetes."),
         Key::optional(
@@ -306,6 +310,7 @@ pub(in crate::policy) static MASK: Map = Map {
     choice: &[],
 };
 
+static PATHS: Shape = Shape::Names(&STYLE);
 const STYLE: Shape = Shape::AnyOf(&[Shape::Word(|| words(&STYLES)), Shape::Map(&STYLE_OPTIONS)]);
 
 pub(in crate::policy) static STYLE_OPTIONS: Map = Map {

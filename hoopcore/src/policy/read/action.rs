@@ -9,7 +9,7 @@ use core::time::Duration;
 use super::{Fields, Reader};
 use crate::decision::RuleRef;
 use crate::grant::Terms;
-use crate::mask::{ColumnMask, Detector, Domain, Keyring, Style};
+use crate::mask::{ColumnMask, Detector, Domain, JsonMask, JsonPath, Keyring, Style};
 use crate::policy::Mentioned;
 use crate::policy::grammar::{self, Meanings, ON_COPY, ON_INFERENCE, ON_UNCERTAIN, STYLES};
 use crate::policy::node::{Node, Place, Value};
@@ -123,11 +123,12 @@ impl Reader {
 
     fn masks(&mut self, node: &Node, rule: &RuleRef) -> Option<Masks> {
         let fields = self.fields(node, &grammar::MASK)?;
-        let columns = fields.get("columns").map(|columns| self.columns(columns, rule)).unwrap_or_default();
+        let mut columns = fields.get("columns").map(|columns| self.columns(columns, rule)).unwrap_or_default();
+        columns.extend(fields.get("json").map(|json| self.documents(json, rule)).unwrap_or_default());
         let detectors = fields.get("detect").map(|detect| self.detectors(detect)).unwrap_or_default();
-        if fields.get("columns").is_none() && fields.get("detect").is_none() {
+        if ["columns", "json", "detect"].iter().all(|key| fields.get(key).is_none()) {
             let problem = self.problems.error(node.at, "the mask hides nothing");
-            problem.help = Some("give it `columns` or `detect`".to_string());
+            problem.help = Some("give it `columns`, `json` or `detect`".to_string());
         }
         let on_inference = self.choice(&fields, "on_inference", OnInference::Equality, &ON_INFERENCE);
         let on_uncertain = self.choice(&fields, "on_uncertain", OnUncertain::Mask, &ON_UNCERTAIN);
@@ -157,6 +158,50 @@ impl Reader {
         masks
     }
 
+    /// Columns of JSON with the paths in them.
+    fn documents(&mut self, node: &Node, rule: &RuleRef) -> Vec<ColumnMask> {
+        let Some(fields) = self.map(node, "`json`") else { return Vec::new() };
+        if fields.entries.is_empty() {
+            self.empty::<()>(node.at, "`json`");
+        }
+        let mut masks = Vec::new();
+        for (name, key, paths) in &fields.entries {
+            let texts = self.key_texts(name, key.at);
+            let patterns: Vec<_> = texts.iter().filter_map(|text| self.column(text, key.at)).collect();
+            let style = Style::Json(self.json_paths(paths).into());
+            let mask = |pattern| ColumnMask { pattern, style: style.clone(), rule: rule.clone() };
+            masks.extend(patterns.into_iter().map(mask));
+        }
+        masks
+    }
+
+    /// Paths in a document, each with its style.
+    fn json_paths(&mut self, node: &Node) -> Vec<JsonMask> {
+        let Some(fields) = self.map(node, "the map of paths") else { return Vec::new() };
+        if fields.entries.is_empty() {
+            self.empty::<()>(node.at, "the map of paths");
+        }
+        let mut masks = Vec::new();
+        for (text, key, style) in &fields.entries {
+            let path = JsonPath::parse(text);
+            if let Err(why) = path {
+                self.problems.error(key.at, format!("`{}` is no path in JSON: {why}", shorten(text)));
+            }
+            let read = self.style(style);
+            self.no_dates(read.as_ref(), style, "a path finds values of JSON");
+            masks.extend(path.ok().zip(read).map(|(path, style)| JsonMask { path, style }));
+        }
+        masks
+    }
+
+    /// `shift` belongs to columns of dates.
+    fn no_dates(&mut self, style: Option<&Style>, node: &Node, instead: &str) {
+        if let Some(Style::Shift(_)) = style {
+            let problem = self.problems.error(node.at, format!("`shift` moves dates and times; {instead}"));
+            problem.help = Some("give it another style, such as `redact` or `pseudonym`".to_string());
+        }
+    }
+
     fn detectors(&mut self, node: &Node) -> Vec<(Detector, Style)> {
         let Some(fields) = self.map(node, "`detect`") else { return Vec::new() };
         if fields.entries.is_empty() {
@@ -171,10 +216,7 @@ impl Reader {
                 self.problems.help_with("`hoop detectors` lists them with examples");
             }
             let read = self.style(style);
-            if let Some(Style::Shift(_)) = read {
-                let problem = self.problems.error(style.at, "`shift` moves dates and times; a detector finds texts");
-                problem.help = Some("give it another style, such as `redact` or `pseudonym`".to_string());
-            }
+            self.no_dates(read.as_ref(), style, "a detector finds texts");
             detectors.extend(found.zip(read));
         }
         detectors
