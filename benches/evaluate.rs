@@ -4,6 +4,7 @@ use std::hint::black_box;
 
 use benches::policies;
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
+use hoopcore::policy::parse;
 use hoopcore::{Call, Command, Policy, Request, SessionFacts, Timestamp, Verdict};
 
 criterion_group!(benches, evaluate);
@@ -49,6 +50,13 @@ fn evaluate(criterion: &mut Criterion) {
         group.throughput(Throughput::Bytes(text.len() as u64));
         group.sample_size(10).bench_function(BenchmarkId::new("policy", rules), |bencher| {
             bencher.iter(|| Policy::from_yaml(black_box(&text)).is_ok());
+        });
+        group.bench_function(BenchmarkId::new("text to tree", rules), |bencher| {
+            bencher.iter(|| parse(black_box(&text)).is_ok());
+        });
+        let tree = parse(&text).unwrap_or_else(|malformed| unreachable!("{malformed:?}"));
+        group.bench_function(BenchmarkId::new("tree to policy", rules), |bencher| {
+            bencher.iter(|| Policy::from_tree(black_box(&tree)).is_ok());
         });
         group.bench_function(BenchmarkId::new("session", rules), |bencher| bencher.iter(|| policy.session(&who, &on)));
         group.finish();

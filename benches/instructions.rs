@@ -15,7 +15,7 @@ const COMMANDS: usize = 64;
 fn main() {
     let words: Vec<String> = env::args().skip(1).filter(|word| word != "--bench").collect();
     let [step, rules] = words.as_slice() else {
-        println!("name a step (session, stateless, text, policy, open) and the number of rules");
+        println!("name a step (session, stateless, text, tree, policy, open) and the number of rules");
         return;
     };
     let rules = rules.parse().unwrap_or(10);
@@ -27,6 +27,10 @@ fn run(step: &str, rules: usize) -> usize {
     let text = policies::policy(rules);
     if step == "text" {
         return measured(|| usize::from(parse(black_box(&text)).is_ok()));
+    }
+    if step == "tree" {
+        let tree = parse(&text).unwrap_or_else(|malformed| unreachable!("{malformed:?}"));
+        return measured(|| usize::from(Policy::from_tree(black_box(&tree)).is_ok()));
     }
     if step == "policy" {
         return measured(|| usize::from(Policy::from_yaml(black_box(&text)).is_ok()));

@@ -5,24 +5,26 @@
 
 use alloc::collections::BTreeMap;
 use alloc::format;
-use alloc::string::{String, ToString};
+use alloc::string::ToString;
+use alloc::sync::Arc;
 
 use super::node::Place;
 use super::problem::Problems;
 use super::reach::Reaches;
 use super::rule::{Action, Asked, Condition, OnFact, Rule, WhenFact, WhoFact};
 use crate::command::sql::Verb;
+use crate::decision::RuleRef;
 
 /// With more rules each is no longer compared with each other.
 const MOST: usize = 500;
 
-/// Reports rules that can do nothing beside others. `places` knows where each rule's name stands.
-pub(super) fn rules(rules: &[Rule], places: &BTreeMap<String, Place>, problems: &mut Problems) {
+/// Reports rules that can do nothing beside others. `names` knows where each rule's name stands.
+pub(super) fn rules(rules: &[Rule], names: &BTreeMap<Arc<str>, (RuleRef, Place)>, problems: &mut Problems) {
     if rules.len() > MOST {
         return;
     }
     for rule in rules {
-        let at = places.get(&*rule.at.name).copied().unwrap_or(Place::START);
+        let at = names.get(&rule.at.name).map_or(Place::START, |(_, at)| *at);
         problems.enter(rule.at.file.clone());
         let stronger = rules.iter().find(|other| makes_useless(other, rule));
         if let Some(other) = stronger {

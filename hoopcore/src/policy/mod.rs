@@ -117,9 +117,24 @@ impl Policy {
 
     #[cfg(feature = "yaml")]
     fn read(files: &[(Option<&str>, &str)], keys: Option<&Keyring>) -> Result<Self, PolicyErrors> {
-        let read::Document { rules, expectations, mentions, warnings, digest } = read::read(files, keys)?;
+        Ok(Self::compile(read::read(files, keys)?))
+    }
+
+    /// The policy that a tree holds, as [`parse`] gives it: for a program that looks at the tree, too. A tree is read
+    /// as deep as it is, which [`parse`] bounds.
+    ///
+    /// # Errors
+    /// As [`Policy::from_yaml`].
+    #[cfg(feature = "yaml")]
+    pub fn from_tree(tree: &Node) -> Result<Self, PolicyErrors> {
+        Ok(Self::compile(read::read_tree(tree)?))
+    }
+
+    #[cfg(feature = "yaml")]
+    fn compile(document: read::Document) -> Self {
+        let read::Document { rules, expectations, mentions, warnings, digest } = document;
         let index = Index::new(&rules);
-        Ok(Self(Arc::new(Compiled { rules, index, expectations, mentions, warnings, digest })))
+        Self(Arc::new(Compiled { rules, index, expectations, mentions, warnings, digest }))
     }
 
     /// SHA-256 over the normalised rules: the same rules in another order have the same digest.

@@ -40,7 +40,7 @@ impl Glob {
     /// Whether it matches everything.
     #[must_use]
     pub fn is_every(&self) -> bool {
-        self.star == Some(0) && self.text.bytes().all(|byte| byte == b'*')
+        self.star == Some(0) && is_every(&self.text)
     }
 
     /// Whether it matches one text alone.
@@ -98,6 +98,11 @@ impl core::fmt::Display for ColumnPattern {
     fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
         write!(f, "{}.{}.{}", self.schema.as_str(), self.relation.as_str(), self.column.as_str())
     }
+}
+
+/// Whether a pattern matches everything.
+pub(super) fn is_every(pattern: &str) -> bool {
+    !pattern.is_empty() && pattern.bytes().all(|byte| byte == b'*')
 }
 
 /// The parts of a dotted name, each a glob, folded as PostgreSQL folds names: what stands in double quotes keeps

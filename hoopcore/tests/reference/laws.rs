@@ -130,5 +130,7 @@ proptest! {
         let whole = Policy::from_yaml(&policy.yaml()).unwrap();
         let halves = Policy::from_files(&[("b.yaml", &half(second)), ("a.yaml", &half(first))]).unwrap();
         prop_assert_eq!(whole.digest(), halves.digest());
+        let of_tree = Policy::from_tree(&hoopcore::policy::parse(&policy.yaml()).unwrap()).unwrap();
+        prop_assert_eq!(whole.digest(), of_tree.digest());
     }
 }

@@ -52,8 +52,7 @@ impl Reader {
     fn rule_named(&mut self, node: &Node) -> Option<String> {
         let name = self.one_text(node, "`rule`")?;
         if !self.names.contains_key(name) && name != "default" && name != "harmless" {
-            let names: Vec<String> = self.names.keys().cloned().collect();
-            let known: Vec<&str> = names.iter().map(String::as_str).chain(["default", "harmless"]).collect();
+            let known: Vec<&str> = self.names.keys().map(|name| &**name).chain(["default", "harmless"]).collect();
             self.problems.unknown(node.at, "rule", name, &known);
         }
         Some(name.to_string())

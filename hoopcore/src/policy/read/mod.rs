@@ -44,23 +44,12 @@ pub(super) struct Document {
 pub(super) fn read(files: &[(Option<&str>, &str)], keys: Option<&Keyring>) -> Result<Document, PolicyErrors> {
     let mut reader = Reader { keys: keys.cloned(), ..Reader::default() };
     let trees: Vec<_> = files.iter().filter_map(|(name, text)| reader.tree(name.map(Arc::from), text)).collect();
-    for (file, tree) in &trees {
-        reader.problems.enter(file.clone());
-        reader.sets(tree);
-    }
-    for (file, tree) in &trees {
-        reader.problems.enter(file.clone());
-        reader.document(tree);
-    }
-    for (file, tree) in &trees {
-        reader.problems.enter(file.clone());
-        reader.expectations(tree);
-    }
-    if let Some((file, _)) = trees.first() {
-        reader.problems.enter(file.clone());
-        reader.overall();
-    }
-    reader.finish()
+    reader.read(&trees.iter().map(|(file, tree)| (file.clone(), tree)).collect::<Vec<_>>())
+}
+
+/// Reads the tree of a policy of one file.
+pub(super) fn read_tree(tree: &Node) -> Result<Document, PolicyErrors> {
+    Reader::default().read(&[(None, tree)])
 }
 
 /// What was read so far.
@@ -70,9 +59,8 @@ struct Reader {
     /// Keys of pseudonyms and shifts, where those who load the policy have any.
     keys: Option<Keyring>,
     sets: BTreeMap<String, Vec<String>>,
-    names: BTreeMap<String, RuleRef>,
-    /// Where each rule's name stands.
-    places: BTreeMap<String, Place>,
+    /// The rules by name, and where each name stands.
+    names: BTreeMap<Arc<str>, (RuleRef, Place)>,
     mentions: Vec<Mention>,
     rules: Vec<Rule>,
     expectations: Vec<Expectation>,
@@ -123,6 +111,26 @@ impl<'n> Seen<'n> {
 }
 
 impl Reader {
+    fn read(mut self, trees: &[(Option<Arc<str>>, &Node)]) -> Result<Document, PolicyErrors> {
+        for (file, tree) in trees {
+            self.problems.enter(file.clone());
+            self.sets(tree);
+        }
+        for (file, tree) in trees {
+            self.problems.enter(file.clone());
+            self.document(tree);
+        }
+        for (file, tree) in trees {
+            self.problems.enter(file.clone());
+            self.expectations(tree);
+        }
+        if let Some((file, _)) = trees.first() {
+            self.problems.enter(file.clone());
+            self.overall();
+        }
+        self.finish()
+    }
+
     fn tree(&mut self, file: Option<Arc<str>>, text: &str) -> Option<(Option<Arc<str>>, Node)> {
         self.problems.enter(file.clone());
         match yaml::parse(text) {
@@ -209,7 +217,7 @@ impl Reader {
             problem.help =
                 Some("say for a few commands what is to come out, and `hoop test` will check it".to_string());
         }
-        lint::rules(&self.rules, &self.places, &mut self.problems);
+        lint::rules(&self.rules, &self.names, &mut self.problems);
     }
 
     fn rule(&mut self, node: &Node) {
@@ -259,22 +267,20 @@ impl Reader {
                 Some("records use it where no rule of the policy decided".to_string());
         } else if name.chars().count() > 100 || name.chars().any(char::is_control) || name.trim() != name {
             self.problems.error(node.at, "a rule's name has at most 100 characters, none of them a control character");
-        } else if let Some(first) = self.names.get(name) {
+        } else if let Some((first, _)) = self.names.get(name) {
             let message = format!("two rules are called `{name}`");
             let help = format!("the other one is {}", first.to_string().trim_start_matches(name).trim());
             self.problems.error(node.at, message).help = Some(help);
         } else {
-            self.names.insert(name.to_string(), at.clone());
-            self.places.insert(name.to_string(), node.at);
+            self.names.insert(Arc::clone(&at.name), (at.clone(), node.at));
         }
         at
     }
 
     /// The entries of a map with known keys; keys that are unknown, not supported yet or missing are reported.
     fn fields<'n>(&mut self, node: &'n Node, map: &'static Map) -> Option<Fields<'n>> {
-        let known = map.known();
         let Value::Map(_) = &node.value else {
-            let help = format!("write `key: value`, with the keys {}", known.join(", "));
+            let help = format!("write `key: value`, with the keys {}", map.known().join(", "));
             self.mismatch(node, map.noun, "a map").help = Some(help);
             return None;
         };
@@ -288,6 +294,7 @@ impl Reader {
                 true
             }
             None => {
+                let known = map.known();
                 meant.extend(nearest(name, &known).map(ToString::to_string));
                 self.problems.unknown(key.at, &format!("key of {}", map.noun), name, &known);
                 false

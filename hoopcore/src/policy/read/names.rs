@@ -9,7 +9,7 @@ use alloc::vec::Vec;
 use super::Reader;
 use crate::command::sql::Verb;
 use crate::policy::node::{Node, Place, Value};
-use crate::policy::pattern::{ColumnPattern, Glob, fold, parts};
+use crate::policy::pattern::{ColumnPattern, Glob, fold, is_every, parts};
 use crate::policy::problem::shorten;
 use crate::policy::reach::{NamePattern, Names, Sense, SqlReach, VerbSet};
 
@@ -65,7 +65,7 @@ impl Reader {
 
     fn names(&mut self, node: &Node, named: Named) -> Names {
         let texts = self.texts(node, "the object of a verb");
-        if texts.iter().any(|(text, _)| Glob::new(text.as_ref()).is_every()) {
+        if texts.iter().any(|(text, _)| is_every(text)) {
             return Names::Every;
         }
         let patterns: Vec<_> = texts.iter().filter_map(|(text, at)| self.name(text, *at, named)).collect();
@@ -73,17 +73,20 @@ impl Reader {
     }
 
     fn name(&mut self, text: &str, at: Place, named: Named) -> Option<NamePattern> {
-        let parsed = parts(text).and_then(|parts| match parts.as_slice() {
-            [name] => Ok((None, name.clone())),
-            [schema, name] => Ok((Some(schema.clone()), name.clone())),
-            _ => Err("a name has two parts at most: `schema.name`"),
+        let parsed = parts(text).and_then(|parts| {
+            let mut parts = parts.into_iter();
+            match (parts.next(), parts.next(), parts.next()) {
+                (Some(name), None, _) => Ok((None, name)),
+                (Some(schema), Some(name), None) => Ok((Some(schema), name)),
+                _ => Err("a name has two parts at most: `schema.name`"),
+            }
         });
         if let (Err(why), Named::InSchema) = (&parsed, named) {
             self.problems.error(at, format!("`{}` is no name pattern: {why}", shorten(text)));
             return None;
         }
         let folded = match &parsed {
-            Ok((Some(schema), name)) => Glob::new(format!("{}.{}", schema.as_str(), name.as_str())),
+            Ok((Some(schema), name)) => Glob::new([schema.as_str(), ".", name.as_str()].concat()),
             Ok((None, name)) => name.clone(),
             Err(_) => Glob::new(fold(text)),
         };

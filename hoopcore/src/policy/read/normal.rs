@@ -15,7 +15,7 @@ use crate::policy::node::{Node, Value};
 
 /// The digest of one rule's normal form.
 pub(super) fn digest(rule: &Node, sets: &BTreeMap<String, Vec<String>>) -> Digest {
-    let mut normal = Normal { sets, out: String::new() };
+    let mut normal = Normal { sets, out: String::with_capacity(256) };
     normal.write(rule);
     Sha256::digest(normal.out).into()
 }
@@ -89,18 +89,18 @@ impl<'s> Normal<'s> {
 
     fn text(&mut self, text: &str) {
         self.out.push('"');
-        for (place, piece) in text.split('"').enumerate() {
-            if place > 0 {
-                self.out.push_str("\"\"");
-            }
-            self.out.push_str(piece);
+        if text.as_bytes().contains(&b'"') {
+            self.out.push_str(&text.replace('"', "\"\""));
+        } else {
+            self.out.push_str(text);
         }
         self.out.push('"');
     }
 
     /// Puts the last parts of what was written in order, each once.
     fn sort(&mut self, parts: &[Range<usize>]) {
-        let Some(start) = parts.first().map(|first| first.start) else { return };
+        let [first, _, ..] = parts else { return };
+        let start = first.start;
         let mut texts: Vec<&str> = parts.iter().filter_map(|part| self.out.get(part.clone())).collect();
         if texts.is_sorted_by(|one, next| one < next) {
             return;
