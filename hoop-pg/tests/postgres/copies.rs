@@ -77,6 +77,16 @@ fn run(program: &str, address: &Address, arguments: &[&str]) -> Output {
 }
 
 #[test]
+fn psql_copies_masked_rows() {
+    let gateway = Gateway::start(&shop(), POLICY);
+    let copy = r"\copy (select id, ssn, name from customers order by id) to stdout csv header";
+    let told = run("psql", &gateway.address("ann"), &["-X", "-c", copy, "-c", "select 'alive'"]);
+    let text = String::from_utf8_lossy(&told.stdout);
+    let expected = "id,ssn,name\n1,[redacted],Ada Byron\n2,[redacted],Grace Hopper\n3,[redacted],Linus T\n";
+    assert!(text.starts_with(expected) && text.contains("alive"), "{text}");
+}
+
+#[test]
 fn a_dump_is_masked_and_can_be_restored() {
     let database = shop();
     // Pseudonyms keep a unique column unique.
