@@ -282,10 +282,10 @@ impl Splitter {
         }
     }
 
-    /// How many bytes go on as they are.
+    /// The bytes that go on as they are.
     #[must_use]
-    pub fn passing(&self) -> usize {
-        self.passing
+    pub fn passing(&self) -> &[u8] {
+        self.buffer.get(..self.passing).unwrap_or_default()
     }
 
     /// Takes what goes on as it is, if anything does.
@@ -299,10 +299,10 @@ impl Splitter {
         Some(taken.freeze())
     }
 
-    /// Takes what goes on as it is, as a copy: which costs less than [`Splitter::passed`] where it is short.
-    pub fn copy_passed(&mut self, to: &mut BytesMut) {
+    /// Drops what goes on as it is, which was copied from [`Splitter::passing`]: where it is short, that costs less than to
+    /// take it.
+    pub fn copied(&mut self) {
         let length = core::mem::take(&mut self.passing);
-        to.extend_from_slice(self.buffer.get(..length).unwrap_or_default());
         self.advance(length);
     }
 

@@ -101,9 +101,33 @@ impl Lane {
         }
     }
 
+    /// What a frame that may be written anew stands in: what goes on before it, its body once that has arrived, and
+    /// where to write. Only where all of it was written is [`Lane::rewritten`] to be called.
+    pub(crate) fn rewriting(&mut self, head: Head) -> Result<Option<(&[u8], &[u8], &mut BytesMut)>, FrameError> {
+        let body = self.input.body(head)?;
+        Ok(body.map(|body| (self.input.passing(), body, &mut self.output.tail)))
+    }
+
+    /// The next frame, and what goes on before it, was written anew.
+    pub(crate) fn rewritten(&mut self, head: Head) {
+        self.input.copied();
+        self.input.skip(head);
+    }
+
+    /// Takes back so many bytes of what was written last.
+    pub(crate) fn unsay(&mut self, length: usize) {
+        let tail = &mut self.output.tail;
+        tail.truncate(tail.len().saturating_sub(length));
+    }
+
     fn collect(&mut self) {
-        if self.input.passing() < SHORT {
-            self.input.copy_passed(&mut self.output.tail);
+        let passing = self.input.passing();
+        if passing.is_empty() {
+            return;
+        }
+        if passing.len() < SHORT {
+            self.output.tail.extend_from_slice(passing);
+            self.input.copied();
         } else if let Some(passed) = self.input.passed() {
             self.output.push(passed);
         }

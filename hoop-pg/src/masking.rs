@@ -8,6 +8,9 @@ use hoopcore::mask::{Cell, CellFormat, CellType, Column, Layout, Origin, Width};
 use crate::catalog::Catalog;
 use crate::message::{Field, Frame, Malformed, Reader, RowDescription};
 
+/// What masks may add to a row before room is made for it anew, in bytes.
+const ROOM: usize = 64;
+
 /// A description longer than this is not kept, in bytes.
 const MOST_KEPT: usize = 4096;
 
@@ -88,39 +91,50 @@ fn kind(oid: u32) -> CellType {
     }
 }
 
-/// Writes the row (`D`) of this body anew where a mask changes a cell, and says whether one did.
+/// Writes the row (`D`) of this body anew where a mask changes a cell, behind what goes on before it; and says how long
+/// the new row is, where there is one.
 ///
 /// # Errors
 /// Where the row is malformed or has another number of cells than was described; what was written is to be dropped.
-pub(crate) fn mask(body: &[u8], masker: &mut RowMasker, columns: usize, out: &mut BytesMut) -> Result<bool, Malformed> {
+pub(crate) fn mask(
+    (before, body): (&[u8], &[u8]),
+    (masker, columns): (&mut RowMasker, usize),
+    out: &mut BytesMut,
+) -> Result<Option<usize>, Malformed> {
     let mut reader = Reader::new(body);
     if reader.count()? != columns {
         return Err(Malformed);
     }
+    let begin = out.len() + before.len();
     let (mut untouched, mut anew) = (Some(out), None);
     // What stands before here was written, or is a cell's old value.
     let mut kept = 0;
     for index in 0..columns {
-        let begin = body.len() - reader.rest().len();
+        let at = body.len() - reader.rest().len();
         let value = reader.value()?;
+        if masker.passes(index) {
+            continue;
+        }
         let cell = match masker.cell(index, value) {
             Cell::Pass => continue,
             Cell::Null => None,
             Cell::Replace(bytes) => Some(bytes),
         };
         if let Some(out) = untouched.take() {
+            out.reserve(before.len() + body.len() + ROOM);
+            out.extend_from_slice(before);
             anew = Some(Frame::begin(out, b'D'));
         }
         if let Some(row) = &mut anew {
-            row.bytes(body.get(kept..begin).ok_or(Malformed)?);
+            row.bytes(body.get(kept..at).ok_or(Malformed)?);
             row.value(cell);
         }
         kept = body.len() - reader.rest().len();
     }
     reader.end()?;
-    let Some(mut row) = anew else { return Ok(false) };
+    let Some(mut row) = anew else { return Ok(None) };
     row.bytes(body.get(kept..).ok_or(Malformed)?);
-    Ok(true)
+    Ok(Some(row.end() - begin))
 }
 
 #[cfg(test)]
@@ -189,8 +203,10 @@ rules:
         let description = described(&[25, 23, 25]);
         let layout = layout(&RowDescription::read(&description).unwrap(), &Catalog::default());
         let mut out = BytesMut::new();
-        let changed = mask(&row(cells)[HEADER..], &mut passage().rows(&layout), 3, &mut out).unwrap();
-        assert_eq!((changed, out.to_vec()), (expected.is_some(), expected.map(row).unwrap_or_default()));
+        let length = mask((b"before", &row(cells)[HEADER..]), (&mut passage().rows(&layout), 3), &mut out).unwrap();
+        let expected = expected.map(row);
+        assert_eq!(length, expected.as_ref().map(Vec::len));
+        assert_eq!(out.to_vec(), expected.map(|row| [b"before", row.as_slice()].concat()).unwrap_or_default());
     }
 
     #[test]
@@ -205,7 +221,7 @@ rules:
         let description = described(&[25]);
         let layout = layout(&RowDescription::read(&description).unwrap(), &Catalog::default());
         for body in [&b"\0\x02\0\0\0\0\0\0\0\0"[..], b"\0\0", b"\0\x01\0\0\0\x02a", b"\0\x01\0\0\0\x01ab", b""] {
-            let masked = mask(body, &mut passage().rows(&layout), 1, &mut BytesMut::new());
+            let masked = mask((b"", body), (&mut passage().rows(&layout), 1), &mut BytesMut::new());
             assert_eq!(masked, Err(Malformed), "{body:?}");
         }
     }

@@ -266,22 +266,34 @@ impl Relations {
 
 /// The exposures by the names that statements use. A function that takes a row can be written like a column of it.
 fn named(exposed: &Exposed, findings: &Findings) -> Arc<[Exposure]> {
-    let relations = &findings.relations;
-    let mut named = Vec::new();
+    let mut places: BTreeMap<(u32, &ColumnName), Vec<i16>> = BTreeMap::new();
     for ((oid, attribute), carried) in exposed {
-        let column = relations.get(oid).and_then(|relation| relation.columns.get(attribute)).cloned();
-        let columns = [column].into_iter().chain(findings.attributes.iter().cloned().map(Some));
-        for (relation, column) in names(*oid, relations).iter().flat_map(|name| columns.clone().map(move |c| (name, c)))
-        {
-            let exposure = |exposes: &ColumnName| Exposure {
+        carried.iter().for_each(|exposes| places.entry((*oid, exposes)).or_default().push(*attribute));
+    }
+    let mut named = Vec::new();
+    for ((oid, exposes), attributes) in places {
+        let columns = columns(oid, &attributes, findings);
+        for relation in names(oid, &findings.relations) {
+            named.extend(columns.iter().map(|column| Exposure {
                 relation: relation.clone(),
                 column: column.clone(),
                 exposes: exposes.clone(),
-            };
-            named.extend(carried.iter().map(exposure));
+            }));
         }
     }
     named.into()
+}
+
+/// The names of these columns, and of what can be written like one; `None` for any column of the relation. Where each
+/// column of a relation of the server's own carries a value, that says it shorter: every statement is held against it.
+fn columns(oid: u32, attributes: &[i16], findings: &Findings) -> Vec<Option<String>> {
+    let relation = findings.relations.get(&oid);
+    let own = relation.filter(|relation| relation.schema == "pg_catalog");
+    if own.is_some_and(|relation| relation.columns.len() == attributes.len()) {
+        return vec![None];
+    }
+    let name = |attribute| relation.and_then(|relation| relation.columns.get(attribute)).cloned();
+    attributes.iter().map(name).chain(findings.attributes.iter().cloned().map(Some)).collect()
 }
 
 /// The names of a relation: a temporary one is in a schema of the session's own that is called `pg_temp` too.

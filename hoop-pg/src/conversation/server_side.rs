@@ -71,23 +71,30 @@ impl Conversation {
 
     fn row(&mut self, head: Head, id: WorkId) -> Result<bool, Refusal> {
         let Some(work) = self.works.get_mut(id) else { return Err(by_server("a row of nothing")) };
-        let masked = match &mut work.rows {
-            Rows::Free => false,
+        let anew = match &mut work.rows {
+            Rows::Free => None,
             Rows::Undescribed => return Err(by_server("a row that was never described")),
             Rows::Masked(masker, columns) => {
-                let Some(body) = self.server.body(head).map_err(by_server)? else { return Ok(false) };
-                masking::mask(body, masker, *columns, &mut self.scratch).map_err(by_server)?
+                let parts = self.server.rewriting(head).map_err(by_server)?;
+                let Some((before, body, out)) = parts else { return Ok(false) };
+                let begin = out.len();
+                let masked = masking::mask((before, body), (masker, *columns), out);
+                masked.inspect_err(|_| out.truncate(begin)).map_err(by_server)?
             }
         };
-        let passes = work.row(if masked { self.scratch.len() } else { head.length });
-        if let Err(limit) = passes {
-            self.scratch.clear();
-            self.stop(id, limit);
-            self.server.skip(head);
-        } else if masked {
-            self.replace(head);
-        } else {
-            self.server.pass(head);
+        let passes = work.row(anew.unwrap_or(head.length));
+        match (anew, passes) {
+            (None, Ok(())) => self.server.pass(head),
+            (None, Err(limit)) => {
+                self.stop(id, limit);
+                self.server.skip(head);
+            }
+            (Some(_), Ok(())) => self.server.rewritten(head),
+            (Some(length), Err(limit)) => {
+                self.stop(id, limit);
+                self.server.rewritten(head);
+                self.server.unsay(length);
+            }
         }
         Ok(true)
     }

@@ -35,6 +35,12 @@ impl<'a> Frame<'a> {
         Self { out, start }
     }
 
+    /// Ends the frame, and says where.
+    #[must_use]
+    pub fn end(self) -> usize {
+        self.out.len()
+    }
+
     /// Bytes as they are.
     pub fn bytes(&mut self, bytes: &[u8]) {
         self.out.put_slice(bytes);

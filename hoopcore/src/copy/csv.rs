@@ -82,7 +82,7 @@ impl Csv {
             let rest = line.get(start..)?;
             let length = self.cell_length(rest);
             let raw = Raw { bytes: rest.get(..length)?, quoted: rest.first() == Some(&self.format.quote) };
-            if !masker.is_free(index) {
+            if !masker.passes(index) {
                 self.cell(index, &raw, (start, columns), masker, &mut writer)?;
             }
             start += length + 1;

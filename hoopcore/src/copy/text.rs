@@ -75,7 +75,7 @@ impl Text {
         masker: &mut RowMasker,
         writer: &mut Writer<'_>,
     ) -> Option<()> {
-        if masker.is_free(index) {
+        if masker.passes(index) {
             return Some(());
         }
         // Where a value may be written like NULL it counts as one: who guesses it as `NULL '…'` must not see it spared.

@@ -151,8 +151,10 @@ impl RowMasker {
         self.columns.iter().all(|column| matches!(column, Treatment::Pass))
     }
 
-    /// Whether every cell of that column passes as it is.
-    pub(crate) fn is_free(&self, index: usize) -> bool {
+    /// Whether every cell in column `index` passes as it is: then it need not be looked at.
+    #[must_use]
+    #[inline]
+    pub fn passes(&self, index: usize) -> bool {
         matches!(self.columns.get(index).unwrap_or(&self.undescribed), Treatment::Pass)
     }
 
