@@ -29,6 +29,17 @@ pub(crate) struct Lane {
     late: BytesMut,
 }
 
+/// A frame that may be written anew.
+#[derive(Debug)]
+pub(crate) struct Rewriting<'a> {
+    /// What goes on before it: to be written first.
+    pub(crate) before: &'a [u8],
+    /// What it says.
+    pub(crate) body: &'a [u8],
+    /// Where to write.
+    pub(crate) out: &'a mut BytesMut,
+}
+
 impl Lane {
     pub(crate) fn new(way: Way, limits: Limits) -> Self {
         Self { input: Splitter::new(way, limits), output: Output::default(), late: BytesMut::new() }
@@ -101,11 +112,11 @@ impl Lane {
         }
     }
 
-    /// What a frame that may be written anew stands in: what goes on before it, its body once that has arrived, and
-    /// where to write. Only where all of it was written is [`Lane::rewritten`] to be called.
-    pub(crate) fn rewriting(&mut self, head: Head) -> Result<Option<(&[u8], &[u8], &mut BytesMut)>, FrameError> {
+    /// The next frame, to be written anew, once it has arrived. Only where all of it was written is
+    /// [`Lane::rewritten`] to be called.
+    pub(crate) fn rewriting(&mut self, head: Head) -> Result<Option<Rewriting<'_>>, FrameError> {
         let body = self.input.body(head)?;
-        Ok(body.map(|body| (self.input.passing(), body, &mut self.output.tail)))
+        Ok(body.map(|body| Rewriting { before: self.input.passing(), body, out: &mut self.output.tail }))
     }
 
     /// The next frame, and what goes on before it, was written anew.

@@ -1,11 +1,11 @@
 //! Between rows on the wire and the core's masks: what a result's columns are, and rows written anew.
 
-use bytes::BytesMut;
 use hoopcore::RowMasker;
 use hoopcore::copy::CopyOut;
 use hoopcore::mask::{Cell, CellFormat, CellType, Column, Layout, Origin, Width};
 
 use crate::catalog::Catalog;
+use crate::lane::Rewriting;
 use crate::message::{Field, Frame, Malformed, Reader, RowDescription};
 
 /// What masks may add to a row before room is made for it anew, in bytes.
@@ -97,10 +97,11 @@ fn kind(oid: u32) -> CellType {
 /// # Errors
 /// Where the row is malformed or has another number of cells than was described; what was written is to be dropped.
 pub(crate) fn mask(
-    (before, body): (&[u8], &[u8]),
-    (masker, columns): (&mut RowMasker, usize),
-    out: &mut BytesMut,
+    frame: &mut Rewriting<'_>,
+    masker: &mut RowMasker,
+    columns: usize,
 ) -> Result<Option<usize>, Malformed> {
+    let Rewriting { before, body, out } = frame;
     let mut reader = Reader::new(body);
     if reader.count()? != columns {
         return Err(Malformed);
@@ -140,6 +141,8 @@ pub(crate) fn mask(
 #[cfg(test)]
 mod tests {
     use std::str::FromStr as _;
+
+    use bytes::BytesMut;
 
     use hoopcore::decision::Outcome;
     use hoopcore::{Call, Command, Identity, Passage, Policy, Request, Resource, SessionFacts, Timestamp, Verified};
@@ -203,7 +206,8 @@ rules:
         let description = described(&[25, 23, 25]);
         let layout = layout(&RowDescription::read(&description).unwrap(), &Catalog::default());
         let mut out = BytesMut::new();
-        let length = mask((b"before", &row(cells)[HEADER..]), (&mut passage().rows(&layout), 3), &mut out).unwrap();
+        let mut frame = Rewriting { before: b"before", body: &row(cells)[HEADER..], out: &mut out };
+        let length = mask(&mut frame, &mut passage().rows(&layout), 3).unwrap();
         let expected = expected.map(row);
         assert_eq!(length, expected.as_ref().map(Vec::len));
         assert_eq!(out.to_vec(), expected.map(|row| [b"before", row.as_slice()].concat()).unwrap_or_default());
@@ -221,7 +225,8 @@ rules:
         let description = described(&[25]);
         let layout = layout(&RowDescription::read(&description).unwrap(), &Catalog::default());
         for body in [&b"\0\x02\0\0\0\0\0\0\0\0"[..], b"\0\0", b"\0\x01\0\0\0\x02a", b"\0\x01\0\0\0\x01ab", b""] {
-            let masked = mask((b"", body), (&mut passage().rows(&layout), 1), &mut BytesMut::new());
+            let mut frame = Rewriting { before: b"", body, out: &mut BytesMut::new() };
+            let masked = mask(&mut frame, &mut passage().rows(&layout), 1);
             assert_eq!(masked, Err(Malformed), "{body:?}");
         }
     }

@@ -75,11 +75,11 @@ impl Conversation {
             Rows::Free => None,
             Rows::Undescribed => return Err(by_server("a row that was never described")),
             Rows::Masked(masker, columns) => {
-                let parts = self.server.rewriting(head).map_err(by_server)?;
-                let Some((before, body, out)) = parts else { return Ok(false) };
-                let begin = out.len();
-                let masked = masking::mask((before, body), (masker, *columns), out);
-                masked.inspect_err(|_| out.truncate(begin)).map_err(by_server)?
+                let frame = self.server.rewriting(head).map_err(by_server)?;
+                let Some(mut frame) = frame else { return Ok(false) };
+                let begin = frame.out.len();
+                let masked = masking::mask(&mut frame, masker, *columns);
+                masked.inspect_err(|_| frame.out.truncate(begin)).map_err(by_server)?
             }
         };
         let passes = work.row(anew.unwrap_or(head.length));
