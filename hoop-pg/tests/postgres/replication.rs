@@ -77,6 +77,12 @@ async fn until(what: &str, mut holds: impl AsyncFnMut() -> bool) {
     }
 }
 
+/// Waits until no walsender holds a slot any more: one goes on for a moment when its client has left.
+async fn until_released(around: &Client, slot: &str) {
+    let asks = format!("SELECT active FROM pg_replication_slots WHERE slot_name = '{slot}'");
+    until("the end of the walsender", async || value(around, &asks).await == "f").await;
+}
+
 /// The records of what was decided, or carried out, about commands whose effects hold this one.
 fn decisions<'r>(records: &'r [Value], effect: &str) -> Vec<&'r Value> {
     let bears = |record: &&Value| {
@@ -116,6 +122,7 @@ async fn changes_are_streamed_by_the_slot_that_is_allowed() {
 
     let (done, said) = recv(&["--create-slot", "-S", "others", "-P", "test_decoding"]).await;
     assert!(!done && said.contains("refused by rule `default`"), "{said}");
+    until_released(&around, "changes").await;
     let (done, said) = recv(&["--drop-slot", "-S", "changes"]).await;
     assert!(done, "{said}");
 
@@ -158,6 +165,7 @@ rules:
         assert!(done, "{said}");
     }
     assert!(fs::read_dir(folder.path()).unwrap().count() >= 1);
+    until_released(&around, "archive").await;
     let (done, said) = run(client(&front, "pg_receivewal", &["--drop-slot", "-S", "archive"])).await;
     assert!(done, "{said}");
 }
@@ -273,7 +281,7 @@ async fn a_stream_ends_with_its_policy() {
     assert!(!done && said.contains("the policy has changed") && !said.contains("987-65"), "{said}");
     let (done, said) = run(client(&front, "pg_recvlogical", &arguments)).await;
     assert!(!done && said.contains("refused by rule `hidden`"), "{said}");
-    until("the end of the walsender", async || active("f").await).await;
+    until_released(&around, "reloaded").await;
     around.batch_execute("SELECT pg_drop_replication_slot('reloaded')").await.unwrap();
 }
 
@@ -294,9 +302,6 @@ async fn a_stream_ends_when_the_gateway_does() {
     assert!(begin.elapsed() < Duration::from_secs(20), "the stream holds the gateway up");
     let (done, said) = receiving.await.unwrap();
     assert!(!done && said.contains("the gateway is shutting down"), "{said}");
-    until("the end of the walsender", async || {
-        value(&around, "SELECT active FROM pg_replication_slots WHERE slot_name = 'drained'").await == "f"
-    })
-    .await;
+    until_released(&around, "drained").await;
     around.batch_execute("SELECT pg_drop_replication_slot('drained')").await.unwrap();
 }
