@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use hoop_runtime::config::{CancelRequests, ResourceName, ServerAddr};
+use rand::RngExt as _;
 use secrecy::ExposeSecret as _;
 use sha2::{Digest as _, Sha256};
 use tokio::net::{TcpStream, UnixStream};
@@ -25,12 +26,14 @@ const LONGEST: usize = 256 - OVERHEAD;
 /// How long another instance may take.
 const PATIENCE: Duration = Duration::from_secs(5);
 /// Of 31 bits, the lower ones tell sessions of one instance apart.
-pub(super) const SESSION_BITS: u32 = 24;
+const SESSION_BITS: u32 = 24;
 
 /// This instance among those that share a secret.
 #[derive(Debug)]
 pub(crate) struct Instances {
     number: u8,
+    /// Whether there are no others.
+    is_alone: bool,
     sealer: Sealer,
     peers: BTreeMap<u8, ServerAddr>,
 }
@@ -49,14 +52,24 @@ impl Instances {
     pub(crate) fn new(config: Option<&CancelRequests>) -> Self {
         match config {
             Some(CancelRequests { key, instance, peers }) => {
-                Self { number: *instance, sealer: Sealer::new(key.expose_secret().as_bytes()), peers: peers.clone() }
+                let sealer = Sealer::new(key.expose_secret().as_bytes());
+                Self { number: *instance, is_alone: false, sealer, peers: peers.clone() }
             }
-            None => Self { number: 0, sealer: Sealer::new(&rand::random::<[u8; 32]>()), peers: BTreeMap::new() },
+            None => {
+                let sealer = Sealer::new(&rand::random::<[u8; 32]>());
+                Self { number: 0, is_alone: true, sealer, peers: BTreeMap::new() }
+            }
         }
     }
 
-    /// The upper bits of the process ids that this instance gives.
-    pub(super) fn base(&self) -> i32 {
+    /// The process id that a session's client is told: the server's own, where that says enough.
+    pub(super) fn process(&self, at_server: Option<i32>) -> i32 {
+        let own = |process: &i32| self.is_alone && *process > 0 && !self.is_of_another(*process);
+        at_server.filter(own).unwrap_or_else(|| self.base() | rand::rng().random_range(1..1 << SESSION_BITS))
+    }
+
+    /// The upper bits of the process ids that this instance makes up.
+    fn base(&self) -> i32 {
         i32::from(self.number) << SESSION_BITS
     }
 
@@ -183,6 +196,16 @@ mod tests {
         assert_eq!(one.handed_on(8, &sealed), None);
         assert_eq!(one.route(7, &sealed), None, "one is not the other");
         assert_eq!(one.handed_on(7, &longest), None, "nor the other the one");
+    }
+
+    #[test]
+    fn a_client_is_told_the_servers_process_where_that_says_enough() {
+        let (alone, one) = (Instances::new(None), instance("a", 1));
+        assert_eq!(alone.process(Some(4711)), 4711);
+        for process in [None, Some(0), Some(-3), Some(1 << 24), Some(4711)] {
+            assert!(!one.is_of_another(one.process(process)), "{process:?}");
+            assert!(!alone.is_of_another(alone.process(process)), "{process:?}");
+        }
     }
 
     #[test]

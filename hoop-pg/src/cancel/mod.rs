@@ -1,7 +1,8 @@
 //! Cancel requests: who may stop what, by keys of our own that cannot be guessed.
 //!
-//! A client is told a process id and a key that the gateway made up; the server's own never leave it. A request
-//! that names them reaches the session's relay while that holds a command for approval, and the server otherwise.
+//! A client is told its server process's id, as `pg_backend_pid()` and notifications name it, and a key that the gateway
+//! made up; the server's own key never leaves it. Among several instances the id is made up too, and says which of them
+//! has the session. A request that names both reaches the session's relay while that holds a command for approval, and the server otherwise.
 
 mod guesses;
 mod instances;
@@ -9,10 +10,10 @@ mod requests;
 mod seal;
 
 use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use bytes::Bytes;
-use rand::RngExt as _;
 use subtle::ConstantTimeEq as _;
 use tokio::sync::Notify;
 
@@ -31,12 +32,12 @@ pub struct CancelKey {
     pub secret: Bytes,
 }
 
-/// The sessions that can be cancelled, each with what is needed to reach its server. Cheap to clone.
+/// The sessions that can be cancelled, by process id (servers may use the same ones), each with what is needed to reach its server. Cheap to clone.
 #[derive(Debug)]
-pub struct Cancellations<T>(Arc<Mutex<HashMap<i32, Entry<T>>>>);
+pub struct Cancellations<T>(Arc<Mutex<HashMap<i32, Vec<Session<T>>>>>);
 
 #[derive(Debug)]
-struct Entry<T> {
+struct Session<T> {
     secret: Bytes,
     signal: CancelSignal,
     target: T,
@@ -63,21 +64,13 @@ pub enum Cancelled<T> {
 }
 
 impl<T: Clone> Cancellations<T> {
-    /// Gives a session a key of protocol 3.0 and remembers where its server is reached.
+    /// Remembers by which key a session is cancelled, and where its server is reached.
     #[must_use]
-    pub fn register(&self, target: T) -> Registration<T> {
-        self.register_with(target, 0, |_| short_key())
-    }
-
-    /// Gives a session a process id from `base` on, the key that `secret` makes for that, and remembers where its server
-    /// is reached.
-    fn register_with(&self, target: T, base: i32, secret: impl FnOnce(i32) -> Bytes) -> Registration<T> {
+    pub fn register(&self, key: CancelKey, target: T) -> Registration<T> {
         let signal = CancelSignal::default();
+        let session = Session { secret: key.secret.clone(), signal: signal.clone(), target: target.clone() };
         let mut sessions = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let process = unused_process(&sessions, base);
-        let key = CancelKey { process, secret: secret(process) };
-        let secret = key.secret.clone();
-        sessions.insert(process, Entry { secret, signal: signal.clone(), target: target.clone() });
+        sessions.entry(key.process).or_default().push(session);
         drop(sessions);
         Registration { key, target, signal, among: self.clone() }
     }
@@ -86,10 +79,8 @@ impl<T: Clone> Cancellations<T> {
     #[must_use]
     pub fn request(&self, process: i32, secret: &[u8]) -> Cancelled<T> {
         let sessions = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        match sessions.get(&process) {
-            Some(entry) if bool::from(entry.secret.ct_eq(secret)) => entry.deliver(),
-            Some(_) | None => Cancelled::Nobody,
-        }
+        let mut of_process = sessions.get(&process).into_iter().flatten();
+        of_process.find(|session| bool::from(session.secret.ct_eq(secret))).map_or(Cancelled::Nobody, Session::deliver)
     }
 }
 
@@ -98,16 +89,7 @@ fn short_key() -> Bytes {
     Bytes::copy_from_slice(&rand::random::<[u8; KEY_LENGTH]>())
 }
 
-fn unused_process<T>(sessions: &HashMap<i32, Entry<T>>, base: i32) -> i32 {
-    loop {
-        let process = base | rand::rng().random_range(1..1 << instances::SESSION_BITS);
-        if !sessions.contains_key(&process) {
-            return process;
-        }
-    }
-}
-
-impl<T: Clone> Entry<T> {
+impl<T: Clone> Session<T> {
     fn deliver(&self) -> Cancelled<T> {
         if self.signal.raise() { Cancelled::Withdrawn } else { Cancelled::AtServer(self.target.clone()) }
     }
@@ -135,7 +117,13 @@ impl<T> Registration<T> {
 
 impl<T> Drop for Registration<T> {
     fn drop(&mut self) {
-        self.among.0.lock().unwrap_or_else(PoisonError::into_inner).remove(&self.key.process);
+        let mut sessions = self.among.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Entry::Occupied(mut of_process) = sessions.entry(self.key.process) {
+            of_process.get_mut().retain(|session| session.secret != self.key.secret);
+            if of_process.get().is_empty() {
+                of_process.remove();
+            }
+        }
     }
 }
 
@@ -200,6 +188,10 @@ impl Drop for CancelWait {
 mod tests {
     use super::*;
 
+    fn key(process: i32) -> CancelKey {
+        CancelKey { process, secret: short_key() }
+    }
+
     fn wrong(secret: &[u8]) -> Vec<u8> {
         secret.iter().map(|byte| !byte).collect()
     }
@@ -207,7 +199,7 @@ mod tests {
     #[test]
     fn only_the_right_key_reaches_the_server() {
         let sessions = Cancellations::default();
-        let session = sessions.register("server");
+        let session = sessions.register(key(7), "server");
         let key = session.key();
 
         assert_eq!(sessions.request(key.process, &key.secret), Cancelled::AtServer("server"));
@@ -220,16 +212,28 @@ mod tests {
     #[test]
     fn a_session_that_ended_cannot_be_cancelled() {
         let sessions = Cancellations::default();
-        let session = sessions.register("server");
+        let session = sessions.register(key(7), "server");
         let key = session.key().clone();
         drop(session);
         assert_eq!(sessions.request(key.process, &key.secret), Cancelled::Nobody);
     }
 
+    #[test]
+    fn processes_of_two_servers_may_have_one_id() {
+        let sessions = Cancellations::default();
+        let (one, other) = (sessions.register(key(7), "one"), sessions.register(key(7), "other"));
+        assert_eq!(sessions.request(7, &one.key().secret), Cancelled::AtServer("one"));
+        assert_eq!(sessions.request(7, &other.key().secret), Cancelled::AtServer("other"));
+        let gone = one.key().clone();
+        drop(one);
+        assert_eq!(sessions.request(7, &gone.secret), Cancelled::Nobody);
+        assert_eq!(sessions.request(7, &other.key().secret), Cancelled::AtServer("other"));
+    }
+
     #[tokio::test]
     async fn a_wait_takes_the_request_in_place_of_the_server() {
         let sessions = Cancellations::default();
-        let session = sessions.register("server");
+        let session = sessions.register(key(7), "server");
         let key = session.key();
 
         let wait = session.signal().wait();

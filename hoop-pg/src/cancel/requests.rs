@@ -9,7 +9,7 @@ use tokio::sync::Semaphore;
 use tokio::time::Instant;
 
 use super::guesses::Guesses;
-use super::{Cancellations, Cancelled, Instances, KEY_LENGTH, Registration, Route, short_key};
+use super::{CancelKey, Cancellations, Cancelled, Instances, KEY_LENGTH, Registration, Route, short_key};
 use crate::upstream::{CancelTarget, Upstream};
 
 /// How many cancel requests may be on their way to servers at once.
@@ -36,11 +36,11 @@ impl CancelDesk {
 
     /// Gives a session the key to cancel with: a long one where its client takes that.
     pub(crate) fn register(&self, resource: &str, target: CancelTarget, long: bool) -> Registration<CancelTarget> {
-        let route = target.parts().filter(|_| long);
-        let route = route.map(|(peer, key)| Route::new(resource, peer, key.clone()));
-        self.sessions.register_with(target, self.instances.base(), |process| {
-            route.and_then(|route| self.instances.key(process, &route)).unwrap_or_else(short_key)
-        })
+        let parts = target.parts();
+        let process = self.instances.process(parts.map(|(_, key)| key.process));
+        let route = parts.filter(|_| long).map(|(peer, key)| Route::new(resource, peer, key.clone()));
+        let secret = route.and_then(|route| self.instances.key(process, &route)).unwrap_or_else(short_key);
+        self.sessions.register(CancelKey { process, secret }, target)
     }
 
     /// Carries out a request. Whoever sent it is told nothing, whatever becomes of it.

@@ -18,6 +18,9 @@ use crate::message::{self, Malformed, Report, Row as RowMessage, parameter_statu
 /// How much the catalog may answer, in bytes.
 const MAX_ANSWER: usize = 64 << 20;
 
+/// How often it is asked: a cancel request that comes late stops whatever runs then.
+const ATTEMPTS: usize = 3;
+
 /// One row of an answer, as text.
 pub(super) type Row = Vec<Option<String>>;
 
@@ -34,6 +37,13 @@ pub enum CatalogError {
     /// The catalog does not look as expected.
     #[error("the catalog does not look as expected: {0}")]
     Strange(&'static str),
+}
+
+impl CatalogError {
+    /// Whether a cancel request stopped it that was meant for a command of the client.
+    fn is_canceled(&self) -> bool {
+        matches!(self, Self::Refused(code) if code == "57014")
+    }
 }
 
 impl From<Malformed> for CatalogError {
@@ -66,30 +76,17 @@ pub(super) async fn ask<S: AsyncRead + AsyncWrite + Unpin>(
     stream: &mut S,
     patterns: &[ColumnPattern],
 ) -> Result<Answers, CatalogError> {
-    let mut talk =
-        Talk { name: format!("hoop_{:032x}", rand::random::<u128>()), stream, left: MAX_ANSWER, asides: Vec::new() };
-    let mut asked: Vec<&str> = [queries::BEGIN].into_iter().chain(queries::ALWAYS).collect();
-    if patterns.is_empty() {
-        asked.push(queries::COMMIT);
-        let mut always = talk.ask(&asked, b'I').await?;
-        always.pop();
-        always.drain(..1);
-        return Ok(Answers { always, asides: talk.asides, ..Answers::default() });
+    let name = format!("hoop_{:032x}", rand::random::<u128>());
+    let mut talk = Talk { name, stream, left: MAX_ANSWER, asides: Vec::new() };
+    let mut answers = talk.everything(patterns).await;
+    for _ in 1..ATTEMPTS {
+        if !answers.as_ref().is_err_and(CatalogError::is_canceled) {
+            break;
+        }
+        talk.ask(&[queries::ROLLBACK], b'I').await?;
+        answers = talk.everything(patterns).await;
     }
-    let (protected, affected) = (queries::protected(patterns), queries::affected(patterns));
-    asked.extend([protected.as_str(), affected.as_str()]);
-    let mut first = talk.ask(&asked, b'T').await?;
-    let affected = first.pop().map(|table| table.value()).transpose()?.flatten().unwrap_or_else(|| String::from("{}"));
-    let protected = first.pop().unwrap_or_default();
-    let always = first.drain(1..).collect();
-    if protected.is_empty() {
-        talk.ask(&[queries::COMMIT], b'I').await?;
-        return Ok(Answers { always, asides: talk.asides, ..Answers::default() });
-    }
-    let about = queries::about(oids(&affected)?);
-    let second: Vec<&str> = about.iter().map(String::as_str).chain([queries::COMMIT]).collect();
-    let about = talk.ask(&second, b'I').await?;
-    Ok(Answers { always, protected, about, asides: talk.asides })
+    Ok(Answers { asides: talk.asides, ..answers? })
 }
 
 /// The rows of one answer, as they came.
@@ -159,6 +156,33 @@ struct Talk<'a, S> {
 }
 
 impl<S: AsyncRead + AsyncWrite + Unpin> Talk<'_, S> {
+    /// Asks everything about these patterns, in one transaction.
+    async fn everything(&mut self, patterns: &[ColumnPattern]) -> Result<Answers, CatalogError> {
+        let mut asked: Vec<&str> = [queries::BEGIN].into_iter().chain(queries::ALWAYS).collect();
+        if patterns.is_empty() {
+            asked.push(queries::COMMIT);
+            let mut always = self.ask(&asked, b'I').await?;
+            always.pop();
+            always.drain(..1);
+            return Ok(Answers { always, ..Answers::default() });
+        }
+        let (protected, affected) = (queries::protected(patterns), queries::affected(patterns));
+        asked.extend([protected.as_str(), affected.as_str()]);
+        let mut first = self.ask(&asked, b'T').await?;
+        let affected =
+            first.pop().map(|table| table.value()).transpose()?.flatten().unwrap_or_else(|| String::from("{}"));
+        let protected = first.pop().unwrap_or_default();
+        let always = first.drain(1..).collect();
+        if protected.is_empty() {
+            self.ask(&[queries::COMMIT], b'I').await?;
+            return Ok(Answers { always, ..Answers::default() });
+        }
+        let about = queries::about(oids(&affected)?);
+        let second: Vec<&str> = about.iter().map(String::as_str).chain([queries::COMMIT]).collect();
+        let about = self.ask(&second, b'I').await?;
+        Ok(Answers { always, protected, about, ..Answers::default() })
+    }
+
     /// Asks one query after the other, and gives the rows of each; afterwards the session must stand as said.
     async fn ask(&mut self, asked: &[&str], then: u8) -> Result<Vec<Table>, CatalogError> {
         let questions = self.questions(asked)?;

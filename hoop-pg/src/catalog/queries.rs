@@ -73,6 +73,7 @@ WHERE c.relkind IN ('r', 'v', 'm', 'f', 'p', 'S', 't')";
 pub(super) const BEGIN: &str = "BEGIN ISOLATION LEVEL READ COMMITTED READ ONLY";
 /// Ends it.
 pub(super) const COMMIT: &str = "COMMIT";
+pub(super) const ROLLBACK: &str = "ROLLBACK";
 
 /// What is asked in any case: the path, then what shadows the catalog.
 pub(super) const ALWAYS: [&str; 3] = [PATH, SETTLE, SHADOWS];

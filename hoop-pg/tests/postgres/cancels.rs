@@ -17,7 +17,7 @@ rules:
   - rule: staff
     who: { group: staff }
     on: db
-    allow: { sql: { read: "*", call: pg_sleep } }
+    allow: { sql: { read: "*", call: [pg_sleep, pg_backend_pid], set: search_path } }
 
   - rule: ask
     who: { group: staff }
@@ -116,6 +116,40 @@ async fn keys_of_both_lengths_cancel() {
         cancel(&gate, &client.key).await;
         client.is_cancelled().await;
     }
+}
+
+/// What `pg_backend_pid()` and notifications name, for clients that compare.
+#[tokio::test]
+async fn the_process_is_the_servers() {
+    let gate = Gate::open_with(POLICY, |_| {}).await;
+    for minor in [0, 2] {
+        let mut client = Client::login(&gate, minor).await;
+        client.asks("SELECT pg_backend_pid()").await;
+        let row = client.until(b'D').await;
+        let told = u32::from_be_bytes(client.key[..4].try_into().unwrap());
+        assert_eq!(String::from_utf8_lossy(&row[6..]), told.to_string());
+    }
+}
+
+/// A request for a command that has just ended stops what the gateway itself asks then; the session goes on.
+#[tokio::test]
+async fn a_late_request_ends_no_session() {
+    let gate = Gate::open_with(POLICY, |_| {}).await;
+    let mut client = Client::login(&gate, 0).await;
+    let process = i32::from_be_bytes(client.key[..4].try_into().unwrap());
+    let other = connect("postgres").await;
+    // The gateway reads the catalog anew after the path was set, and waits for this.
+    other.batch_execute("BEGIN; LOCK TABLE pg_catalog.pg_extension").await.unwrap();
+    client.asks("SET search_path = public").await;
+    client.until(b'Z').await;
+    client.asks("SELECT 1").await;
+    let waits = "SELECT 1 FROM pg_stat_activity WHERE pid = $1 AND wait_event_type = 'Lock'";
+    while other.query(waits, &[&process]).await.unwrap().is_empty() {
+        tokio::task::yield_now().await;
+    }
+    cancel(&gate, &client.key).await;
+    other.batch_execute("COMMIT").await.unwrap();
+    client.until(b'D').await;
 }
 
 #[tokio::test]

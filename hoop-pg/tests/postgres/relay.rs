@@ -3,7 +3,7 @@
 use std::fs;
 use std::sync::Arc;
 
-use hoop_pg::cancel::Cancellations;
+use hoop_pg::cancel::{CancelKey, Cancellations};
 use hoop_pg::drain::Drainer;
 use hoop_pg::relay::{self, End, Reason};
 use hoop_pg::reply::Reply;
@@ -75,7 +75,7 @@ async fn raw(place: &Place, database: &str) -> (DuplexStream, JoinHandle<End>) {
     let cancellations = Cancellations::default();
     let relay = tokio::spawn(async move {
         greet(&mut far).await;
-        let registration = cancellations.register(());
+        let registration = cancellations.register(CancelKey { process: 1, secret: vec![7; 4].into() }, ());
         relay::run(far, connection.stream, session, loaded.catalog, registration.signal(), Drainer::default().listen())
             .await
     });
