@@ -200,16 +200,23 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Talk<'_, S> {
 
     fn questions(&self, asked: &[&str]) -> io::Result<BytesMut> {
         let mut buffer = BytesMut::new();
+        // What an attempt before left when it was stopped goes first.
+        self.forget(&mut buffer)?;
         for query in asked {
             frontend::parse(&self.name, query, [], &mut buffer)?;
             frontend::bind(&self.name, &self.name, [], [(); 0], |(), _| Ok(IsNull::Yes), [], &mut buffer)
                 .map_err(|_| io::Error::other("a query without parameters cannot be bound"))?;
             frontend::execute(&self.name, 0, &mut buffer)?;
-            frontend::close(b'P', &self.name, &mut buffer)?;
-            frontend::close(b'S', &self.name, &mut buffer)?;
+            self.forget(&mut buffer)?;
         }
         frontend::sync(&mut buffer);
         Ok(buffer)
+    }
+
+    /// Lets portal and statement go, if there are any.
+    fn forget(&self, buffer: &mut BytesMut) -> io::Result<()> {
+        frontend::close(b'P', &self.name, buffer)?;
+        frontend::close(b'S', &self.name, buffer)
     }
 }
 

@@ -412,7 +412,8 @@ impl Conversation {
         let carries_text = scrub::can_carry_text(name);
         let pin = PINS.into_iter().find(|(pinned, _)| pinned.as_bytes() == name);
         if let Some((pinned, wanted)) = pin {
-            let kept = value == wanted.as_bytes();
+            // PostgreSQL keeps this old name of UTF8 where it is written so.
+            let kept = value == wanted.as_bytes() || (pinned == "client_encoding" && value == b"UNICODE");
             self.pinned(pinned, kept)?;
         }
         if self.guarded && carries_text {

@@ -760,6 +760,7 @@ fn a_copy_passes_where_nothing_is_masked() {
 fn the_encoding_must_stay() {
     for (setting, why) in [
         ("client_encoding|UTF8", None),
+        ("client_encoding|UNICODE", None),
         ("client_encoding|SJIS", Some("the encoding was changed, and statements in another cannot be read")),
     ] {
         let (_, table) = play(&format!("s S {setting}"), false, |_| Vec::new());
