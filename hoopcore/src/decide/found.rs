@@ -2,7 +2,7 @@
 //!
 //! Where masks, approves or limits may have a say, nothing is told: then all rules are gathered first.
 
-use super::scene::{Item, Moment, Scene, Step};
+use super::scene::{Fetched, Item, Moment, Scene, Step};
 use super::settled::Answer;
 use crate::decision::Verdict;
 use crate::limit::Rates;
@@ -30,7 +30,9 @@ pub(crate) fn verdict_as_found(session: Standpoint<'_>, call: &Call<'_>) -> Opti
 impl Scene<'_> {
     /// What blocks and allows alone say of an effect.
     fn answer(&self, item: &Item<'_>) -> Answer {
-        let mut found = Found { covered: !item.is_asked(), ..Found::default() };
+        // What an unknown cursor returns may fall under any limit.
+        let held = item.fetched() == Fetched::Anything && matches!(self.call.rates, Rates::Uncounted);
+        let mut found = Found { covered: !item.is_asked(), held, ..Found::default() };
         for cell in self.session.policy.cells(self.session.who, self.session.on) {
             if self.is_refused(item, cell, &mut found) {
                 return Answer::Refused;

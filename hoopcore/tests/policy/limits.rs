@@ -156,3 +156,16 @@ fn what_nothing_counts_is_refused() {
     assert_eq!(verdict(Rates::Uncounted), Verdict::Block);
     assert_eq!(verdict(Rates::Ignored), Verdict::Allow);
 }
+
+/// What an unknown cursor returns may fall under any rate, whatever the verb of what fetches from it.
+#[test]
+fn a_fetch_that_nothing_counts_is_refused_with_a_session_and_without() {
+    let policy =
+        "hoop: 1\nrules:\n- { rule: a, who: anyone, on: db, allow: { sql: update }, limits: { per_minute: 1 } }";
+    let policy = Policy::from_yaml(policy).unwrap_or_else(|errors| panic!("{errors:#?}"));
+    let who = Verified::vouched(Identity::named("u"), "test");
+    let (command, facts, on) = (command("read cursor:other"), SessionFacts::default(), Resource::postgres("db"));
+    let call = Call { rates: Rates::Uncounted, ..Call::new(&command, &facts, Timestamp::UNIX_EPOCH) };
+    assert_eq!(policy.session(&who, &on).verdict(&call), Verdict::Block);
+    assert_eq!(policy.verdict(&Request { who: &who, on: &on, call }), Verdict::Block);
+}
