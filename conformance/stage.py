@@ -18,7 +18,7 @@ SETTINGS = [
     "fsync=off", "synchronous_commit=off", "full_page_writes=off", "max_connections=64", "max_prepared_transactions=16",
     "listen_addresses=127.0.0.1", "wal_level=logical",
 ]
-DATABASES = ["postgres", "template1", "regression", "smoke", "driver"]
+DATABASES = ["postgres", "template1", "regression", "smoke", "driver", "asyncpg_intro_test"]
 
 
 class Unavailable(Exception):
@@ -158,7 +158,7 @@ resources:
 
     def fresh(self, database):
         """An empty database of that name."""
-        self.sql(f"drop database if exists {database}")
+        self.sql(f"drop database if exists {database} with (force)")
         self.sql(f"create database {database} template template0")
 
 

@@ -2,12 +2,15 @@
 
 import difflib
 import filecmp
+import json
 import os
 import re
 import shutil
 import subprocess
 import sys
 import tarfile
+import urllib.parse
+import urllib.request
 from pathlib import Path
 
 from stage import HERE, Unavailable, fetch, output
@@ -240,6 +243,74 @@ def driver(command, setup):
     return suite
 
 
+class OwnSuite:
+    """A Python driver's own tests, from its sources on PyPI: the same tests fail direct and through the gateway.
+
+    `stricter` are tests, each a part of its name, that ask for what the gateway refuses and says so (README.md)."""
+
+    def __init__(self, package, version, tests, options, installs, environment, extensions=(), stricter=()):
+        self.package, self.version, self.tests, self.options = package, version, tests, options
+        self.installs, self.environment, self.extensions, self.stricter = installs, environment, extensions, stricter
+
+    def __call__(self, stage):
+        folder = stage.cache / f"{self.package}-{self.version}-tests"
+        self.unpack(stage, folder)
+        python = self.python(stage)
+        failed = {way.name: self.failed(stage, way, python, folder) for way in (stage.direct, stage.through)}
+        other = sorted(failed["direct"] ^ failed["through"])
+        refused = [name for name in other if any(part in name for part in self.stricter)]
+        if refused:
+            print(f"stricter than direct: {len(refused)}")
+        return [f"{name}: fails {'direct' if name in failed['direct'] else 'through'} only" for name in other if name not in refused]
+
+    def unpack(self, stage, folder):
+        if folder.exists():
+            return
+        archive = fetch(sdist(self.package, self.version), stage.cache / f"{self.package}-{self.version}.tar.gz")
+        with tarfile.open(archive) as files:
+            inside = f"{self.package}-{self.version}/{self.tests}"
+            files.extractall(folder, [file for file in files if file.name.startswith(inside)])
+
+    def python(self, stage):
+        place = stage.cache / f"venv-{self.package}"
+        if not (place / "bin/pytest").exists():
+            log = stage.cache / f"venv-{self.package}.log"
+            stage.execute([sys.executable, "-m", "venv", place], log)
+            stage.execute([place / "bin/pip", "install", "-q", "pytest", "pytest-timeout", *self.installs], log)
+        return place / "bin/python"
+
+    def failed(self, stage, way, python, folder):
+        stage.fresh("driver")
+        for extension in self.extensions:
+            stage.sql(f"create extension {extension}", "driver")
+        # Without TLS on either way: what a driver does with its transport is no difference of ours.
+        own = dict(PGDATABASE="driver", PGSSLMODE="disable", PYTHONDONTWRITEBYTECODE="1")
+        environment = way.environment(**own)
+        environment.update({name: environment[value] for name, value in self.environment.items()})
+        command = [python, "-m", "pytest", "-q", "-rfE", "--timeout=120", "-p", "no:cacheprovider", *self.options]
+        done = subprocess.run([str(word) for word in command], cwd=folder / f"{self.package}-{self.version}", env=environment,
+                              stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+        (stage.folder / f"{self.package}-{way.name}.log").write_text(done.stdout)
+        passed = re.search(r"(\d+) passed", done.stdout)
+        if not passed or int(passed.group(1)) < 100:
+            raise Unavailable(f"the tests of {self.package} do not run: {done.stdout[-1500:]}")
+        print(f"{way.name}: {re.search(r'^.*[0-9]+ passed.*$', done.stdout, re.M).group().strip(' =')}", flush=True)
+        return set(re.findall(r"^(?:FAILED|ERROR) (\S+?)(?: - .*)?$", done.stdout, re.M))
+
+
+def sdist(package, version):
+    """Where PyPI has the sources (PEP 691)."""
+    page = f"https://pypi.org/simple/{package}/"
+    request = urllib.request.Request(page, headers={"Accept": "application/vnd.pypi.simple.v1+json"})
+    try:
+        with urllib.request.urlopen(request, timeout=60) as answer:
+            files = json.load(answer)["files"]
+    except OSError as error:
+        raise Unavailable(f"{page} cannot be fetched: {error}")
+    found = next(file["url"] for file in files if file["filename"] == f"{package}-{version}.tar.gz")
+    return urllib.parse.urljoin(page, found)
+
+
 def python_with(package, module):
     def setup(stage):
         folder = stage.cache / "python"
@@ -289,6 +360,12 @@ def psql(stage):
     return {"command": ["bash"], "environment": {"PSQL": str(stage.programs_or_path("psql"))}}
 
 
+# Another client_encoding than UTF8, standard_conforming_strings off.
+ENCODINGS = ["test_encoding_name", "CopyTests::test_copy_bytes", "test_copy_expert_textiobase", "CopyTests::test_copy_text",
+             "received_on_set_client_encoding", "test_koi8", "test_latin1", "HstoreTestCase::test_roundtrip", "test_scs"]
+# Users and databases that the gateway's file does not name: its answer does not tell which of them is wrong.
+LOGINS = ["test_connection.py", "/auth/"]
+
 SUITES = HERE / "drivers"
 ALL = {
     "psql": driver([SUITES / "psql.sh"], psql),
@@ -297,6 +374,14 @@ ALL = {
     "tokio": tokio,
     "psycopg": driver([SUITES / "psycopg_suite.py"], python_with("psycopg[binary]", "psycopg")),
     "asyncpg": driver([SUITES / "asyncpg_suite.py"], python_with("asyncpg", "asyncpg")),
+    "asyncpg-tests": OwnSuite("asyncpg", "0.32.0", "tests", ["tests"], ["asyncpg==0.32.0", "distro", "uvloop"], {}),
+    "psycopg2-tests": OwnSuite(
+        "psycopg2", "2.9.13", "tests", ["tests"], ["psycopg2-binary==2.9.13"],
+        {"PSYCOPG2_TESTDB": "PGDATABASE", "PSYCOPG2_TESTDB_HOST": "PGHOST", "PSYCOPG2_TESTDB_PORT": "PGPORT",
+         "PSYCOPG2_TESTDB_USER": "PGUSER", "PSYCOPG2_TESTDB_PASSWORD": "PGPASSWORD"}, ["hstore"], ENCODINGS),
+    "pg8000-tests": OwnSuite(
+        "pg8000", "1.31.6", "test", ["test/native", "test/dbapi", "test/legacy", "--deselect", "test/native/test_query.py::test_max_parameters"],
+        ["pg8000==1.31.6", "pytz"], {}, ["hstore"], LOGINS),
     "jdbc": driver(["Jdbc"], java),
     "node": driver([SUITES / "node_postgres.js"], node_with("pg")),
 }
