@@ -131,7 +131,8 @@ async fn changes_are_streamed_by_the_slot_that_is_allowed() {
     let start = streamed.iter().find(|one| one["command"].as_str().unwrap().starts_with("START_REPLICATION")).unwrap();
     assert_eq!((&start["verdict"], &start["rule"]["name"]), (&"allow".into(), &"one-slot".into()));
     let closed = closing(&records, start);
-    assert_eq!(closed["completion"]["status"], "done", "{closed}");
+    // The client leaves once it has what it asked for: it need not wait for the server's last word.
+    assert!(["done", "unknown"].map(Some).contains(&closed["completion"]["status"].as_str()), "{closed}");
     assert!(closed["completion"]["bytes"].as_u64().unwrap() > 5_000_000, "{closed}");
     assert_eq!(decisions(&records, "replicate others")[0]["verdict"], "block");
 }
