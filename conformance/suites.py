@@ -384,7 +384,7 @@ ALL = {
          "PSYCOPG2_TESTDB_USER": "PGUSER", "PSYCOPG2_TESTDB_PASSWORD": "PGPASSWORD"}, ["hstore"], ENCODINGS),
     "pg8000-tests": OwnSuite(
         "pg8000", "1.31.6", "test", ["test/native", "test/dbapi", "test/legacy", "--deselect", "test/native/test_query.py::test_max_parameters"],
-        ["pg8000==1.31.6", "pytz"], {}, ["hstore"], LOGINS),
+        ["pg8000==1.31.6", "pytz", "python-dateutil", "pytest-mock", "pytest-benchmark"], {}, ["hstore"], LOGINS),
     "jdbc": driver(["Jdbc"], java),
     "node": driver([SUITES / "node_postgres.js"], node_with("pg")),
 }
