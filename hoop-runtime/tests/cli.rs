@@ -10,24 +10,15 @@
     reason = "a test fails by panicking"
 )]
 
+mod typed;
+
 use std::fs::{self, File};
 use std::path::Path;
 use std::process::{Command, Stdio};
 
-const FOLDER: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/cli");
+use typed::words;
 
-/// The words of a line; single quotes keep blanks together.
-fn words(line: &str) -> Vec<String> {
-    let mut words = Vec::new();
-    for (at, part) in line.split('\'').enumerate() {
-        if at % 2 == 1 {
-            words.push(part.to_owned());
-        } else {
-            words.extend(part.split_whitespace().map(str::to_owned));
-        }
-    }
-    words
-}
+const FOLDER: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/cli");
 
 /// What a line typed at a shell shows.
 fn run(line: &str) -> String {

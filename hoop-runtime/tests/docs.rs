@@ -10,24 +10,15 @@
     reason = "a test fails by panicking"
 )]
 
+mod typed;
+
 use std::fs;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
-const DOCS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../docs");
+use typed::words;
 
-/// The words of a line; single quotes keep blanks together.
-fn words(line: &str) -> Vec<String> {
-    let mut words = Vec::new();
-    for (at, part) in line.split('\'').enumerate() {
-        if at % 2 == 1 {
-            words.push(part.to_owned());
-        } else {
-            words.extend(part.split_whitespace().map(str::to_owned));
-        }
-    }
-    words
-}
+const DOCS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../docs");
 
 fn run(folder: &Path, line: &str) -> String {
     let mut hoop = Command::new(env!("CARGO_BIN_EXE_hoop"));
