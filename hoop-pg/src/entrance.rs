@@ -20,6 +20,7 @@ use crate::catalog::{self, Catalog, Loaded};
 use crate::client_login::{self, Desk, Outcome};
 use crate::greeting::{Leave, greet};
 use crate::patience;
+use crate::reading::{ENCODING, Encodings};
 use crate::refusal::{Refusal, code};
 use crate::relay::Outset;
 use crate::replication::Replication;
@@ -228,16 +229,19 @@ impl Entrance {
         let database = resource.database.clone().unwrap_or_else(|| String::from("replication"));
         let login = self.gateway.login(who, resource, caller.source).await;
         let mut session = login.map_err(|denial| not_open(&denial.reason))?;
-        let settled = settle(&mut session, settings).await?;
+        let encoding = encoding(&mut session, settings).await;
+        let mut settings: Vec<_> = settings.iter().filter(|setting| !setting.is_foreign_encoding()).cloned().collect();
+        let settled = settle(&mut session, &settings).await?;
+        settings.extend(encoding);
         let asked = replication.value().map(|value| ("replication", value));
-        let sent: Vec<_> = settings::forwarded(settings).into_iter().chain(asked).collect();
+        let sent: Vec<_> = settings::forwarded(&settings).into_iter().chain(asked).collect();
         let connected = upstream.connect(&database, &sent).await;
         if let Some(passage) = settled {
             session.close(passage.close(completion(connected.as_ref().err())));
         }
         let mut server = connected?;
         check_pins(&server.parameters)?;
-        let aside = async || upstream.connect(&database, &settings::forwarded(settings)).await;
+        let aside = async || upstream.connect(&database, &settings::forwarded(&settings)).await;
         let outset = look(&mut session, &mut server, *replication, aside).await?;
         let target = server.cancel.clone();
         let registration = self.shared.cancels.register(&session.on().name, target, caller.startup.takes_long_keys());
@@ -255,7 +259,24 @@ fn not_open(reason: &str) -> Refusal {
     Refusal::new(code::AUTHORIZATION, reason.to_owned())
 }
 
-/// Judges the settings that a client asks for, like any other command.
+/// The encoding that a client asks for, where it is another than UTF-8: judged like a SET of it. A client that may not have
+/// it is told that it has UTF-8, and goes by what it is told.
+async fn encoding(session: &mut Session, settings: &[Setting]) -> Option<Setting> {
+    let asked = settings.iter().rfind(|setting| setting.name() == ENCODING)?;
+    let command = settings::command(std::slice::from_ref(asked)).filter(|_| asked.is_foreign_encoding())?;
+    match session.admit(&command, None).await {
+        Admission::Permitted(permit) => {
+            session.close(permit.spend().close(completion(None)));
+            return Some(asked.clone());
+        }
+        Admission::Denied(_) => {}
+        // Nobody could answer before the client gives up connecting.
+        Admission::Held(hold) => drop(hold.withdraw()),
+    }
+    Some(Setting::utf8())
+}
+
+/// Judges the other settings that a client asks for, like any other command.
 async fn settle(session: &mut Session, settings: &[Setting]) -> Result<Option<Passage>, Refusal> {
     let Some(command) = settings::command(settings) else { return Ok(None) };
     let denial = match session.admit(&command, None).await {
@@ -303,6 +324,7 @@ async fn look(
     replication: Replication,
     aside: impl AsyncFnOnce() -> Result<Connection, Refusal>,
 ) -> Result<Outset, Refusal> {
+    let encodings = encodings(&server.parameters);
     let patterns = session.protected_columns();
     let mut loaded = match replication {
         Replication::No => load(server, &patterns).await?,
@@ -314,7 +336,7 @@ async fn look(
         }
         Replication::Physical => {
             server.notices.clear();
-            return Ok(Outset { catalog: Catalog::default(), replication });
+            return Ok(Outset { catalog: Catalog::default(), replication, encodings });
         }
     };
     loaded.tell(session.facts_mut());
@@ -322,7 +344,7 @@ async fn look(
         server.notices.clear();
     }
     server.notices.splice(0..0, loaded.asides.drain(..));
-    Ok(Outset { catalog: loaded.catalog, replication })
+    Ok(Outset { catalog: loaded.catalog, replication, encodings })
 }
 
 async fn load(server: &mut Connection, patterns: &[ColumnPattern]) -> Result<Loaded, Refusal> {
@@ -343,6 +365,15 @@ impl Standing {
         send(&mut client, reply.cancel_key(registration.key()).ready()).await.ok()?;
         Some(Established { client, server: stream, session, outset, registration })
     }
+}
+
+/// The encodings that the server reports. Of one that it does not name, nothing but ASCII is read.
+fn encodings(parameters: &[(String, String)]) -> Encodings {
+    let reported = |name: &str| {
+        let found = parameters.iter().find(|(other, _)| other == name);
+        found.map(|(_, value)| value.clone()).unwrap_or_default()
+    };
+    Encodings { client: reported(ENCODING), server: reported("server_encoding") }
 }
 
 /// The server must have taken the pins: all that is understood of statements rests on them.

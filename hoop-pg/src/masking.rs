@@ -1,10 +1,13 @@
 //! Between rows on the wire and the core's masks: what a result's columns are, and rows written anew.
 
+use std::borrow::Cow;
+
 use hoopcore::RowMasker;
 use hoopcore::copy::CopyOut;
 use hoopcore::mask::{Cell, CellFormat, CellType, Column, Layout, Origin, Width};
 
 use crate::catalog::Catalog;
+use crate::charset::Charset;
 use crate::lane::Rewriting;
 use crate::message::{Field, Frame, Malformed, Reader, RowDescription};
 
@@ -92,7 +95,7 @@ fn kind(oid: u32) -> CellType {
 }
 
 /// Writes the row (`D`) of this body anew where a mask changes a cell, behind what goes on before it; and says how long
-/// the new row is, where there is one.
+/// the new row is, where there is one. `charset` is how its texts are written.
 ///
 /// # Errors
 /// Where the row is malformed or has another number of cells than was described; what was written is to be dropped.
@@ -100,6 +103,7 @@ pub(crate) fn mask(
     frame: &mut Rewriting<'_>,
     masker: &mut RowMasker,
     columns: usize,
+    charset: Charset,
 ) -> Result<Option<usize>, Malformed> {
     let Rewriting { before, body, out } = frame;
     let mut reader = Reader::new(body);
@@ -116,11 +120,7 @@ pub(crate) fn mask(
         if masker.passes(index) {
             continue;
         }
-        let cell = match masker.cell(index, value) {
-            Cell::Pass => continue,
-            Cell::Null => None,
-            Cell::Replace(bytes) => Some(bytes),
-        };
+        let Some(cell) = masked(masker, index, value, charset) else { continue };
         if let Some(out) = untouched.take() {
             out.reserve(before.len() + body.len() + ROOM);
             out.extend_from_slice(before);
@@ -128,7 +128,7 @@ pub(crate) fn mask(
         }
         if let Some(row) = &mut anew {
             row.bytes(body.get(kept..at).ok_or(Malformed)?);
-            row.value(cell);
+            row.value(cell.as_deref());
         }
         kept = body.len() - reader.rest().len();
     }
@@ -136,6 +136,32 @@ pub(crate) fn mask(
     let Some(mut row) = anew else { return Ok(None) };
     row.bytes(body.get(kept..).ok_or(Malformed)?);
     Ok(Some(row.end() - begin))
+}
+
+/// What stands for a cell, where it is not the cell itself: bytes, or NULL. A text is read and written in its encoding; one
+/// that cannot be read, or whose mask cannot be written, becomes NULL.
+fn masked<'a>(
+    masker: &'a mut RowMasker,
+    index: usize,
+    value: Option<&[u8]>,
+    charset: Charset,
+) -> Option<Option<Cow<'a, [u8]>>> {
+    let Some(text) = value.filter(|_| !charset.is_utf8() && masker.is_text(index)) else {
+        return match masker.cell(index, value) {
+            Cell::Pass => None,
+            Cell::Null => Some(None),
+            Cell::Replace(bytes) => Some(Some(Cow::Borrowed(bytes))),
+        };
+    };
+    let Some(text) = charset.decode(text) else {
+        masker.hide();
+        return Some(None);
+    };
+    match masker.cell(index, Some(text.as_bytes())) {
+        Cell::Pass => None,
+        Cell::Null => Some(None),
+        Cell::Replace(bytes) => Some(core::str::from_utf8(bytes).ok().and_then(|text| charset.encode(text))),
+    }
 }
 
 #[cfg(test)]
@@ -207,7 +233,7 @@ rules:
         let layout = layout(&RowDescription::read(&description).unwrap(), &Catalog::default());
         let mut out = BytesMut::new();
         let mut frame = Rewriting { before: b"before", body: &row(cells)[HEADER..], out: &mut out };
-        let length = mask(&mut frame, &mut passage().rows(&layout), 3).unwrap();
+        let length = mask(&mut frame, &mut passage().rows(&layout), 3, Charset::UTF8).unwrap();
         let expected = expected.map(row);
         assert_eq!(length, expected.as_ref().map(Vec::len));
         assert_eq!(out.to_vec(), expected.map(|row| [b"before", row.as_slice()].concat()).unwrap_or_default());
@@ -221,12 +247,33 @@ rules:
     }
 
     #[test]
+    fn a_text_is_masked_in_its_encoding() {
+        let check = |client: &str, cell: &[u8], expected: Option<Option<&[u8]>>| {
+            let description = described(&[25]);
+            let layout = layout(&RowDescription::read(&description).unwrap(), &Catalog::default());
+            let mut masker = passage().rows(&layout);
+            let masked = masked(&mut masker, 0, Some(cell), Charset::named(client, "UTF8"));
+            assert_eq!(masked.as_ref().map(Option::as_deref), expected, "{client} {cell:?}");
+        };
+        check("LATIN1", b"caf\xe9", None);
+        check("LATIN1", b"caf\xe9 b@x.org", Some(Some(b"caf\xe9 [redacted]")));
+        check("SJIS", b"\x83\x5c b@x.org", Some(Some(b"\x83\x5c [redacted]")));
+        check("SJIS", b"\x83", Some(None));
+        check("BIG5", b"\xa4\xa4", Some(None));
+        check("BIG5", b"plain", None);
+        check("BIG5", b"b@x.org", Some(Some(b"[redacted]")));
+        // JIS X 0212 is read, and not written.
+        check("EUC_JP", b"\x8f\xb0\xa1", None);
+        check("EUC_JP", b"\x8f\xb0\xa1 b@x.org", Some(None));
+    }
+
+    #[test]
     fn a_row_unlike_its_description_is_refused() {
         let description = described(&[25]);
         let layout = layout(&RowDescription::read(&description).unwrap(), &Catalog::default());
         for body in [&b"\0\x02\0\0\0\0\0\0\0\0"[..], b"\0\0", b"\0\x01\0\0\0\x02a", b"\0\x01\0\0\0\x01ab", b""] {
             let mut frame = Rewriting { before: b"", body, out: &mut BytesMut::new() };
-            let masked = mask(&mut frame, &mut passage().rows(&layout), 1);
+            let masked = mask(&mut frame, &mut passage().rows(&layout), 1, Charset::UTF8);
             assert_eq!(masked, Err(Malformed), "{body:?}");
         }
     }

@@ -10,6 +10,7 @@ use hoopcore::Denial;
 use hoopcore::limit::LimitKind;
 use memchr::memmem;
 
+use crate::charset::Charset;
 use crate::message::{Report, frame};
 use crate::refusal::{Refusal, code};
 
@@ -119,21 +120,21 @@ pub fn refused(denial: &Denial) -> Refusal {
 }
 
 /// Writes an error that ends the statement, not the session.
-pub fn error(refusal: &Refusal, out: &mut BytesMut) {
-    report(b'E', "ERROR", refusal, out);
+pub fn error(refusal: &Refusal, charset: Charset, out: &mut BytesMut) {
+    report(b'E', "ERROR", refusal, charset, out);
 }
 
 /// Writes an error that ends the session.
-pub fn fatal(refusal: &Refusal, out: &mut BytesMut) {
-    report(b'E', "FATAL", refusal, out);
+pub fn fatal(refusal: &Refusal, charset: Charset, out: &mut BytesMut) {
+    report(b'E', "FATAL", refusal, charset, out);
 }
 
 /// Writes a notice.
-pub fn notice(told: &Refusal, out: &mut BytesMut) {
-    report(b'N', "NOTICE", told, out);
+pub fn notice(told: &Refusal, charset: Charset, out: &mut BytesMut) {
+    report(b'N', "NOTICE", told, charset, out);
 }
 
-fn report(tag: u8, severity: &str, told: &Refusal, out: &mut BytesMut) {
+fn report(tag: u8, severity: &str, told: &Refusal, charset: Charset, out: &mut BytesMut) {
     frame(out, tag, |body| {
         let Refusal { code, message, hint } = told;
         let fields = [(b'S', severity), (b'V', severity), (b'C', code.as_ref()), (b'M', message.as_ref())];
@@ -141,7 +142,7 @@ fn report(tag: u8, severity: &str, told: &Refusal, out: &mut BytesMut) {
         for (kind, text) in fields.into_iter().chain(hint) {
             body.bytes(&[kind]);
             // A NUL would end the field, and what follows it would be read as another.
-            body.text(text.replace('\0', " ").as_bytes());
+            body.text(&charset.encode_or_ask(&text.replace('\0', " ")));
         }
         body.bytes(&[0]);
     });
@@ -203,7 +204,7 @@ mod tests {
         let check = |file: Option<&str>, line, expected: &[u8]| {
             let rule = RuleRef { name: "no-drop".into(), file: file.map(Into::into), line };
             let told = refused(&Denial { rule, reason: "not\0here".into(), limit: None });
-            assert_eq!(body(|out| error(&told, out)), expected);
+            assert_eq!(body(|out| error(&told, Charset::UTF8, out)), expected);
         };
         check(None, None, b"SERROR\0VERROR\0C42501\0Mrefused by rule `no-drop`: not here\0\0");
         check(

@@ -19,8 +19,8 @@ use tokio::time::{Instant, Sleep, timeout};
 
 use crate::cancel::CancelSignal;
 use crate::catalog;
-pub use crate::conversation::Outset;
 use crate::conversation::{Conversation, Next, Question};
+pub use crate::conversation::{Encodings, Outset};
 use crate::drain::Drain;
 use crate::entrance::CATALOG_PATIENCE;
 use crate::frame::Limits;
@@ -186,7 +186,7 @@ where
         let drain = async move {
             drain.begun().await;
         };
-        let conversation = Conversation::new(outset, Limits::default(), session.facts(), session.mode());
+        let conversation = Conversation::new(outset, Limits::default(), session.facts());
         let waiting = Patience::new(session.timeouts());
         let mut relay = Self {
             client,

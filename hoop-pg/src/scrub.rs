@@ -8,6 +8,7 @@ use std::borrow::Cow;
 
 use bytes::BytesMut;
 
+use crate::charset::Charset;
 use crate::message::{Notification, Report, frame};
 
 /// What stands for a text that is hidden whole.
@@ -33,12 +34,14 @@ const BETWEEN: [&str; 10] = [
     " and ",
 ];
 
-/// Writes an error or notice without values; `written` is what the client wrote itself.
-pub fn report(tag: u8, report: &Report<'_>, written: &str, out: &mut BytesMut) {
+/// Writes an error or notice without values; `written` is what the client wrote itself, `charset` how the server's words
+/// stand on the wire.
+pub fn report(tag: u8, report: &Report<'_>, written: &str, charset: Charset, out: &mut BytesMut) {
     let raised = is_raised(report);
+    let words = Words { report, written, charset };
     frame(out, tag, |body| {
         for (kind, text) in report.fields() {
-            let Some(text) = field(kind, text, report, raised, written) else { continue };
+            let Some(text) = words.field(kind, text, raised) else { continue };
             body.bytes(&[kind]);
             body.text(&text);
         }
@@ -46,15 +49,57 @@ pub fn report(tag: u8, report: &Report<'_>, written: &str, out: &mut BytesMut) {
     });
 }
 
-/// What stays of a field.
-fn field<'a>(kind: u8, text: &'a [u8], report: &Report<'_>, raised: bool, written: &str) -> Option<Cow<'a, [u8]>> {
-    match kind {
-        b'S' | b'V' | b'C' | b'P' | b'F' | b'L' | b'R' => Some(Cow::Borrowed(text)),
-        b'M' if raised => Some(Cow::Borrowed(HIDDEN.as_bytes())),
-        b'M' => Some(message(text, report, written)),
-        b'H' | b's' | b't' | b'c' | b'd' | b'n' if !raised => Some(Cow::Borrowed(text)),
-        // Detail, context and internal query hold rows, values and texts of functions.
-        _ => None,
+/// What a server says, and what its words are read by.
+#[derive(Clone, Copy)]
+struct Words<'r> {
+    report: &'r Report<'r>,
+    written: &'r str,
+    charset: Charset,
+}
+
+impl Words<'_> {
+    /// What stays of a field.
+    fn field<'a>(&self, kind: u8, text: &'a [u8], raised: bool) -> Option<Cow<'a, [u8]>> {
+        match kind {
+            b'S' | b'V' | b'C' | b'P' | b'F' | b'L' | b'R' => Some(Cow::Borrowed(text)),
+            b'M' if raised => Some(Cow::Borrowed(HIDDEN.as_bytes())),
+            b'M' => Some(self.message(text)),
+            b'H' | b's' | b't' | b'c' | b'd' | b'n' if !raised => Some(Cow::Borrowed(text)),
+            // Detail, context and internal query hold rows, values and texts of functions.
+            _ => None,
+        }
+    }
+
+    /// What stays of the server's own words.
+    fn message<'a>(&self, text: &'a [u8]) -> Cow<'a, [u8]> {
+        let Some(read) = self.charset.decode(text) else { return Cow::Borrowed(HIDDEN.as_bytes()) };
+        let unquoted = self.unquote(&read);
+        let left = match self.report.code().and_then(|code| code.get(..2)) {
+            Some("22" | "54") => Cow::Owned(without_numbers(&unquoted, self.written)),
+            _ => unquoted,
+        };
+        if left == read { Cow::Borrowed(text) } else { Cow::Owned(self.charset.encode_or_ask(&left).into_owned()) }
+    }
+
+    /// The text with everything from its first quote to its last hidden, unless all of that is names.
+    fn unquote<'a>(&self, text: &'a str) -> Cow<'a, str> {
+        let (Some(first), Some(last)) = (text.find('"'), text.rfind('"')) else { return Cow::Borrowed(text) };
+        let quoted = text.get(first + 1..last).unwrap_or_default();
+        let names = quoted.split('"').enumerate().all(|(index, part)| match index % 2 {
+            0 => self.is_name(part),
+            _ => BETWEEN.contains(&part),
+        });
+        if names && first < last {
+            return Cow::Borrowed(text);
+        }
+        let (before, after) = (text.get(..first).unwrap_or_default(), text.get(last + 1..).unwrap_or_default());
+        Cow::Owned(format!("{before}\"{ELLIPSIS}\"{after}"))
+    }
+
+    fn is_name(&self, part: &str) -> bool {
+        let is_part = |text: &[u8]| self.charset.decode(text).is_some_and(|text| text == part);
+        let named = self.report.fields().any(|(kind, text)| NAMES.contains(&kind) && is_part(text));
+        named || (!part.is_empty() && self.written.contains(part))
     }
 }
 
@@ -117,39 +162,6 @@ fn is_known_class(code: &str) -> bool {
     )
 }
 
-/// What stays of the server's own words.
-fn message<'a>(text: &'a [u8], report: &Report<'_>, written: &str) -> Cow<'a, [u8]> {
-    let Ok(text) = core::str::from_utf8(text) else { return Cow::Borrowed(HIDDEN.as_bytes()) };
-    let unquoted = unquote(text, report, written);
-    match report.code().and_then(|code| code.get(..2)) {
-        Some("22" | "54") => Cow::Owned(without_numbers(&unquoted, written).into_bytes()),
-        _ => match unquoted {
-            Cow::Borrowed(text) => Cow::Borrowed(text.as_bytes()),
-            Cow::Owned(text) => Cow::Owned(text.into_bytes()),
-        },
-    }
-}
-
-/// The text with everything from its first quote to its last hidden, unless all of that is names.
-fn unquote<'a>(text: &'a str, report: &Report<'_>, written: &str) -> Cow<'a, str> {
-    let (Some(first), Some(last)) = (text.find('"'), text.rfind('"')) else { return Cow::Borrowed(text) };
-    let quoted = text.get(first + 1..last).unwrap_or_default();
-    let names = quoted.split('"').enumerate().all(|(index, part)| match index % 2 {
-        0 => is_name(part, report, written),
-        _ => BETWEEN.contains(&part),
-    });
-    if names && first < last {
-        return Cow::Borrowed(text);
-    }
-    let (before, after) = (text.get(..first).unwrap_or_default(), text.get(last + 1..).unwrap_or_default());
-    Cow::Owned(format!("{before}\"{ELLIPSIS}\"{after}"))
-}
-
-fn is_name(part: &str, report: &Report<'_>, written: &str) -> bool {
-    let named = report.fields().any(|(kind, text)| NAMES.contains(&kind) && text == part.as_bytes());
-    named || (!part.is_empty() && written.contains(part))
-}
-
 /// The text with its longer numbers hidden, except for those that the client wrote: they may be values.
 fn without_numbers(text: &str, written: &str) -> String {
     let mut out = String::with_capacity(text.len());
@@ -190,17 +202,23 @@ mod tests {
     /// Fields are written `S=ERROR C=22P02 …`, with a `|` between them.
     #[track_caller]
     fn check(fields: &str, written: &str, expected: &str) {
+        check_in(Charset::UTF8, fields, written, expected);
+    }
+
+    /// The same, with words and what stays of them in another encoding.
+    #[track_caller]
+    fn check_in(charset: Charset, fields: &str, written: &str, expected: &str) {
         let body: Vec<u8> = fields
             .split('|')
-            .flat_map(|field| field.replacen('=', "", 1).into_bytes().into_iter().chain([0]))
+            .flat_map(|field| charset.encode_or_ask(&field.replacen('=', "", 1)).into_owned().into_iter().chain([0]))
             .chain([0])
             .collect();
         let mut out = BytesMut::new();
-        report(b'E', &Report::read(&body).unwrap(), written, &mut out);
+        report(b'E', &Report::read(&body).unwrap(), written, charset, &mut out);
         let told: Vec<String> = Report::read(&out[HEADER..])
             .unwrap()
             .fields()
-            .map(|(kind, text)| format!("{}={}", char::from(kind), String::from_utf8_lossy(text)))
+            .map(|(kind, text)| format!("{}={}", char::from(kind), charset.decode(text).unwrap()))
             .collect();
         assert_eq!(told.join("|"), expected, "{fields}");
     }
@@ -223,6 +241,19 @@ mod tests {
         );
         check("C=22P02|M=half a \" quote 7", "", "C=22P02|M=half a \"…\" quote 7");
         check("C=22P02|M=an empty \"\" one", "", "C=22P02|M=an empty \"…\" one");
+    }
+
+    #[test]
+    fn words_in_another_encoding_are_read_in_it() {
+        let latin = Charset::named("LATIN1", "UTF8");
+        let input = "C=22P02|M=invalid input syntax for type integer: \"é\"";
+        check_in(latin, input, "SELECT x::int FROM t", "C=22P02|M=invalid input syntax for type integer: \"?\"");
+        check_in(latin, input, "SELECT 'é'::int", input);
+        check_in(latin, "C=23505|M=a \"é\"|n=é", "", "C=23505|M=a \"é\"|n=é");
+        let body = b"C22P02\0M: \"\xe9\"\0\0";
+        let mut out = BytesMut::new();
+        report(b'E', &Report::read(body).unwrap(), "'\u{e9}'", Charset::UNREAD, &mut out);
+        assert!(String::from_utf8_lossy(&out).contains(HIDDEN));
     }
 
     #[test]

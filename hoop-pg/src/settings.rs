@@ -4,10 +4,14 @@ use hoopcore::Command;
 
 use crate::refusal::{Refusal, code};
 
-/// Settings that hold for a whole session, whatever the client asks for: the analysis of statements rests on them.
+/// Settings that every session begins with, whatever the client asks for.
 ///
 /// They stand in the startup packet, where RESET ALL and DISCARD ALL do not undo them.
-pub const PINS: [(&str, &str); 2] = [("client_encoding", "UTF8"), ("standard_conforming_strings", "on")];
+pub const PINS: [(&str, &str); 1] = [("standard_conforming_strings", "on")];
+
+/// The encoding of a client that asks for none, or for one that the policy does not let through. It stands in the startup
+/// packet, where no change of the server's own files reaches it while the session lasts.
+const UTF8: (&str, &str) = ("client_encoding", "UTF8");
 
 /// One setting and the value asked for.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -28,11 +32,24 @@ impl Setting {
             return Err(Refusal::new(code::NAME, format!("`{}` is not the name of a setting", name.escape_debug())));
         }
         match name.as_str() {
-            "client_encoding" => Ok(Self { name, value: String::from("UTF8") }),
             "standard_conforming_strings" if is_on(value) => Ok(Self { name, value: String::from("on") }),
             "standard_conforming_strings" => Err(pinned()),
             _ => Ok(Self { name, value: value.to_owned() }),
         }
+    }
+
+    /// UTF-8, whatever encoding was asked for.
+    #[must_use]
+    pub fn utf8() -> Self {
+        let (name, value) = UTF8;
+        Self { name: name.to_owned(), value: value.to_owned() }
+    }
+
+    /// Whether it asks for another encoding than UTF-8.
+    #[must_use]
+    pub fn is_foreign_encoding(&self) -> bool {
+        let plain = self.value.chars().filter(char::is_ascii_alphanumeric).collect::<String>();
+        self.name == UTF8.0 && !["utf8", "unicode"].contains(&plain.to_ascii_lowercase().as_str())
     }
 
     /// The name, in lower case.
@@ -128,7 +145,7 @@ fn statement(setting: &Setting) -> String {
 pub fn forwarded(settings: &[Setting]) -> Vec<(&str, &str)> {
     let asked = settings.iter().map(|setting| (setting.name(), setting.value()));
     let mut sent: Vec<(&str, &str)> = Vec::new();
-    for (name, value) in asked.chain(PINS) {
+    for (name, value) in [UTF8].into_iter().chain(asked).chain(PINS) {
         sent.retain(|(other, _)| *other != name);
         sent.push((name, value));
     }
@@ -162,7 +179,7 @@ mod tests {
         check("-c a=", "[a=]");
         check("-c a=b=c", "[a=b=c]");
         check("-c a=1 -c a=2", "[a=1][a=2]");
-        check("-c client_encoding=SJIS", "[client_encoding=UTF8]");
+        check("-c client_encoding=SJIS", "[client_encoding=SJIS]");
         check("-c standard_conforming_strings=TRUE", "[standard_conforming_strings=on]");
         check("-c standard_conforming_strings=y", "[standard_conforming_strings=on]");
         check("-c standard_conforming_strings=", "22023");
@@ -189,7 +206,24 @@ mod tests {
     fn the_pins_have_the_last_word() {
         let settings = parse_options("-c a=1 -c client_encoding=LATIN1 -c a=2").unwrap();
         let sent: Vec<String> = forwarded(&settings).iter().map(|(name, value)| format!("{name}={value}")).collect();
-        assert_eq!(sent.join(" "), "a=2 client_encoding=UTF8 standard_conforming_strings=on");
+        assert_eq!(sent.join(" "), "client_encoding=LATIN1 a=2 standard_conforming_strings=on");
+        let sent: Vec<String> = forwarded(&[]).iter().map(|(name, value)| format!("{name}={value}")).collect();
+        assert_eq!(sent.join(" "), "client_encoding=UTF8 standard_conforming_strings=on");
+    }
+
+    #[test]
+    fn other_encodings_than_utf8_are_told_apart() {
+        let check = |value: &str, foreign: bool| {
+            let setting = Setting::new("Client_Encoding", value).unwrap();
+            assert_eq!(setting.is_foreign_encoding(), foreign, "{value}");
+        };
+        check("UTF8", false);
+        check("utf-8", false);
+        check("Unicode", false);
+        check("LATIN1", true);
+        check("SQL_ASCII", true);
+        check("", true);
+        assert!(!Setting::new("application_name", "LATIN1").unwrap().is_foreign_encoding());
     }
 
     #[test]

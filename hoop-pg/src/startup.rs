@@ -292,7 +292,7 @@ mod tests {
         check("user|ann|database|||", "ann@ann");
         check("user|ann|application_name|psql||", "ann@ann application_name=psql");
         check("user|ann|DateStyle|ISO|TimeZone|UTC||", "ann@ann datestyle=ISO timezone=UTC");
-        check("user|ann|client_encoding|SQL_ASCII||", "ann@ann client_encoding=UTF8");
+        check("user|ann|client_encoding|SQL_ASCII||", "ann@ann client_encoding=SQL_ASCII");
         check("user|ann|options|-c a.b=1|x|2||", "ann@ann a.b=1 x=2");
         check("user|ann|replication|database||", "ann@ann Logical");
         check("user|ann|replication|false||", "ann@ann");

@@ -158,12 +158,12 @@ struct Talk<'a, S> {
 impl<S: AsyncRead + AsyncWrite + Unpin> Talk<'_, S> {
     /// Asks everything about these patterns, in one transaction.
     async fn everything(&mut self, patterns: &[ColumnPattern]) -> Result<Answers, CatalogError> {
-        let mut asked: Vec<&str> = [queries::BEGIN].into_iter().chain(queries::ALWAYS).collect();
+        let mut asked: Vec<&str> = queries::BEGIN.into_iter().chain(queries::ALWAYS).collect();
         if patterns.is_empty() {
             asked.push(queries::COMMIT);
             let mut always = self.ask(&asked, b'I').await?;
             always.pop();
-            always.drain(..1);
+            always.drain(..queries::BEGIN.len());
             return Ok(Answers { always, ..Answers::default() });
         }
         let (protected, affected) = (queries::protected(patterns), queries::affected(patterns));
@@ -172,7 +172,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Talk<'_, S> {
         let affected =
             first.pop().map(|table| table.value()).transpose()?.flatten().unwrap_or_else(|| String::from("{}"));
         let protected = first.pop().unwrap_or_default();
-        let always = first.drain(1..).collect();
+        let always = first.drain(queries::BEGIN.len()..).collect();
         if protected.is_empty() {
             self.ask(&[queries::COMMIT], b'I').await?;
             return Ok(Answers { always, ..Answers::default() });
@@ -265,8 +265,9 @@ impl Answer {
                 self.refused.get_or_insert(code);
             }
             b'Z' => self.status = body.first().copied(),
-            // Servers since 18 report the path that these questions are asked under, and that it is back.
-            b'S' if parameter_status(body)?.0 == b"search_path" => {}
+            // What these questions are asked under is reported, and that it is back: the encoding, and by servers since 18
+            // the path.
+            b'S' if matches!(parameter_status(body)?.0, b"search_path" | b"client_encoding") => {}
             b'S' | b'A' => return Ok(true),
             b'1' | b'2' | b'3' => message::nothing(body)?,
             b'N' => {}

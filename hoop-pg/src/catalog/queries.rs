@@ -69,8 +69,10 @@ LEFT JOIN (SELECT d.adrelid, pg_catalog.string_agg(':' || d.adnum::text, '') FRO
     GROUP BY d.adrelid) AS g(relation, attributes) ON g.relation = c.oid
 WHERE c.relkind IN ('r', 'v', 'm', 'f', 'p', 'S', 't')";
 
-/// Begins the look into the catalog. None of it writes.
-pub(super) const BEGIN: &str = "BEGIN ISOLATION LEVEL READ COMMITTED READ ONLY";
+/// Begins the look into the catalog. None of it writes. What is asked and answered is UTF-8 up to its end, whatever the
+/// client writes in.
+pub(super) const BEGIN: [&str; 2] =
+    ["BEGIN ISOLATION LEVEL READ COMMITTED READ ONLY", "SELECT pg_catalog.set_config('client_encoding', 'UTF8', true)"];
 /// Ends it.
 pub(super) const COMMIT: &str = "COMMIT";
 pub(super) const ROLLBACK: &str = "ROLLBACK";

@@ -2,12 +2,14 @@
 
 use std::sync::Arc;
 
+use bytes::Bytes;
 use hoopcore::command::Change;
 use hoopcore::{Command, Denial, Permit, SessionFacts};
 
+use super::copies::copy_in_another_encoding;
 use super::{
     Asked, Conversation, Kind, MOST_BOUND, MOST_OWED, MOST_PREPARED, MOST_UNANSWERED, Next, Prepared, Question,
-    by_client, not_text, parameters,
+    Written, by_client, not_a_name, not_text, parameters,
 };
 use crate::fifo::{Hearing, Lookup, Origin, Request, name};
 use crate::frame::Head;
@@ -104,13 +106,10 @@ impl Conversation {
         self.client.body(head).ok().flatten().unwrap_or_default()
     }
 
-    /// A statement as text. In another encoding it is none, and goes on only where nothing is read any more.
-    fn text(&self, bytes: &[u8]) -> Option<String> {
-        match core::str::from_utf8(bytes) {
-            Ok(text) => Some(text.to_owned()),
-            Err(_) if self.unread.is_empty() => None,
-            Err(_) => Some(String::from_utf8_lossy(bytes).into_owned()),
-        }
+    /// Refuses a message for the name that it uses.
+    fn refuse_name(&mut self, head: Head, kind: Kind) -> Next {
+        self.refuse(head, kind, b"", not_a_name());
+        Next::Onward
     }
 
     /// Forwards a message as it is.
@@ -121,11 +120,15 @@ impl Conversation {
     }
 
     fn query(&mut self, head: Head) -> Result<Next, Malformed> {
-        let Some(text) = self.text(query(self.body(head))?) else {
-            self.refuse(head, Kind::Query, b"", not_text());
-            return Ok(Next::Onward);
+        let text = self.reading.text(query(self.body(head))?);
+        let command = match self.command(text) {
+            Written::Command(command) => command,
+            Written::Later => return Ok(Next::Wait),
+            Written::Nothing => {
+                self.refuse(head, Kind::Query, b"", not_text());
+                return Ok(Next::Onward);
+            }
         };
-        let command = self.command(&text);
         let (prepared, declared) = names_given(&command);
         if prepared > 0 && self.has_prepared_too_much(head.length + prepared * FRAME) {
             self.refuse(head, Kind::Query, b"", too_much_prepared());
@@ -135,22 +138,27 @@ impl Conversation {
             self.refuse(head, Kind::Query, b"", too_much_bound());
             return Ok(Next::Onward);
         }
-        Ok(self.ask(head, Kind::Query, command, None, code::PRIVILEGE))
+        Ok(self.ask(Asked::new(head, Kind::Query, command)))
     }
 
     fn parse(&mut self, head: Head) -> Result<Next, Malformed> {
         let parse = Parse::read(self.body(head))?;
-        let given = name(parse.name);
-        let Some(text) = self.text(parse.query) else {
-            self.refuse(head, Kind::Parse, &given, not_text());
-            return Ok(Next::Onward);
-        };
+        let (given, text) = (name(parse.name), self.reading.text(parse.query));
+        let known = self.reading.name(parse.name);
         if self.has_prepared_too_much(head.length + FRAME) {
             self.refuse(head, Kind::Parse, &given, too_much_prepared());
             return Ok(Next::Onward);
         }
-        let command = self.command(&text);
-        Ok(self.ask(head, Kind::Parse, command, None, code::PRIVILEGE))
+        let command = match self.command(text) {
+            Written::Command(command) => command,
+            Written::Later => return Ok(Next::Wait),
+            Written::Nothing => {
+                self.refuse(head, Kind::Parse, &given, not_text());
+                return Ok(Next::Onward);
+            }
+        };
+        let Some(name) = known else { return Ok(self.refuse_name(head, Kind::Parse)) };
+        Ok(self.ask(Asked { name, ..Asked::new(head, Kind::Parse, command) }))
     }
 
     /// Whether a statement that takes so much is one too many. What was closed is counted out only when that matters.
@@ -176,27 +184,35 @@ impl Conversation {
             return Ok(Next::Onward);
         }
         let bind = Bind::read(self.body(head))?;
-        let (command, parameters, code) = match self.fifo.statement(bind.statement) {
+        let (statement, portal) = (self.reading.name(bind.statement), self.reading.name(bind.portal));
+        let (Some(statement), Some(name)) = (statement, portal) else { return Ok(self.refuse_name(head, Kind::Bind)) };
+        let (command, parameters, code) = match self.fifo.statement(&statement) {
             Lookup::Pending => return Ok(self.wait()),
             Lookup::Known(prepared) => {
-                (prepared.command.clone(), parameters::read(&bind, &prepared.types), code::PRIVILEGE)
+                let value = |bytes: &[u8]| self.reading.value(bytes);
+                (prepared.command.clone(), parameters::read(&bind, &prepared.types, value), code::PRIVILEGE)
             }
             // Nobody prepared it in the protocol or by a statement that was understood.
-            Lookup::Nothing => (Command::sql(&format!("EXECUTE {}", quoted(bind.statement))), None, NO_STATEMENT),
+            Lookup::Nothing => (Command::sql(&format!("EXECUTE {}", quoted(&statement))), None, NO_STATEMENT),
         };
-        Ok(self.ask(head, Kind::Bind, command, parameters, code))
+        Ok(self.ask(Asked { name, parameters, code, ..Asked::new(head, Kind::Bind, command) }))
     }
 
     fn execute(&mut self, head: Head) -> Result<Next, Malformed> {
         let execute = Execute::read(self.body(head))?;
-        let (command, parameters, code) = match self.fifo.portal(execute.portal) {
+        let Some(portal) = self.reading.name(execute.portal) else { return Ok(self.refuse_name(head, Kind::Execute)) };
+        let (command, parameters, code) = match self.fifo.portal(&portal) {
             Lookup::Pending => return Ok(self.wait()),
             Lookup::Known(id) => match self.works.get(id) {
                 Some(work) if !work.is_spent() => {
+                    if !self.can_mask_copy(id) {
+                        self.refuse(head, Kind::Execute, b"", copy_in_another_encoding());
+                        return Ok(Next::Onward);
+                    }
                     if self.copies(id) {
                         self.ask_columns(id);
                     } else if work.is_undescribed() && !self.fifo.will_describe(id) {
-                        let portal = name(execute.portal);
+                        let portal = execute.portal.to_vec();
                         self.describe(&portal, id);
                     }
                     self.run(Request::Execute(id));
@@ -207,19 +223,19 @@ impl Conversation {
                 None => return Err(Malformed),
             },
             // A cursor that SQL declared, or nothing.
-            Lookup::Nothing => (Command::sql(&format!("FETCH ALL FROM {}", quoted(execute.portal))), None, NO_PORTAL),
+            Lookup::Nothing => (Command::sql(&format!("FETCH ALL FROM {}", quoted(&portal))), None, NO_PORTAL),
         };
-        Ok(self.ask(head, Kind::Execute, command, parameters, code))
+        Ok(self.ask(Asked { parameters, code, ..Asked::new(head, Kind::Execute, command) }))
     }
 
     fn call(&mut self, head: Head) -> Result<Next, Malformed> {
         let Call { function } = Call::read(self.body(head))?;
-        Ok(self.ask(head, Kind::Call, Command::fastpath(function), None, code::PRIVILEGE))
+        Ok(self.ask(Asked::new(head, Kind::Call, Command::fastpath(function))))
     }
 
     fn describe_or_close(&mut self, head: Head) -> Result<Next, Malformed> {
         let target = close_or_describe(self.body(head))?;
-        let named = name(target.name);
+        let Some(named) = self.reading.name(target.name) else { return Ok(self.refuse_name(head, Kind::Execute)) };
         let request = match (head.tag, target.subject) {
             (b'C', subject) => Request::Close(subject, named),
             (_, Subject::Statement) => Request::DescribeStatement(named),
@@ -262,31 +278,23 @@ impl Conversation {
     }
 
     /// Asks for a decision, as soon as all is known that it depends on.
-    fn ask(
-        &mut self,
-        head: Head,
-        kind: Kind,
-        command: Command,
-        parameters: Option<Vec<Option<String>>>,
-        code: &'static str,
-    ) -> Next {
+    fn ask(&mut self, asked: Asked) -> Next {
         if !self.fifo.is_settled() {
             return self.wait();
         }
-        let stale = self.upkeep.is_stale() && self.unread.is_empty() && !self.replication.is_on();
+        let stale = self.upkeep.is_stale() && !self.replication.is_on();
         if stale && self.fifo.is_at_rest() {
             return Next::Refresh;
         }
         if stale && self.fifo.will_rest() {
             return Next::Wait;
         }
-        let question = match kind {
-            Kind::Parse => Question::Prepare(command.clone()),
-            Kind::Query | Kind::Bind | Kind::Execute | Kind::Call => {
-                Question::Admit(command.clone(), parameters.clone())
-            }
+        let command = asked.command.clone();
+        let question = match asked.kind {
+            Kind::Parse => Question::Prepare(command),
+            Kind::Query | Kind::Bind | Kind::Execute | Kind::Call => Question::Admit(command, asked.parameters.clone()),
         };
-        self.asked = Some(Asked { head, kind, command, parameters, code });
+        self.asked = Some(asked);
         Next::Ask(question)
     }
 
@@ -305,24 +313,20 @@ impl Conversation {
 
     /// The statement may be prepared; whether it may run is decided when it is bound.
     pub(crate) fn prepared(&mut self) {
-        let Some(Asked { head, command, .. }) = self.asked.take() else { return };
+        let Some(Asked { head, name, command, .. }) = self.asked.take() else { return };
         if !self.is_still_heard(head) {
             return;
         }
         let Ok(parse) = Parse::read(self.body(head)) else { return };
-        let (named, types) = (name(parse.name), parse.types().collect());
+        let types = parse.types().collect();
         self.prepared = self.prepared.saturating_add(head.length + FRAME);
-        self.owe(
-            Request::Parse { name: named, statement: Arc::new(Prepared { command, types }) },
-            Origin::Client,
-            false,
-        );
+        self.owe(Request::Parse { name, statement: Arc::new(Prepared { command, types }) }, Origin::Client, false);
         self.forward(head);
     }
 
     /// The command is permitted once.
     pub(crate) fn permitted(&mut self, permit: Permit, facts: &SessionFacts) {
-        let Some(Asked { head, kind, command, parameters, .. }) = self.asked.take() else { return };
+        let Some(Asked { head, kind, name, command, parameters, .. }) = self.asked.take() else { return };
         let changes = upkeep::changes(&command, facts);
         let mut work = Work::new(command, parameters, permit);
         work.is_portal = matches!(kind, Kind::Bind | Kind::Execute);
@@ -332,12 +336,16 @@ impl Conversation {
         if !self.is_still_heard(head) {
             return self.works.release(work);
         }
-        if let Some(work) = self.works.get(work) {
-            self.strings.forwarded(&work.command, facts);
-        }
-        if let Some(Err(why)) = self.works.get_mut(work).map(Work::plan_copy) {
+        let planned = self.works.get_mut(work).map_or(Ok(()), Work::plan_copy);
+        let planned = planned.map_err(|why| Refusal::new(code::PRIVILEGE, why));
+        let planned =
+            planned.and_then(|()| self.can_mask_copy(work).then_some(()).ok_or_else(copy_in_another_encoding));
+        if let Err(told) = planned {
             self.works.release(work);
-            return self.refuse(head, kind, b"", Refusal::new(code::PRIVILEGE, why));
+            return self.refuse(head, kind, b"", told);
+        }
+        if let Some(work) = self.works.get(work) {
+            self.reading.forwarded(&work.command, facts);
         }
         match kind {
             Kind::Query if self.copies(work) => self.look_ahead(head, work),
@@ -347,15 +355,13 @@ impl Conversation {
             }
             // A statement is prepared without a permit: this one is of no use.
             Kind::Parse => self.works.release(work),
-            Kind::Bind => self.permit_bind(head, work),
+            Kind::Bind => self.permit_bind(head, name, work),
             Kind::Execute => self.permit_execute(head, work),
             Kind::Call => self.permit_call(head, work),
         }
     }
 
-    fn permit_bind(&mut self, head: Head, work: WorkId) {
-        let Ok(bind) = Bind::read(self.body(head)) else { return };
-        let portal = name(bind.portal);
+    fn permit_bind(&mut self, head: Head, portal: Bytes, work: WorkId) {
         let text = self.works.get(work).map_or(0, |work| work.command.text().len());
         self.bound = self.bound.saturating_add(head.length + text + FRAME);
         self.owe(Request::Bind { portal, work }, Origin::Client, false);
@@ -364,7 +370,7 @@ impl Conversation {
 
     fn permit_execute(&mut self, head: Head, work: WorkId) {
         let Ok(execute) = Execute::read(self.body(head)) else { return };
-        let portal = name(execute.portal);
+        let portal = execute.portal.to_vec();
         if self.copies(work) {
             self.ask_columns(work);
         } else if self.works.get(work).is_some_and(Work::has_masks) {
@@ -409,6 +415,13 @@ impl Conversation {
     /// Whether the client said good-bye behind the message that waits for a decision.
     pub(crate) fn leaves(&self) -> bool {
         self.asked.as_ref().is_some_and(|asked| self.client.has_behind(asked.head, b'X'))
+    }
+}
+
+impl Asked {
+    /// A message that gives nothing a name and has no parameters.
+    fn new(head: Head, kind: Kind, command: Command) -> Self {
+        Self { head, kind, name: Bytes::new(), command, parameters: None, code: code::PRIVILEGE }
     }
 }
 

@@ -4,16 +4,18 @@
 //! locks of that query keep them what they are. In a sequence this goes right before the Execute; a simple query waits
 //! for the answer, for an error would have the server read over it.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use hoopcore::copy::Broken;
 
 use super::{Conversation, Next, Prepared, by_server};
+use crate::charset::Charset;
 use crate::fifo::{Hearing, Origin, Request, name};
 use crate::frame::Head;
 use crate::message::{CopyBegins, Subject, frame};
 use crate::refusal::{Refusal, code};
-use crate::works::{Copying, WorkId};
+use crate::works::{Copying, Work, WorkId};
 
 /// The name of the statement that is described.
 const STATEMENT: &[u8] = b"hoop copies";
@@ -33,16 +35,24 @@ impl Conversation {
         self.works.get(work).is_some_and(|work| work.planned_copy().is_some())
     }
 
+    /// Whether the rows of a copy can be masked by how texts stand on the wire. In binary form they are told from other
+    /// values by nothing.
+    pub(super) fn can_mask_copy(&self, work: WorkId) -> bool {
+        let Some(copy) = self.works.get(work).and_then(Work::planned_copy) else { return true };
+        let charset = self.reading.sent();
+        charset.is_utf8() || (charset.is_read() && !copy.format.is_binary() && charset.encode(&copy.query).is_some())
+    }
+
     /// Asks the server for the columns of what a work copies.
     pub(super) fn ask_columns(&mut self, id: WorkId) {
         let Some(work) = self.works.get(id) else { return };
         let Some(copy) = work.planned_copy() else { return };
-        let query = copy.query.clone();
+        let query = self.reading.sent().encode_or_ask(&copy.query).into_owned();
         let statement = Arc::new(Prepared { command: work.command.clone(), types: Vec::new() });
         self.client.say(|out| {
             frame(out, b'P', |body| {
                 body.text(STATEMENT);
-                body.text(query.as_bytes());
+                body.text(&query);
                 body.i16(0);
             });
             for tag in [b'D', b'C'] {
@@ -102,6 +112,9 @@ impl Conversation {
 
     /// A copy to the client begins.
     pub(super) fn begin_copy(&mut self, id: WorkId, begins: CopyBegins) -> Result<(), Refusal> {
+        if begins.binary && self.copies(id) && !self.reading.said().is_utf8() {
+            return Err(unmaskable());
+        }
         self.works.get_mut(id).and_then(|work| work.begin_copy(begins)).ok_or_else(unmaskable)
     }
 
@@ -114,8 +127,14 @@ impl Conversation {
             Copying::Planned(..) | Copying::Unmaskable => return Err(unmaskable()),
         };
         let Some(body) = self.server.body(head).map_err(by_server)? else { return Ok(Some(false)) };
+        let charset = self.reading.said();
         let mut out = Vec::new();
-        let rows = rewriter.feed(body, masker, &mut out).map_err(broken)?;
+        // The server sends whole rows, and so whole characters.
+        let read = if charset.is_utf8() { Cow::Borrowed(body) } else { decoded(charset, body)? };
+        let rows = rewriter.feed(&read, masker, &mut out).map_err(broken)?;
+        if !charset.is_utf8() {
+            out = encoded(charset, out)?;
+        }
         if let Err(limit) = work.copied_rows(rows, out.len()) {
             self.stop(id, limit);
             out.clear();
@@ -134,6 +153,24 @@ impl Conversation {
             Some(Copying::Free | Copying::Planned(..) | Copying::Unmaskable) | None => Ok(()),
         }
     }
+}
+
+fn decoded(charset: Charset, body: &[u8]) -> Result<Cow<'_, [u8]>, Refusal> {
+    match charset.decode(body).ok_or_else(unmaskable)? {
+        Cow::Borrowed(text) => Ok(Cow::Borrowed(text.as_bytes())),
+        Cow::Owned(text) => Ok(Cow::Owned(text.into_bytes())),
+    }
+}
+
+fn encoded(charset: Charset, rows: Vec<u8>) -> Result<Vec<u8>, Refusal> {
+    let text = String::from_utf8(rows).map_err(|_| unmaskable())?;
+    Ok(charset.encode(&text).ok_or_else(unmaskable)?.into_owned())
+}
+
+/// What a copy is refused with whose rows are not read.
+pub(super) fn copy_in_another_encoding() -> Refusal {
+    Refusal::new(code::PRIVILEGE, "what is copied here cannot be masked in this client_encoding")
+        .with_hint("set client_encoding to UTF8")
 }
 
 fn broken(broken: Broken) -> Refusal {

@@ -16,7 +16,7 @@ use super::{Conversation, by_server};
 use crate::fifo::{Answer, Event, Origin, Request};
 use crate::frame::Head;
 use crate::message::{CommandTag, RowDescription, Status, copy_begins, frame, nothing};
-use crate::poison::{self, Poison, refused};
+use crate::poison::{Poison, refused};
 use crate::refusal::{Refusal, code};
 use crate::works::{Work, WorkId};
 
@@ -270,7 +270,7 @@ impl Conversation {
         self.brake.forgo_cancel();
         self.server.skip(head);
         if let Some(told) = told {
-            self.server.say(|out| poison::error(&told, out));
+            self.tell_error(&told);
         }
         Ok(())
     }

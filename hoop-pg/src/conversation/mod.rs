@@ -13,14 +13,11 @@ mod server_side;
 mod tests;
 
 use std::borrow::Cow;
-use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use bytes::BytesMut;
-use hoop_runtime::config::Enforcement;
+use bytes::{Bytes, BytesMut};
 use hoopcore::command::Analyses;
-use hoopcore::command::{Change, Statement, sql};
-use hoopcore::{Command, Coverage, Event, SessionFacts};
+use hoopcore::{Command, Event, SessionFacts};
 
 use crate::catalog::Catalog;
 use crate::fifo::{Fifo, Origin, Request};
@@ -30,9 +27,10 @@ use crate::masking::LastLayout;
 use crate::message::{Malformed, frame};
 use crate::patience::Waits;
 use crate::poison::{self, Poison};
+pub use crate::reading::Encodings;
+use crate::reading::{Reading, Text};
 use crate::refusal::{Refusal, code};
 use crate::replication::Replication;
-use crate::strings::Strings;
 use crate::upkeep::Upkeep;
 use crate::works::{FRAME, WorkId, Works};
 use copies::Ahead;
@@ -72,11 +70,13 @@ pub struct Outset {
     pub catalog: Catalog,
     /// Whether it is one for replication.
     pub replication: Replication,
+    /// How texts stand on the wire.
+    pub encodings: Encodings,
 }
 
 impl From<Catalog> for Outset {
     fn from(catalog: Catalog) -> Self {
-        Self { catalog, replication: Replication::No }
+        Self { catalog, replication: Replication::No, encodings: Encodings::default() }
     }
 }
 
@@ -111,10 +111,22 @@ pub(crate) enum Question {
 struct Asked {
     head: Head,
     kind: Kind,
+    /// The statement or portal that it gives a name to.
+    name: Bytes,
     command: Command,
     parameters: Option<Vec<Option<String>>>,
     /// The error code of a refusal: not the policy's own where the name that is used was never given.
     code: &'static str,
+}
+
+/// What comes of a text that the client sends.
+enum Written {
+    /// It is to be decided about.
+    Command(Command),
+    /// The server will soon have said how it reads it.
+    Later,
+    /// It is no text.
+    Nothing,
 }
 
 /// Which message waits for a decision.
@@ -139,16 +151,12 @@ pub(crate) struct Conversation {
     catalog: Catalog,
     layout: LastLayout,
     upkeep: Upkeep,
-    strings: Strings,
+    reading: Reading,
     replication: Replication,
     analyses: Analyses,
     asked: Option<Asked>,
     /// Protected values may stand in what the server says besides rows.
     guarded: bool,
-    /// The policy is only watched: what cannot be read goes on too, and is taken down as unknown.
-    observed: bool,
-    /// Settings that statements must be read by and that are others by now; only where the policy is watched.
-    unread: BTreeSet<&'static str>,
     /// The server was told to send what it has, since it was last sent anything.
     flushed: bool,
     /// Bytes sent since the last time that nothing was awaited.
@@ -169,8 +177,8 @@ pub(crate) struct Conversation {
 }
 
 impl Conversation {
-    pub(crate) fn new(outset: Outset, limits: Limits, facts: &SessionFacts, mode: Enforcement) -> Self {
-        let Outset { catalog, replication } = outset;
+    pub(crate) fn new(outset: Outset, limits: Limits, facts: &SessionFacts) -> Self {
+        let Outset { catalog, replication, encodings } = outset;
         Self {
             client: Lane::new(Way::FromClient, limits),
             server: Lane::new(Way::FromServer, limits),
@@ -179,13 +187,11 @@ impl Conversation {
             catalog,
             layout: LastLayout::default(),
             upkeep: Upkeep::new(facts),
-            strings: Strings::default(),
+            reading: Reading::new(encodings),
             replication,
             analyses: Analyses::default(),
             asked: None,
             guarded: false,
-            observed: mode == Enforcement::Observe,
-            unread: BTreeSet::new(),
             flushed: true,
             unanswered: 0,
             prepared: 0,
@@ -338,14 +344,18 @@ impl Conversation {
         Next::Wait
     }
 
+    /// What comes of a text that the client sends.
+    fn command(&mut self, text: Text) -> Written {
+        match text {
+            Text::Nothing => Written::Nothing,
+            Text::Doubtful(..) if self.fifo.will_rest() => Written::Later,
+            Text::Doubtful(text, why) | Text::Unread(text, why) => Written::Command(Command::unread(&text, why)),
+            Text::Read(text) => Written::Command(self.analysed(&text)),
+        }
+    }
+
     /// The analysis of a text; those of the last ones are kept.
-    fn command(&mut self, text: &str) -> Command {
-        if !self.unread.is_empty() {
-            return unread(text);
-        }
-        if self.strings.may_differ(text) {
-            return Command::unread(text, "a backslash, while standard_conforming_strings is or may be off");
-        }
+    fn analysed(&mut self, text: &str) -> Command {
         match self.replication {
             Replication::No => self.analyses.command(text),
             Replication::Logical | Replication::Physical => self.command_of_replication(text),
@@ -363,12 +373,20 @@ impl Conversation {
 
     /// Tells the client something, between two messages of the server.
     pub(crate) fn notice(&mut self, told: &Refusal) {
-        self.server.say(|out| poison::notice(told, out));
+        let charset = self.reading.said();
+        self.server.say(|out| poison::notice(told, charset, out));
     }
 
     /// Tells the client why the session ends.
     pub(crate) fn fatal(&mut self, why: &Refusal) {
-        self.server.say(|out| poison::fatal(why, out));
+        let charset = self.reading.said();
+        self.server.say(|out| poison::fatal(why, charset, out));
+    }
+
+    /// Tells the client an error, in place of one of the server's.
+    fn tell_error(&mut self, told: &Refusal) {
+        let charset = self.reading.said();
+        self.server.say(|out| poison::error(told, charset, out));
     }
 
     /// Tells the server that the session ends, where it is not in the middle of a message.
@@ -377,13 +395,6 @@ impl Conversation {
             self.client.say(|out| frame(out, b'X', |_| {}));
         }
     }
-}
-
-/// A text that is carried out without having been read, where the policy is only watched.
-fn unread(text: &str) -> Command {
-    let coverage = Coverage::Partial("a setting was changed that statements must be read by".into());
-    let statement = Statement { effects: Box::new([sql::Effect::unknown()]), coverage, change: Change::Nothing };
-    Command::analysed(text, "…".into(), Box::new([statement]))
 }
 
 /// The client broke the protocol.
@@ -427,4 +438,10 @@ impl From<&'static str> for Broken {
 /// The refusal of bytes that are no text.
 fn not_text() -> Refusal {
     Refusal::new(code::ENCODING, "invalid byte sequence for encoding \"UTF8\"")
+}
+
+/// The refusal of a name of which it is not known what it is to the server.
+fn not_a_name() -> Refusal {
+    let told = "the name of a statement or portal has characters that are not read in this client_encoding";
+    Refusal::new(code::ENCODING, told).with_hint("use a name of ASCII characters")
 }

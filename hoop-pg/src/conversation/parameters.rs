@@ -3,20 +3,25 @@
 use crate::message::Bind;
 
 /// The parameters of a Bind as text; `None` where one of them has a form that is not known here.
-pub(super) fn read(bind: &Bind<'_>, types: &[u32]) -> Option<Vec<Option<String>>> {
+/// `text` reads one as it stands on the wire.
+pub(super) fn read(
+    bind: &Bind<'_>,
+    types: &[u32],
+    text: impl Fn(&[u8]) -> Option<String>,
+) -> Option<Vec<Option<String>>> {
     let types = types.iter().copied().chain(core::iter::repeat(0));
     bind.parameters()
         .zip(types)
         .map(|((binary, value), kind)| match value {
             None => Some(None),
-            Some(value) if binary => binary_text(value, kind).map(Some),
-            Some(value) => String::from_utf8(value.to_vec()).ok().map(Some),
+            Some(value) if binary => binary_text(value, kind, &text).map(Some),
+            Some(value) => text(value).map(Some),
         })
         .collect()
 }
 
 /// A value in the binary form of its type, by the type's OID in `pg_type.dat`.
-fn binary_text(value: &[u8], kind: u32) -> Option<String> {
+fn binary_text(value: &[u8], kind: u32, text: impl Fn(&[u8]) -> Option<String>) -> Option<String> {
     match kind {
         16 => match value {
             [0] => Some("f".into()),
@@ -29,7 +34,7 @@ fn binary_text(value: &[u8], kind: u32) -> Option<String> {
         26 => Some(u32::from_be_bytes(value.try_into().ok()?).to_string()),
         2950 => uuid(value),
         // name, text, json, unknown, bpchar, varchar
-        19 | 25 | 114 | 705 | 1042 | 1043 => String::from_utf8(value.to_vec()).ok(),
+        19 | 25 | 114 | 705 | 1042 | 1043 => text(value),
         _ => None,
     }
 }
@@ -48,7 +53,8 @@ mod tests {
     #[track_caller]
     fn check(formats: &[u8], values: &[u8], types: &[u32], expected: Option<&[Option<&str>]>) {
         let body = [b"\0\0", formats, values, b"\0\0"].concat();
-        let read = read(&Bind::read(&body).unwrap(), types);
+        let text = |bytes: &[u8]| String::from_utf8(bytes.to_vec()).ok();
+        let read = read(&Bind::read(&body).unwrap(), types, text);
         let expected = expected.map(|values| values.iter().map(|value| value.map(str::to_owned)).collect::<Vec<_>>());
         assert_eq!(read, expected);
     }

@@ -17,11 +17,10 @@ use crate::message::{
     parameter_types,
 };
 use crate::patience;
-use crate::poison::{self, Poison};
+use crate::poison::Poison;
+use crate::reading;
 use crate::refusal::{Refusal, code};
 use crate::scrub;
-use crate::settings::PINS;
-use crate::strings;
 use crate::upkeep;
 use crate::works::{FRAME, Rows, WorkId};
 
@@ -78,7 +77,7 @@ impl Conversation {
                 let frame = self.server.rewriting(head).map_err(by_server)?;
                 let Some(mut frame) = frame else { return Ok(false) };
                 let begin = frame.out.len();
-                let masked = masking::mask(&mut frame, masker, *columns);
+                let masked = masking::mask(&mut frame, masker, *columns, self.reading.said());
                 masked.inspect_err(|_| frame.out.truncate(begin)).map_err(by_server)?
             }
         };
@@ -138,7 +137,12 @@ impl Conversation {
     fn answer(&mut self, head: Head, facts: &mut SessionFacts) -> Result<(), Refusal> {
         match head.tag {
             b'T' | b'C' | b'I' | b's' | b'c' | b'G' | b'H' | b'Z' if self.is_stopped() => self.drop_answer(head, facts),
-            b'E' => self.error(head, facts),
+            b'E' => {
+                // The error itself is told before anything is taken back.
+                let told = self.error(head, facts);
+                self.reading.ended();
+                told
+            }
             b'N' => self.notice_of_server(head),
             b'A' => self.notification(head),
             b'S' => self.setting(head),
@@ -267,7 +271,7 @@ impl Conversation {
 
     fn complete(&mut self, head: Head, facts: &mut SessionFacts) -> Result<(), Refusal> {
         let tag = CommandTag::read(self.said(head)).map_err(by_server)?;
-        let (rows, rolled_back) = (tag.rows(), tag.is_rollback());
+        let (rows, rolled_back, ended) = (tag.rows(), tag.is_rollback(), tag.is_end());
         let turn = self.turn(Answer::CommandComplete)?;
         if let Event::Complete(work) = turn.event {
             self.works.carried_out(work, rows);
@@ -276,6 +280,9 @@ impl Conversation {
         }
         if rolled_back {
             self.upkeep.rolled_back(facts);
+        }
+        if ended {
+            self.reading.ended();
         }
         self.server.pass(head);
         Ok(())
@@ -348,7 +355,7 @@ impl Conversation {
         };
         if late && !fatal && told.as_deref() == Some(code::CANCELED) {
             self.server.skip(head);
-            self.server.say(|out| poison::error(&patience::told(Timeout::Statement), out));
+            self.tell_error(&patience::told(Timeout::Statement));
             return Ok(());
         }
         self.tell(head, written.as_ref().map_or("", |command| command.text()))
@@ -363,7 +370,7 @@ impl Conversation {
             return self.tell(head, "");
         }
         self.server.skip(head);
-        self.server.say(|out| poison::error(poison.told(), out));
+        self.tell_error(poison.told());
         Ok(())
     }
 
@@ -374,7 +381,13 @@ impl Conversation {
             return Ok(());
         }
         let body = self.server.body(head).ok().flatten().unwrap_or_default();
-        scrub::report(head.tag, &Report::read(body).map_err(by_server)?, written, &mut self.scratch);
+        scrub::report(
+            head.tag,
+            &Report::read(body).map_err(by_server)?,
+            written,
+            self.reading.said(),
+            &mut self.scratch,
+        );
         self.replace(head);
         Ok(())
     }
@@ -408,34 +421,19 @@ impl Conversation {
 
     /// A setting that the server reports.
     fn setting(&mut self, head: Head) -> Result<(), Refusal> {
-        let (name, value) = parameter_status(self.said(head)).map_err(by_server)?;
+        let body = self.server.body(head).ok().flatten().unwrap_or_default();
+        let (name, value) = parameter_status(body).map_err(by_server)?;
         let carries_text = scrub::can_carry_text(name);
-        let pin = PINS.into_iter().find(|(pinned, _)| pinned.as_bytes() == name);
-        if let Some((pinned, wanted)) = pin {
-            // PostgreSQL keeps this old name of UTF8 where it is written so.
-            let kept = value == wanted.as_bytes() || (pinned == "client_encoding" && value == b"UNICODE");
-            self.pinned(pinned, kept)?;
+        if name == reading::STRINGS.as_bytes() {
+            self.reading.strings_reported(value == b"on");
+        } else if name == reading::ENCODING.as_bytes() {
+            self.reading.encoding_reported(value);
+            self.layout.forget();
         }
         if self.guarded && carries_text {
             self.server.skip(head);
         } else {
             self.server.pass(head);
-        }
-        Ok(())
-    }
-
-    /// Statements must be read by the pinned settings. How strings are read depends on the text; the encoding stays, or
-    /// what follows goes unread where the policy is only watched.
-    fn pinned(&mut self, name: &'static str, kept: bool) -> Result<(), Refusal> {
-        if name == strings::SETTING {
-            self.strings.reported(kept);
-        } else if kept {
-            self.unread.remove(name);
-        } else if self.observed {
-            self.unread.insert(name);
-        } else {
-            let told = "the encoding was changed, and statements in another cannot be read";
-            return Err(Refusal::new(code::PRIVILEGE, told).with_hint("leave client_encoding at UTF8"));
         }
         Ok(())
     }
@@ -449,7 +447,7 @@ impl Conversation {
             self.brake.idle(facts);
         }
         if self.fifo.is_empty() {
-            self.strings.settled();
+            self.reading.settled(status);
         }
         self.server.pass(head);
         Ok(())

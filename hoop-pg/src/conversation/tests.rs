@@ -6,7 +6,6 @@
 use std::fmt::Write as _;
 use std::str::FromStr as _;
 
-use hoop_runtime::config::Enforcement;
 use hoopcore::decision::Outcome;
 use hoopcore::request::{Exposure, Exposures};
 use hoopcore::{Call, ColumnName, Identity, Policy, PolicySession, QualifiedName, Resource, Timestamp, Verified};
@@ -55,8 +54,7 @@ impl Table {
         let who = Verified::vouched(Identity::named("u"), "test");
         let exposures = Exposures::Known(if masked { exposures() } else { Arc::new([]) });
         let facts = SessionFacts { exposures, ..SessionFacts::default() };
-        let mut conversation =
-            Conversation::new(Catalog::default().into(), Limits::default(), &facts, Enforcement::Enforce);
+        let mut conversation = Conversation::new(Catalog::default().into(), Limits::default(), &facts);
         conversation.guard(masked);
         Self {
             rules: policy.session(&who, &Resource::postgres("db")),
@@ -757,15 +755,115 @@ fn a_copy_passes_where_nothing_is_masked() {
 }
 
 #[test]
-fn the_encoding_must_stay() {
-    for (setting, why) in [
-        ("client_encoding|UTF8", None),
-        ("client_encoding|UNICODE", None),
-        ("client_encoding|SJIS", Some("the encoding was changed, and statements in another cannot be read")),
-    ] {
-        let (_, table) = play(&format!("s S {setting}"), false, |_| Vec::new());
-        assert_eq!(table.fatal.as_deref(), why, "{setting}");
-    }
+fn texts_are_read_in_the_encoding_that_the_server_reports() {
+    check(
+        false,
+        r#"
+        s S client_encoding|LATIN1
+        < S client_encoding|LATIN1
+        c Q SELECT 'é'
+        > Q SELECT 'é'
+        s C SELECT 1
+        < C SELECT 1
+        s S client_encoding|BIG5
+        < S client_encoding|BIG5
+        s Z I
+        < Z I
+        c Q SELECT 'plain'
+        > Q SELECT 'plain'
+        s C SELECT 1
+        < C SELECT 1
+        s Z I
+        < Z I
+        c Q SELECT 'é'
+        > Q "POISON"
+        s E SERROR|C42601|MPOISON
+        < E SERROR|VERROR|C42501|Mrefused by rule `default`: hoop could not read the statement: characters beyond ASCII, while client_encoding is or may be one that is not read
+        "#,
+    );
+}
+
+#[test]
+fn texts_beyond_ascii_wait_for_the_servers_word_of_the_encoding() {
+    check(
+        false,
+        "
+        c Q SET client_encoding TO 'LATIN1'
+        > Q SET client_encoding TO 'LATIN1'
+        c Q SELECT 'é'
+        s C SET
+        < C SET
+        s S client_encoding|LATIN1
+        < S client_encoding|LATIN1
+        s Z I
+        > Q SELECT 'é'
+        < Z I
+        ",
+    );
+    // Within a sequence it would be waited for in vain.
+    check(
+        false,
+        r#"
+        c P |SET client_encoding TO 'LATIN1'
+        > P SET client_encoding TO 'LATIN1'
+        c B |
+        > B
+        s 1
+        < 1
+        c E
+        > E
+        c P |SELECT 'é'
+        > P "POISON"
+        "#,
+    );
+}
+
+#[test]
+fn what_a_rollback_may_take_back_is_waited_for() {
+    check(
+        false,
+        "
+        s S client_encoding|LATIN1
+        < S client_encoding|LATIN1
+        c Q BEGIN; SET LOCAL client_encoding TO 'SJIS'
+        > Q BEGIN; SET LOCAL client_encoding TO 'SJIS'
+        s C BEGIN
+        < C BEGIN
+        s C SET
+        < C SET
+        s S client_encoding|SJIS
+        < S client_encoding|SJIS
+        s Z T
+        < Z T
+        c Q ROLLBACK
+        > Q ROLLBACK
+        c Q SELECT 'é'
+        s C ROLLBACK
+        < C ROLLBACK
+        s S client_encoding|LATIN1
+        < S client_encoding|LATIN1
+        s Z I
+        > Q SELECT 'é'
+        < Z I
+        ",
+    );
+}
+
+#[test]
+fn rows_in_an_encoding_that_is_in_doubt_are_hidden_where_masks_may_act() {
+    check(
+        true,
+        "
+        c Q SET client_encoding TO 'LATIN1'; SELECT 'é', 'a@x.org', 'plain'
+        > Q SET client_encoding TO 'LATIN1'; SELECT 'é', 'a@x.org', 'plain'
+        s C SET
+        < C SET
+        s T a|b|c
+        < T
+        s D é|a@x.org|plain
+        < D NULL|[redacted]|plain
+        ",
+    );
 }
 
 #[test]
@@ -798,10 +896,12 @@ fn a_backslash_is_not_read_while_strings_may_not_conform() {
         c Q SET standard_conforming_strings TO off
         > Q SET standard_conforming_strings TO off
         c P |SELECT '\'
-        > P "POISON"
         s C SET
         < C SET
+        s S standard_conforming_strings|off
+        < S standard_conforming_strings|off
         s Z I
+        > P "POISON"
         < Z I
         "#,
     );

@@ -114,6 +114,12 @@ impl<'a> CommandTag<'a> {
         self.0.starts_with(b"ROLLBACK")
     }
 
+    /// Whether a transaction, or a part of it, ended.
+    #[must_use]
+    pub fn is_end(&self) -> bool {
+        self.is_rollback() || self.0.starts_with(b"COMMIT") || self.0.starts_with(b"PREPARE TRANSACTION")
+    }
+
     /// The rows that it counts: `SELECT 5`, `INSERT 0 5`, `COPY 5`. Tags without a number count none.
     #[must_use]
     pub fn rows(&self) -> u64 {

@@ -11,6 +11,7 @@ mod approvals;
 mod big;
 mod cancels;
 mod catalog;
+mod charset;
 #[path = "../support/cluster.rs"]
 mod cluster;
 mod copies;

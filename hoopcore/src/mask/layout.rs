@@ -25,6 +25,22 @@ pub struct Column {
     pub format: CellFormat,
 }
 
+impl Column {
+    /// Whether its values are texts: those of every type in text form, and those of texts in any.
+    #[must_use]
+    pub(crate) fn is_text(&self) -> bool {
+        match self.kind {
+            CellType::Text | CellType::Json => true,
+            CellType::Integer(_)
+            | CellType::Uuid
+            | CellType::Date
+            | CellType::Timestamp
+            | CellType::Scalar
+            | CellType::Other => self.format == CellFormat::Text,
+        }
+    }
+}
+
 /// Where the values of a result column come from.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Origin {

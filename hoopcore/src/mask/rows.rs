@@ -17,6 +17,8 @@ use crate::mask::{CellFormat, CellType, Column, Layout, MaskPlan, Origin, Style,
 #[derive(Debug)]
 pub struct RowMasker {
     columns: Box<[Treatment]>,
+    /// Of which columns the cells are texts.
+    texts: Box<[bool]>,
     /// A cell that the layout does not describe.
     undescribed: Treatment,
     scanner: Scanner,
@@ -131,6 +133,7 @@ impl RowMasker {
     pub(crate) fn new(plan: &MaskPlan, layout: &Layout, tally: Tally) -> Self {
         Self {
             columns: layout.columns.iter().map(|column| Treatment::of(plan, column)).collect(),
+            texts: layout.columns.iter().map(Column::is_text).collect(),
             undescribed: if plan.is_armed() { Treatment::Hide } else { Treatment::Pass },
             scanner: Scanner::new(plan.detectors.clone()),
             buffer: Vec::new(),
@@ -156,6 +159,18 @@ impl RowMasker {
     #[inline]
     pub fn passes(&self, index: usize) -> bool {
         matches!(self.columns.get(index).unwrap_or(&self.undescribed), Treatment::Pass)
+    }
+
+    /// Whether the cells in column `index` are texts in the encoding of the session. Masks are made for UTF-8: where that is
+    /// another, the adapter turns a cell before it is masked, and what comes of it back.
+    #[must_use]
+    pub fn is_text(&self, index: usize) -> bool {
+        self.texts.get(index).copied().unwrap_or(true)
+    }
+
+    /// Counts a cell that the adapter hides, because it cannot be read or its mask cannot be written.
+    pub fn hide(&mut self) {
+        self.tally.count_masked();
     }
 
     /// What becomes of the cell in column `index` of a row, counted from zero.

@@ -1,7 +1,7 @@
 //! Reads PostgreSQL's tokens exactly as its own lexer does (`src/backend/parser/scan.l`, PostgreSQL 15).
 //!
 //! Whoever judges a statement must see the same literals, comments and semicolons as the server that runs it. The
-//! scanner assumes what the gateway pins: `client_encoding = UTF8` and `standard_conforming_strings = on`. Where
+//! scanner assumes that a text was decoded as the server decodes it, and `standard_conforming_strings = on`. Where
 //! supported versions of PostgreSQL differ (vertical tab, junk after a number, `0x1F`, `1_000`) it refuses.
 //! It allocates nothing and takes time proportional to the text.
 

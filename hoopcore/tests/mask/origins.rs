@@ -6,7 +6,7 @@ use hoopcore::ColumnName;
 use hoopcore::RowVerdict;
 use hoopcore::decision::RuleRef;
 use hoopcore::mask::{
-    Cell, CellFormat, CellType, Column, ColumnMask, Detector, Layout, MaskPlan, Origin, Style, Tally,
+    Cell, CellFormat, CellType, Column, ColumnMask, Detector, Layout, MaskPlan, Origin, Style, Tally, Width,
 };
 use hoopcore::policy::{ColumnPattern, Glob};
 
@@ -81,6 +81,28 @@ fn a_cell_that_no_layout_describes_is_hidden() {
     let armed = MaskPlan::new(vec![], vec![(Detector::Email, Style::Redact)], false);
     assert_eq!(armed.rows(&layout([]), &tally).cell(0, Some(b"x")), Cell::Null);
     assert_eq!(MaskPlan::default().rows(&layout([]), &tally).cell(0, Some(b"x")), Cell::Pass);
+}
+
+#[test]
+fn texts_are_told_from_values_that_have_no_encoding() {
+    let tally = Tally::default();
+    let check = |kind: CellType, format: CellFormat, expected: bool| {
+        let mut described = layout([Origin::Clean]);
+        described.columns[0] = Column { kind, format, ..described.columns[0].clone() };
+        assert_eq!(MaskPlan::default().rows(&described, &tally).is_text(0), expected, "{kind:?} {format:?}");
+    };
+    for kind in [CellType::Text, CellType::Json] {
+        check(kind, CellFormat::Text, true);
+        check(kind, CellFormat::Binary, true);
+    }
+    for kind in [CellType::Integer(Width::Four), CellType::Uuid, CellType::Date, CellType::Scalar, CellType::Other] {
+        check(kind, CellFormat::Text, true);
+        check(kind, CellFormat::Binary, false);
+    }
+    let mut rows = MaskPlan::default().rows(&layout([]), &tally);
+    assert!(rows.is_text(0));
+    rows.hide();
+    assert_eq!(tally.counts().masked, 1);
 }
 
 #[test]
