@@ -28,7 +28,7 @@ impl Groups {
         examine(path, |_, tree| Some(Self::of(tree)))
     }
 
-    fn of(tree: &Node) -> Self {
+    fn of(tree: &Node<'_>) -> Self {
         let mut groups = Self::default();
         for (_, identity) in entries(find(tree, "identities")) {
             groups.callers.extend(texts(find(Some(identity), "groups")));
@@ -88,12 +88,12 @@ impl Groups {
     }
 }
 
-fn find<'n>(node: impl Into<Option<&'n Node>>, name: &str) -> Option<&'n Node> {
+fn find<'n>(node: impl Into<Option<&'n Node<'n>>>, name: &str) -> Option<&'n Node<'n>> {
     let Value::Map(entries) = &node.into()?.value else { return None };
     entries.iter().find(|(key, _)| key.text() == Some(name)).map(|(_, value)| value)
 }
 
-fn entries(node: Option<&Node>) -> impl Iterator<Item = (&str, &Node)> {
+fn entries<'n>(node: Option<&'n Node<'n>>) -> impl Iterator<Item = (&'n str, &'n Node<'n>)> {
     let entries = match node.map(|node| &node.value) {
         Some(Value::Map(entries)) => entries.as_slice(),
         Some(Value::Empty | Value::Text(_) | Value::List(_)) | None => &[],
@@ -101,6 +101,6 @@ fn entries(node: Option<&Node>) -> impl Iterator<Item = (&str, &Node)> {
     entries.iter().filter_map(|(key, value)| Some((key.text()?, value)))
 }
 
-fn texts(node: Option<&Node>) -> impl Iterator<Item = String> {
+fn texts(node: Option<&Node<'_>>) -> impl Iterator<Item = String> {
     node.into_iter().flat_map(Node::items).filter_map(Node::text).map(str::to_owned)
 }

@@ -328,7 +328,7 @@ impl Places {
 }
 
 /// Reads a file's tree with `find`, or gives every problem that was met on the way.
-fn examine<T>(path: &Path, find: impl FnOnce(&mut Reader, &Node) -> Option<T>) -> Result<T, ConfigErrors> {
+fn examine<T>(path: &Path, find: impl FnOnce(&mut Reader, &Node<'_>) -> Option<T>) -> Result<T, ConfigErrors> {
     let name: Arc<str> = path.display().to_string().into();
     let mut problems = Problems::default();
     problems.enter(Some(Arc::clone(&name)));

@@ -40,17 +40,17 @@ pub(super) struct Reader {
 /// A map whose keys are known words, each there at most once.
 struct Fields<'n> {
     at: Place,
-    entries: BTreeMap<&'n str, &'n Node>,
+    entries: BTreeMap<&'n str, &'n Node<'n>>,
 }
 
 impl<'n> Fields<'n> {
-    fn get(&self, name: &str) -> Option<&'n Node> {
+    fn get(&self, name: &str) -> Option<&'n Node<'n>> {
         self.entries.get(name).copied()
     }
 }
 
 impl Reader {
-    pub(super) fn config(&mut self, tree: &Node) -> Option<Config> {
+    pub(super) fn config(&mut self, tree: &Node<'_>) -> Option<Config> {
         let fields = self.fields(tree, &grammar::FILE)?;
         let policy = fields.get("policy").and_then(|node| self.policy(node));
         let audit = fields.get("audit").and_then(|node| self.audit(node));
@@ -84,7 +84,7 @@ impl Reader {
     }
 
     /// The directory of the trail and the socket for approvals, whatever else the file says.
-    pub(super) fn places(&mut self, node: &Node) -> Option<(PathBuf, Option<PathBuf>)> {
+    pub(super) fn places(&mut self, node: &Node<'_>) -> Option<(PathBuf, Option<PathBuf>)> {
         let entries = self.entries(node, "the gateway's file")?;
         let find = |name| entries.iter().find(|(key, ..)| *key == name).map(|(.., value)| *value);
         let Some(audit) = find("audit") else {
@@ -96,7 +96,7 @@ impl Reader {
         Some((audit.directory, approvals.map(|approvals| approvals.socket)))
     }
 
-    fn policy(&mut self, node: &Node) -> Option<Vec<PathBuf>> {
+    fn policy(&mut self, node: &Node<'_>) -> Option<Vec<PathBuf>> {
         let files: Option<Vec<PathBuf>> =
             node.items().iter().map(|item| self.existing(item, "a policy file")).collect();
         if node.items().is_empty() {
@@ -106,20 +106,20 @@ impl Reader {
         files
     }
 
-    fn audit(&mut self, node: &Node) -> Option<Audit> {
+    fn audit(&mut self, node: &Node<'_>) -> Option<Audit> {
         let fields = self.fields(node, &grammar::AUDIT)?;
         let mode = self.optional(&fields, "mode", |reader, node| reader.word(node, "audit mode", grammar::MODES));
         let directory = fields.get("directory").and_then(|node| self.path(node, "a directory"));
         Some(Audit { directory: directory?, mode: mode?.unwrap_or_default() })
     }
 
-    fn identities(&mut self, node: &Node) -> Option<Identities> {
+    fn identities(&mut self, node: &Node<'_>) -> Option<Identities> {
         let entries = self.entries(node, "`identities`")?;
         let known: Vec<_> = entries.into_iter().map(|(name, key, value)| self.identity(name, key, value)).collect();
         known.into_iter().collect()
     }
 
-    fn identity(&mut self, name: &str, key: &Node, node: &Node) -> Option<Known> {
+    fn identity(&mut self, name: &str, key: &Node<'_>, node: &Node<'_>) -> Option<Known> {
         if name.is_empty() || name.len() > 63 || name.chars().any(char::is_control) {
             self.error(
                 key.at,
@@ -140,7 +140,7 @@ impl Reader {
         Some(Known { identity, password: password?, certificates: certificates?.unwrap_or_default() })
     }
 
-    fn keyring(&mut self, node: &Node) -> Option<Keyring> {
+    fn keyring(&mut self, node: &Node<'_>) -> Option<Keyring> {
         let keys: Vec<_> = self
             .entries(node, "`keyring`")?
             .into_iter()
@@ -161,7 +161,7 @@ impl Reader {
         Some(keys?.into_iter().fold(Keyring::new(), with))
     }
 
-    fn listeners(&mut self, node: &Node) -> Option<Vec<Listener>> {
+    fn listeners(&mut self, node: &Node<'_>) -> Option<Vec<Listener>> {
         if node.items().is_empty() {
             self.error(node.at, "the gateway listens nowhere", "name at least one listener");
             return None;
@@ -170,7 +170,7 @@ impl Reader {
         listeners.into_iter().collect()
     }
 
-    fn listener(&mut self, node: &Node) -> Option<Listener> {
+    fn listener(&mut self, node: &Node<'_>) -> Option<Listener> {
         let fields = self.fields(node, &grammar::LISTENER)?;
         let protocol = fields.get("protocol").and_then(|node| self.word(node, "protocol", grammar::PROTOCOLS));
         let address = fields.get("address").and_then(|node| self.listen_addr(node));
@@ -193,7 +193,7 @@ impl Reader {
         })
     }
 
-    fn listen_addr(&mut self, node: &Node) -> Option<ListenAddr> {
+    fn listen_addr(&mut self, node: &Node<'_>) -> Option<ListenAddr> {
         let text = self.text(node, "an address")?;
         if let Some(path) = self.unix(text) {
             return Some(ListenAddr::Unix(path));
@@ -206,7 +206,7 @@ impl Reader {
         parsed.map(ListenAddr::Tcp)
     }
 
-    fn admin(&mut self, node: &Node) -> Option<SocketAddr> {
+    fn admin(&mut self, node: &Node<'_>) -> Option<SocketAddr> {
         let fields = self.fields(node, &grammar::ADMIN)?;
         let node = fields.get("address")?;
         let text = self.text(node, "an address")?;
@@ -224,7 +224,7 @@ impl Reader {
         Some(self.folder.join(path))
     }
 
-    fn certificate(&mut self, node: &Node) -> Option<Certificate> {
+    fn certificate(&mut self, node: &Node<'_>) -> Option<Certificate> {
         let fields = self.fields(node, &grammar::CERTIFICATE)?;
         let certificate = fields.get("certificate").and_then(|node| self.existing(node, "a certificate"));
         let key = fields.get("key").and_then(|node| self.existing(node, "a key"));
@@ -232,7 +232,7 @@ impl Reader {
         Some(Certificate { certificate: certificate?, key: key?, clients: clients? })
     }
 
-    fn resources(&mut self, node: &Node) -> Option<BTreeMap<ResourceName, Target>> {
+    fn resources(&mut self, node: &Node<'_>) -> Option<BTreeMap<ResourceName, Target>> {
         let entries = self.entries(node, "`resources`")?;
         let targets: Vec<_> = entries
             .into_iter()
@@ -242,7 +242,7 @@ impl Reader {
         targets.into_iter().collect()
     }
 
-    fn resource_name(&mut self, node: &Node) -> Option<ResourceName> {
+    fn resource_name(&mut self, node: &Node<'_>) -> Option<ResourceName> {
         let text = self.text(node, "the name of a resource")?;
         let name = ResourceName::parse(text);
         if name.is_none() {
@@ -252,7 +252,7 @@ impl Reader {
         name
     }
 
-    fn target(&mut self, node: &Node) -> Option<Target> {
+    fn target(&mut self, node: &Node<'_>) -> Option<Target> {
         let fields = self.fields(node, &grammar::RESOURCE)?;
         let kind = fields.get("kind").and_then(|node| self.kind(node));
         let address = fields.get("address").and_then(|node| self.server_addr(node));
@@ -274,7 +274,7 @@ impl Reader {
         })
     }
 
-    fn kind(&mut self, node: &Node) -> Option<ResourceKind> {
+    fn kind(&mut self, node: &Node<'_>) -> Option<ResourceKind> {
         if ["http", "kubernetes", "ssh"].iter().any(|later| node.text() == Some(later)) {
             self.error(node.at, "resources of this kind are not supported yet", "`postgres` is");
             return None;
@@ -282,7 +282,7 @@ impl Reader {
         self.word(node, "kind", grammar::RESOURCES)
     }
 
-    fn server_addr(&mut self, node: &Node) -> Option<ServerAddr> {
+    fn server_addr(&mut self, node: &Node<'_>) -> Option<ServerAddr> {
         let text = self.text(node, "an address")?;
         if let Some(path) = self.unix(text) {
             return Some(ServerAddr::Unix(path));
@@ -295,7 +295,7 @@ impl Reader {
         parsed.map(|(host, port)| ServerAddr::Tcp { host, port })
     }
 
-    fn databases(&mut self, node: &Node) -> Option<Vec<String>> {
+    fn databases(&mut self, node: &Node<'_>) -> Option<Vec<String>> {
         let mut names: Vec<String> = Vec::new();
         for item in node.items() {
             let name = self.text(item, "a database")?;
@@ -310,7 +310,7 @@ impl Reader {
         Some(names)
     }
 
-    fn labels(&mut self, node: &Node) -> Option<BTreeMap<String, String>> {
+    fn labels(&mut self, node: &Node<'_>) -> Option<BTreeMap<String, String>> {
         let entries = self.entries(node, "`labels`")?;
         let labels: Vec<_> = entries
             .into_iter()
@@ -319,11 +319,11 @@ impl Reader {
         labels.into_iter().collect()
     }
 
-    fn mode(&mut self, node: &Node) -> Option<Enforcement> {
+    fn mode(&mut self, node: &Node<'_>) -> Option<Enforcement> {
         self.word(node, "mode", grammar::OPERATION)
     }
 
-    fn upstream_tls(&mut self, node: &Node) -> Option<UpstreamTls> {
+    fn upstream_tls(&mut self, node: &Node<'_>) -> Option<UpstreamTls> {
         let fields = self.fields(node, &grammar::UPSTREAM_TLS)?;
         let verify =
             self.optional(&fields, "verify", |reader, node| reader.word(node, "way to verify", grammar::VERIFICATIONS));
@@ -332,7 +332,7 @@ impl Reader {
         Some(UpstreamTls { verify: verify?.unwrap_or_default(), ca: ca?, direct: direct?.unwrap_or_default() })
     }
 
-    fn credential(&mut self, node: &Node) -> Option<Credential> {
+    fn credential(&mut self, node: &Node<'_>) -> Option<Credential> {
         let fields = self.fields(node, &grammar::CREDENTIAL)?;
         let user = fields.get("user").and_then(|node| self.text(node, "a user"));
         let password = self.optional(&fields, "password", Self::secret);
@@ -341,12 +341,12 @@ impl Reader {
         Some(Credential { methods: methods?.unwrap_or(credential.methods), ..credential })
     }
 
-    fn methods(&mut self, node: &Node) -> Option<BTreeSet<Method>> {
+    fn methods(&mut self, node: &Node<'_>) -> Option<BTreeSet<Method>> {
         let methods: Vec<_> = node.items().iter().map(|item| self.word(item, "method", grammar::METHODS)).collect();
         methods.into_iter().collect()
     }
 
-    fn approvals(&mut self, node: &Node) -> Option<Approvals> {
+    fn approvals(&mut self, node: &Node<'_>) -> Option<Approvals> {
         let fields = self.fields(node, &grammar::APPROVALS)?;
         let socket = fields.get("socket").and_then(|node| self.path(node, "a path"));
         let group = self.optional(&fields, "group", Self::truth);
@@ -354,14 +354,14 @@ impl Reader {
         Some(Approvals { socket: socket?, group: group?.unwrap_or_default(), approvers: approvers? })
     }
 
-    fn approvers(&mut self, node: &Node) -> Option<BTreeMap<String, Approver>> {
+    fn approvers(&mut self, node: &Node<'_>) -> Option<BTreeMap<String, Approver>> {
         let entries = self.entries(node, "`approvers`")?;
         let approvers: Vec<_> =
             entries.into_iter().map(|(user, _, value)| Some((user.to_owned(), self.approver(user, value)?))).collect();
         approvers.into_iter().collect()
     }
 
-    fn approver(&mut self, user: &str, node: &Node) -> Option<Approver> {
+    fn approver(&mut self, user: &str, node: &Node<'_>) -> Option<Approver> {
         let fields = self.fields(node, &grammar::APPROVER)?;
         let name = self.optional(&fields, "name", |reader, node| reader.text(node, "a name"));
         let groups = fields.get("groups").and_then(|node| self.names(node, "a group"));
@@ -369,7 +369,7 @@ impl Reader {
     }
 
     /// What one part says of another: a listener serves a resource that there is, and no address twice.
-    fn cross(&mut self, listeners: &Node, resources: &Node) {
+    fn cross(&mut self, listeners: &Node<'_>, resources: &Node<'_>) {
         let Value::Map(entries) = &resources.value else { return };
         let known: Vec<&str> = entries.iter().filter_map(|(key, _)| key.text()).collect();
         let mut taken = BTreeSet::new();
@@ -390,7 +390,7 @@ impl Reader {
     }
 }
 
-fn value_of<'n>(node: &'n Node, name: &str) -> Option<&'n Node> {
+fn value_of<'n>(node: &'n Node<'n>, name: &str) -> Option<&'n Node<'n>> {
     let Value::Map(entries) = &node.value else { return None };
     entries.iter().find(|(key, _)| key.text() == Some(name)).map(|(_, value)| value)
 }
@@ -412,7 +412,7 @@ impl Reader {
         self.problems.error(at, message).help = Some(help.to_owned());
     }
 
-    fn entries<'n>(&mut self, node: &'n Node, what: &str) -> Option<Vec<(&'n str, &'n Node, &'n Node)>> {
+    fn entries<'n>(&mut self, node: &'n Node<'n>, what: &str) -> Option<Vec<(&'n str, &'n Node<'n>, &'n Node<'n>)>> {
         let Value::Map(entries) = &node.value else {
             self.mismatch(node, what, "a map");
             return None;
@@ -431,7 +431,7 @@ impl Reader {
     }
 
     /// The entries of a map with known keys; keys that are unknown or missing are reported.
-    fn fields<'n>(&mut self, node: &'n Node, map: &'static Map) -> Option<Fields<'n>> {
+    fn fields<'n>(&mut self, node: &'n Node<'n>, map: &'static Map) -> Option<Fields<'n>> {
         let mut fields = Fields { at: node.at, entries: BTreeMap::new() };
         let known = map.known();
         for (name, key, value) in self.entries(node, map.noun)? {
@@ -455,12 +455,12 @@ impl Reader {
         &mut self,
         fields: &Fields<'n>,
         name: &str,
-        read: impl FnOnce(&mut Self, &'n Node) -> Option<T>,
+        read: impl FnOnce(&mut Self, &'n Node<'n>) -> Option<T>,
     ) -> Option<Option<T>> {
         fields.entries.get(name).map_or(Some(None), |node| read(self, node).map(Some))
     }
 
-    fn text<'n>(&mut self, node: &'n Node, what: &str) -> Option<&'n str> {
+    fn text<'n>(&mut self, node: &'n Node<'n>, what: &str) -> Option<&'n str> {
         let text = node.text().filter(|text| !text.is_empty());
         if text.is_none() {
             self.mismatch(node, what, "a text");
@@ -469,7 +469,7 @@ impl Reader {
     }
 
     /// Reports that something else stands where a text or a map is expected.
-    fn mismatch(&mut self, node: &Node, what: &str, expected: &str) {
+    fn mismatch(&mut self, node: &Node<'_>, what: &str, expected: &str) {
         let message = match &node.value {
             Value::Empty => format!("{what} has no value: {expected} is expected"),
             Value::Text(_) | Value::List(_) | Value::Map(_) => format!("{what} is {expected}, not {}", node.noun()),
@@ -478,12 +478,12 @@ impl Reader {
         self.error(node.at, message, help);
     }
 
-    fn names(&mut self, node: &Node, what: &str) -> Option<BTreeSet<String>> {
+    fn names(&mut self, node: &Node<'_>, what: &str) -> Option<BTreeSet<String>> {
         let names: Vec<_> = node.items().iter().map(|item| self.text(item, what).map(str::to_owned)).collect();
         names.into_iter().collect()
     }
 
-    fn word<T: Copy>(&mut self, node: &Node, what: &str, words: &Meanings<T>) -> Option<T> {
+    fn word<T: Copy>(&mut self, node: &Node<'_>, what: &str, words: &Meanings<T>) -> Option<T> {
         let text = self.text(node, what)?;
         let found = words.iter().find(|(word, ..)| *word == text).map(|(_, meaning, _)| *meaning);
         if found.is_none() {
@@ -493,19 +493,19 @@ impl Reader {
         found
     }
 
-    fn identity_kind(&mut self, node: &Node) -> Option<IdentityKind> {
+    fn identity_kind(&mut self, node: &Node<'_>) -> Option<IdentityKind> {
         self.word(node, "kind", grammar::KINDS)
     }
 
-    fn truth(&mut self, node: &Node) -> Option<bool> {
+    fn truth(&mut self, node: &Node<'_>) -> Option<bool> {
         self.word(node, "answer", grammar::TRUTHS)
     }
 
-    fn path(&mut self, node: &Node, what: &str) -> Option<PathBuf> {
+    fn path(&mut self, node: &Node<'_>, what: &str) -> Option<PathBuf> {
         self.text(node, what).map(|text| self.folder.join(text))
     }
 
-    fn existing(&mut self, node: &Node, what: &str) -> Option<PathBuf> {
+    fn existing(&mut self, node: &Node<'_>, what: &str) -> Option<PathBuf> {
         let path = self.path(node, what)?;
         if let Err(error) = std::fs::File::open(&path) {
             let help = "a path begins at the folder of the gateway's file";
@@ -516,7 +516,7 @@ impl Reader {
     }
 
     /// A caller's password, or what SCRAM keeps of it.
-    fn password(&mut self, node: &Node) -> Option<Password> {
+    fn password(&mut self, node: &Node<'_>) -> Option<Password> {
         let password = Password::new(self.secret(node)?);
         if let Err(why) = &password {
             self.error(node.at, format!("the password cannot be used: {why}"), "copy it whole from `pg_authid`");
@@ -524,7 +524,7 @@ impl Reader {
         password.ok()
     }
 
-    fn secret(&mut self, node: &Node) -> Option<secrecy::SecretString> {
+    fn secret(&mut self, node: &Node<'_>) -> Option<secrecy::SecretString> {
         match self.secrets.resolve(node, &self.folder) {
             Lookup::Found(secret) => Some(secret),
             Lookup::Plain => {

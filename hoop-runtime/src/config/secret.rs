@@ -28,7 +28,7 @@ pub(super) enum Lookup {
 }
 
 impl Secrets {
-    pub(super) fn resolve(&mut self, node: &Node, folder: &Path) -> Lookup {
+    pub(super) fn resolve(&mut self, node: &Node<'_>, folder: &Path) -> Lookup {
         let Value::Map(entries) = &node.value else {
             self.expose(node);
             return Lookup::Plain;
@@ -48,7 +48,7 @@ impl Secrets {
     }
 
     /// Remembers every text in what should have named a source: any of them may be the secret itself.
-    fn expose(&mut self, node: &Node) {
+    fn expose(&mut self, node: &Node<'_>) {
         match &node.value {
             Value::Empty => {}
             Value::Text(_) => self.exposed.push(node.at),

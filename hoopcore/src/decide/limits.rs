@@ -37,7 +37,7 @@ impl<'a> Scene<'a> {
     pub(super) fn limits(&self) -> Limits {
         let mut limits = Limits::default();
         self.limiting(&mut |_, rule| {
-            let words = rule.limits;
+            let words = rule.limits();
             let one = |(kind, most): (LimitKind, Option<u64>)| Some(Limit { kind, most: most?, rule: rule.at.clone() });
             let each =
                 [(LimitKind::Rows, words.rows), (LimitKind::Bytes, words.bytes), (LimitKind::Seconds, words.seconds)];
@@ -50,7 +50,7 @@ impl<'a> Scene<'a> {
     fn rated(&self) -> Option<usize> {
         let mut first: Option<usize> = None;
         self.limiting(&mut |place, rule| {
-            if rule.limits.per_minute.is_some() {
+            if rule.limits().per_minute.is_some() {
                 first = Some(first.map_or(place, |first| first.min(place)));
             }
         });
@@ -70,7 +70,7 @@ impl<'a> Scene<'a> {
         let Rates::Counted(counter) = self.call.rates else { return self.uncounted() };
         let mut rates: Vec<(usize, Charge<'_>)> = Vec::new();
         self.limiting(&mut |place, rule| {
-            if let Some(per_minute) = rule.limits.per_minute {
+            if let Some(per_minute) = rule.limits().per_minute {
                 rates.push((place, Charge { who: self.session.who, rule: &rule.at.name, per_minute }));
             }
         });
@@ -85,7 +85,7 @@ impl<'a> Scene<'a> {
     /// The limit on the rate of a rule.
     pub(super) fn rate(&self, place: usize) -> Option<Limit> {
         let rule = self.session.rule(place)?;
-        let most = u64::from(rule.limits.per_minute?);
+        let most = u64::from(rule.limits().per_minute?);
         Some(Limit { kind: LimitKind::PerMinute, most, rule: rule.at.clone() })
     }
 }

@@ -78,7 +78,7 @@ impl Settled {
         Self {
             verbs: Verb::ALL.iter().map(of_verb).collect(),
             masked: masked.collect(),
-            rated: limits.map(|rule| rule.limits).any(|limits| limits.per_minute.is_some()),
+            rated: limits.map(Rule::limits).any(|limits| limits.per_minute.is_some()),
         }
     }
 

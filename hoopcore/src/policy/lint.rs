@@ -3,23 +3,21 @@
 //! A rule is only called useless where that is sure: its who, on, when and effects are, pattern by pattern, part of the
 //! other's.
 
-use alloc::collections::BTreeMap;
 use alloc::format;
 use alloc::string::ToString;
-use alloc::sync::Arc;
 
 use super::node::Place;
 use super::problem::Problems;
 use super::reach::Reaches;
+use super::read::RuleNames;
 use super::rule::{Action, Asked, Condition, OnFact, Rule, WhenFact, WhoFact};
 use crate::command::sql::Verb;
-use crate::decision::RuleRef;
 
 /// With more rules each is no longer compared with each other.
 const MOST: usize = 500;
 
 /// Reports rules that can do nothing beside others. `names` knows where each rule's name stands.
-pub(super) fn rules(rules: &[Rule], names: &BTreeMap<Arc<str>, (RuleRef, Place)>, problems: &mut Problems) {
+pub(super) fn rules(rules: &[Rule], names: &RuleNames, problems: &mut Problems) {
     if rules.len() > MOST {
         return;
     }

@@ -39,6 +39,7 @@ pub use expectation::Expectation;
 pub use mention::{Mention, Mentioned};
 #[cfg(feature = "yaml")]
 pub use node::{Node, Place, Value};
+pub(crate) use pattern::GlobRef;
 pub use pattern::{ColumnPattern, Glob};
 pub use problem::{PolicyErrors, Problem, Severity};
 #[cfg(feature = "yaml")]
@@ -126,7 +127,7 @@ impl Policy {
     /// # Errors
     /// As [`Policy::from_yaml`].
     #[cfg(feature = "yaml")]
-    pub fn from_tree(tree: &Node) -> Result<Self, PolicyErrors> {
+    pub fn from_tree(tree: &Node<'_>) -> Result<Self, PolicyErrors> {
         Ok(Self::compile(read::read_tree(tree)?))
     }
 

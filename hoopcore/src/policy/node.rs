@@ -1,6 +1,6 @@
 //! The tree that a text is, before it means anything: nodes with places.
 
-use alloc::string::String;
+use alloc::borrow::Cow;
 use alloc::vec::Vec;
 
 /// Where something stands in a text; line and column count from one, in characters.
@@ -19,29 +19,29 @@ impl Place {
     pub const START: Self = Self { line: 1, column: 1, width: 0 };
 }
 
-/// One node with its place.
+/// One node with its place. Texts are borrowed from the text that was read, as far as they stand there as they are.
 #[derive(Clone, Debug)]
-pub struct Node {
+pub struct Node<'t> {
     /// Where it stands.
     pub at: Place,
     /// What it holds.
-    pub value: Value,
+    pub value: Value<'t>,
 }
 
 /// What a node holds. Scalars are text: `no`, `on`, `0755` and `08:00` mean what they look like.
 #[derive(Clone, Debug)]
-pub enum Value {
+pub enum Value<'t> {
     /// Nothing was written, or `~`.
     Empty,
     /// A scalar as it was written, without its quotes.
-    Text(String),
+    Text(Cow<'t, str>),
     /// A list.
-    List(Vec<Node>),
+    List(Vec<Node<'t>>),
     /// A map; keys may repeat, which whoever reads it reports.
-    Map(Vec<(Node, Node)>),
+    Map(Vec<(Node<'t>, Node<'t>)>),
 }
 
-impl Node {
+impl Node<'_> {
     /// The scalar's text.
     #[must_use]
     pub fn text(&self) -> Option<&str> {

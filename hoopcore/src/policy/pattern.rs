@@ -1,23 +1,32 @@
 //! Patterns on names: `*` stands for any run of characters within one part.
 
+use alloc::borrow::Cow;
 use alloc::string::String;
+use alloc::sync::Arc;
 use alloc::vec::Vec;
 
 use crate::name::ColumnName;
 
-/// A pattern on one part of a name, in which `*` stands for any run of characters.
+/// A pattern on one part of a name, in which `*` stands for any run of characters. Cheap to clone.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Glob {
-    text: String,
-    /// Where the first `*` stands.
-    star: Option<usize>,
+    text: Arc<str>,
+    /// How many bytes stand before the first `*`.
+    head: usize,
+}
+
+/// A pattern that is a part of another text.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct GlobRef<'p> {
+    text: &'p str,
+    head: usize,
 }
 
 impl Glob {
     /// A pattern; every text is one.
-    pub fn new(pattern: impl Into<String>) -> Self {
+    pub fn new(pattern: impl Into<Arc<str>>) -> Self {
         let text = pattern.into();
-        Self { star: text.find('*'), text }
+        Self { head: head(&text), text }
     }
 
     /// The pattern that matches everything.
@@ -32,35 +41,76 @@ impl Glob {
         &self.text
     }
 
+    /// The same, as a part of a text is one.
+    pub(crate) fn as_ref(&self) -> GlobRef<'_> {
+        GlobRef { text: &self.text, head: self.head }
+    }
+
     /// What stands before its first `*`.
     pub(crate) fn beginning(&self) -> &str {
-        self.star.and_then(|star| self.text.get(..star)).unwrap_or(&self.text)
+        self.text.get(..self.head).unwrap_or_default()
     }
 
     /// Whether it matches everything.
     #[must_use]
     pub fn is_every(&self) -> bool {
-        self.star == Some(0) && is_every(&self.text)
+        self.as_ref().is_every()
     }
 
     /// Whether it matches one text alone.
     #[must_use]
     pub fn is_literal(&self) -> bool {
-        self.star.is_none()
+        self.as_ref().is_literal()
     }
 
     /// Whether all that it matches another matches too, as far as their forms tell.
     pub(crate) fn is_within(&self, other: &Self) -> bool {
-        self == other || other.is_every() || (self.is_literal() && other.matches(&self.text))
+        self.as_ref().is_within(other.as_ref())
     }
 
     /// Whether it matches the whole of `text`.
     #[must_use]
     pub fn matches(&self, text: &str) -> bool {
-        let Some(star) = self.star else { return self.text == text };
-        let (first, rest) = self.text.split_at(star);
+        self.as_ref().matches(text)
+    }
+}
+
+impl<'p> GlobRef<'p> {
+    /// The pattern that a text is.
+    pub(crate) fn new(text: &'p str) -> Self {
+        Self { text, head: head(text) }
+    }
+
+    /// The two patterns on either side of the character at a place.
+    pub(super) fn split(self, at: usize) -> Option<(Self, Self)> {
+        let (first, rest) = (self.text.get(..at)?, self.text.get(at + 1..)?);
+        let second = if self.head > at { Self { text: rest, head: self.head - at - 1 } } else { Self::new(rest) };
+        Some((Self { text: first, head: self.head.min(at) }, second))
+    }
+
+    pub(crate) fn as_str(self) -> &'p str {
+        self.text
+    }
+
+    pub(crate) fn is_every(self) -> bool {
+        self.head == 0 && is_every(self.text)
+    }
+
+    pub(crate) fn is_literal(self) -> bool {
+        self.head == self.text.len()
+    }
+
+    pub(crate) fn is_within(self, other: Self) -> bool {
+        self == other || other.is_every() || (self.is_literal() && other.matches(self.text))
+    }
+
+    pub(crate) fn matches(self, text: &str) -> bool {
+        let (first, rest) = self.text.split_at(self.head);
+        let Some(rest) = rest.strip_prefix('*') else { return self.text == text };
         let Some(mut left) = text.strip_prefix(first) else { return false };
-        let Some(rest) = rest.get(1..).filter(|rest| !rest.is_empty()) else { return true };
+        if rest.is_empty() {
+            return true;
+        }
         let mut parts = rest.split('*').peekable();
         while let Some(part) = parts.next() {
             if parts.peek().is_none() {
@@ -71,6 +121,16 @@ impl Glob {
         }
         true
     }
+
+    /// The pattern on its own.
+    pub(crate) fn to_owned(self) -> Glob {
+        Glob { text: self.text.into(), head: self.head }
+    }
+}
+
+/// How many bytes stand before the first `*`.
+fn head(pattern: &str) -> usize {
+    pattern.bytes().position(|byte| byte == b'*').unwrap_or(pattern.len())
 }
 
 /// A pattern on columns: `schema.relation.column`, each part a glob.
@@ -106,13 +166,13 @@ pub(super) fn is_every(pattern: &str) -> bool {
 }
 
 /// The parts of a dotted name, each a glob, folded as PostgreSQL folds names: what stands in double quotes keeps
-/// its case. `Err` says what is wrong.
-pub(super) fn parts(text: &str) -> Result<Vec<Glob>, &'static str> {
-    let mut parts = Vec::new();
+/// its case. A part that folding leaves as it was written is borrowed. `Err` says what is wrong.
+pub(super) fn parts(text: &str) -> Result<Vec<Cow<'_, str>>, &'static str> {
+    let mut parts = Vec::with_capacity(2);
     let mut rest = text;
     loop {
         let (part, after) = part(rest)?;
-        parts.push(Glob::new(part));
+        parts.push(part);
         match after.strip_prefix('.') {
             Some(after) => rest = after,
             None if after.is_empty() => return Ok(parts),
@@ -122,9 +182,9 @@ pub(super) fn parts(text: &str) -> Result<Vec<Glob>, &'static str> {
 }
 
 /// The first part of a dotted name, and what follows it.
-fn part(text: &str) -> Result<(String, &str), &'static str> {
+fn part(text: &str) -> Result<(Cow<'_, str>, &str), &'static str> {
     if let Some(quoted) = text.strip_prefix('"') {
-        return quoted_part(quoted);
+        return quoted_part(quoted).map(|(part, after)| (part.into(), after));
     }
     let end = text.find('.').unwrap_or(text.len());
     let (part, after) = text.split_at(end);
@@ -161,6 +221,9 @@ fn quoted_part(text: &str) -> Result<(String, &str), &'static str> {
 }
 
 /// Folds an unquoted name: ASCII letters in lower case, as a server with a UTF-8 database does.
-pub(super) fn fold(name: &str) -> String {
-    name.to_ascii_lowercase()
+pub(super) fn fold(name: &str) -> Cow<'_, str> {
+    match name.bytes().any(|byte| byte.is_ascii_uppercase()) {
+        true => name.to_ascii_lowercase().into(),
+        false => name.into(),
+    }
 }

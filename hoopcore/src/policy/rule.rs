@@ -1,7 +1,6 @@
 //! Rules as they were checked: nothing in here can still be wrong.
 
 use alloc::boxed::Box;
-use alloc::string::String;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::net::IpAddr;
@@ -26,7 +25,8 @@ pub(crate) struct Rule {
     pub(crate) on: Condition<OnFact>,
     pub(crate) when: Condition<WhenFact>,
     pub(crate) action: Action,
-    pub(crate) limits: LimitWords,
+    /// Few rules have any.
+    pub(crate) limits: Option<Box<LimitWords>>,
     pub(crate) reason: Option<Arc<str>>,
 }
 
@@ -42,7 +42,12 @@ pub(crate) struct LimitWords {
 impl Rule {
     /// Whether it limits what it lets through.
     pub(crate) fn is_limited(&self) -> bool {
-        self.limits != LimitWords::default()
+        self.limits.is_some()
+    }
+
+    /// How much it lets through.
+    pub(crate) fn limits(&self) -> LimitWords {
+        self.limits.as_deref().copied().unwrap_or_default()
     }
 }
 
@@ -75,7 +80,7 @@ impl Does {
 pub(crate) enum Action {
     Allow(Reaches),
     Block(Reaches),
-    Approve(Approval),
+    Approve(Box<Approval>),
     Mask(Masks),
 }
 
@@ -152,7 +157,7 @@ pub(crate) enum Condition<F> {
 pub(crate) enum WhoFact {
     User(Glob),
     Group(Glob),
-    Claim(String, Glob),
+    Claim(Arc<str>, Glob),
     Kind(IdentityKind),
     Issuer(Glob),
 }
@@ -162,7 +167,7 @@ pub(crate) enum WhoFact {
 pub(crate) enum OnFact {
     Name(Glob),
     Kind(ResourceKind),
-    Label(String, Glob),
+    Label(Arc<str>, Glob),
     Database(Glob),
 }
 
@@ -178,7 +183,7 @@ pub(crate) enum WhenFact {
     Media(Glob),
     Time(Box<Window>),
     Source(Network),
-    Claim(String, Glob),
+    Claim(Arc<str>, Glob),
     /// The value of a parameter, counted from one.
     Parameter(usize, Glob),
 }
@@ -194,6 +199,24 @@ impl<F> Condition<F> {
     /// What always holds.
     pub(crate) fn always() -> Self {
         Self::All(Vec::new())
+    }
+
+    /// That all of some hold: of one alone, that it does.
+    pub(crate) fn all(conditions: impl IntoIterator<Item = Self>) -> Self {
+        Self::combined(conditions, Self::All)
+    }
+
+    /// That one at least of some holds: of one alone, that it does.
+    pub(crate) fn one_of(conditions: impl IntoIterator<Item = Self>) -> Self {
+        Self::combined(conditions, Self::OneOf)
+    }
+
+    fn combined(conditions: impl IntoIterator<Item = Self>, several: fn(Vec<Self>) -> Self) -> Self {
+        let mut conditions = conditions.into_iter();
+        match (conditions.next(), conditions.next()) {
+            (Some(one), None) => one,
+            (first, second) => several(first.into_iter().chain(second).chain(conditions).collect()),
+        }
     }
 
     pub(crate) fn is_always(&self) -> bool {

@@ -140,7 +140,7 @@ pub(crate) fn on_fact(fact: &OnFact, on: &Resource) -> Truth {
         OnFact::Kind(kind) => (on.kind == *kind).into(),
         OnFact::Label(label, value) => {
             let labels = on.labels.as_ref();
-            labels.map_or(Truth::May, |labels| labels.get(label).is_some_and(|known| value.matches(known)).into())
+            labels.map_or(Truth::May, |labels| labels.get(&**label).is_some_and(|known| value.matches(known)).into())
         }
         OnFact::Database(name) => on.database.as_ref().map_or(Truth::May, |known| name.matches(known).into()),
     }

@@ -47,7 +47,7 @@ pub struct Malformed {
 ///
 /// # Errors
 /// Where the text is no such document.
-pub fn parse(text: &str) -> Result<Node, Box<Malformed>> {
+pub fn parse(text: &str) -> Result<Node<'_>, Box<Malformed>> {
     if text.len() > MAX_BYTES {
         let message = format!("the file has {} bytes, more than the {MAX_BYTES} that are read", text.len());
         return Err(Box::new(Malformed {
@@ -64,7 +64,7 @@ struct Reader<'t> {
     text: &'t str,
     events: Parser<'t, StrInput<'t>>,
     counted: Counted,
-    anchors: BTreeMap<usize, Anchored>,
+    anchors: BTreeMap<usize, Anchored<'t>>,
 }
 
 /// What was met so far.
@@ -85,8 +85,8 @@ impl Counted {
 }
 
 /// A node that aliases stand for, and its size.
-struct Anchored {
-    node: Node,
+struct Anchored<'t> {
+    node: Node<'t>,
     events: usize,
 }
 
@@ -100,7 +100,7 @@ impl<'t> Reader<'t> {
     }
 
     /// The one document; a text without any is empty.
-    fn document(mut self) -> Read<Node> {
+    fn document(mut self) -> Read<Node<'t>> {
         let mut document = None;
         while let Some((event, span)) = self.next()? {
             match event {
@@ -133,7 +133,7 @@ impl<'t> Reader<'t> {
     }
 
     /// The node that begins with an event. As deep as the text is nested, which is bounded.
-    fn node(&mut self, event: Event<'t>, span: &Span) -> Read<Node> {
+    fn node(&mut self, event: Event<'t>, span: &Span) -> Read<Node<'t>> {
         let at = place(span);
         match event {
             Event::Scalar(text, style, anchor, tag) => {
@@ -153,7 +153,7 @@ impl<'t> Reader<'t> {
         }
     }
 
-    fn collection(&mut self, anchor: usize, span: &Span, inside: fn(&mut Self) -> Read<Value>) -> Read<Node> {
+    fn collection(&mut self, anchor: usize, span: &Span, inside: fn(&mut Self) -> Read<Value<'t>>) -> Read<Node<'t>> {
         self.counted.depth += 1;
         if self.counted.depth > MAX_DEPTH {
             return Err(self.malformed(span, "depth"));
@@ -165,7 +165,7 @@ impl<'t> Reader<'t> {
         self.anchored(anchor, span, Node { at: place(span), value }, events)
     }
 
-    fn list(&mut self) -> Read<Value> {
+    fn list(&mut self) -> Read<Value<'t>> {
         let mut items = Vec::new();
         loop {
             match self.next()? {
@@ -176,8 +176,9 @@ impl<'t> Reader<'t> {
     }
 
     /// Keys that repeat are kept: whoever reads the tree reports them.
-    fn map(&mut self) -> Read<Value> {
-        let mut entries = Vec::new();
+    fn map(&mut self) -> Read<Value<'t>> {
+        // Most maps have one entry.
+        let mut entries = Vec::with_capacity(1);
         loop {
             match self.next()? {
                 None | Some((Event::MappingEnd, _)) => return Ok(Value::Map(entries)),
@@ -199,7 +200,7 @@ impl<'t> Reader<'t> {
     }
 
     /// Keeps a node that has an anchor for its aliases.
-    fn anchored(&mut self, anchor: usize, span: &Span, node: Node, events: usize) -> Read<Node> {
+    fn anchored(&mut self, anchor: usize, span: &Span, node: Node<'t>, events: usize) -> Read<Node<'t>> {
         if anchor == 0 {
             return Ok(node);
         }
@@ -212,7 +213,7 @@ impl<'t> Reader<'t> {
     }
 
     /// What an alias stands for, all of it in the alias's place.
-    fn alias(&mut self, anchor: usize, span: &Span) -> Read<Node> {
+    fn alias(&mut self, anchor: usize, span: &Span) -> Read<Node<'t>> {
         let Some(Anchored { node, events }) = self.anchors.get(&anchor) else {
             return Err(self.malformed(span, "an alias inside of what it stands for"));
         };
@@ -227,10 +228,10 @@ impl<'t> Reader<'t> {
     }
 }
 
-fn scalar(text: Cow<'_, str>, style: ScalarStyle) -> Value {
+fn scalar(text: Cow<'_, str>, style: ScalarStyle) -> Value<'_> {
     match (style, &*text) {
         (ScalarStyle::Plain, "" | "~") => Value::Empty,
-        (_, _) => Value::Text(text.into_owned()),
+        (_, _) => Value::Text(text),
     }
 }
 

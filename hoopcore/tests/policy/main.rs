@@ -9,6 +9,7 @@
 
 mod approvals;
 mod corpora;
+mod digest;
 mod effects;
 mod limits;
 mod problems;

@@ -12,7 +12,7 @@ use crate::config::{CancelRequests, ServerAddr, grammar};
 const SHORTEST_KEY: usize = 32;
 
 impl Reader {
-    pub(super) fn cancel(&mut self, node: &Node) -> Option<CancelRequests> {
+    pub(super) fn cancel(&mut self, node: &Node<'_>) -> Option<CancelRequests> {
         let fields = self.fields(node, &grammar::CANCEL)?;
         let key = fields.get("key").and_then(|node| self.cancel_key(node));
         let instance = fields.get("instance").and_then(|node| self.instance(node));
@@ -25,7 +25,7 @@ impl Reader {
         Some(CancelRequests { key, instance, peers })
     }
 
-    fn cancel_key(&mut self, node: &Node) -> Option<SecretString> {
+    fn cancel_key(&mut self, node: &Node<'_>) -> Option<SecretString> {
         let key = self.secret(node)?;
         if key.expose_secret().len() < SHORTEST_KEY {
             let message = format!("the key for cancel requests has less than {SHORTEST_KEY} characters");
@@ -35,7 +35,7 @@ impl Reader {
         Some(key)
     }
 
-    fn instance(&mut self, node: &Node) -> Option<u8> {
+    fn instance(&mut self, node: &Node<'_>) -> Option<u8> {
         let text = self.text(node, "the number of an instance")?;
         let number = text.parse().ok().filter(|number| (1..=127).contains(number));
         if number.is_none() {
@@ -44,7 +44,7 @@ impl Reader {
         number
     }
 
-    fn peers(&mut self, node: &Node) -> Option<BTreeMap<u8, ServerAddr>> {
+    fn peers(&mut self, node: &Node<'_>) -> Option<BTreeMap<u8, ServerAddr>> {
         let entries = self.entries(node, "`peers`")?;
         let peers: Vec<_> = entries
             .into_iter()

@@ -19,14 +19,14 @@ const KINDS: [(&str, Naming); 4] = [
 ];
 
 impl Reader {
-    pub(super) fn client_certificates(&mut self, node: &Node) -> Option<ClientCertificates> {
+    pub(super) fn client_certificates(&mut self, node: &Node<'_>) -> Option<ClientCertificates> {
         let fields = self.fields(node, &grammar::CLIENTS)?;
         let ca = fields.get("ca").and_then(|node| self.existing(node, "a certificate"));
         let required = self.optional(&fields, "required", Self::truth);
         Some(ClientCertificates { ca: ca?, required: required?.unwrap_or_default() })
     }
 
-    pub(super) fn certificate_names(&mut self, node: &Node) -> Option<BTreeSet<CertificateName>> {
+    pub(super) fn certificate_names(&mut self, node: &Node<'_>) -> Option<BTreeSet<CertificateName>> {
         let fields = self.fields(node, &grammar::CERTIFICATE_NAMES)?;
         let mut names = BTreeSet::new();
         for (kind, naming) in KINDS {
@@ -46,7 +46,7 @@ impl Reader {
     }
 
     /// Certificates that let somebody in must be asked for by some listener.
-    pub(super) fn certificates_are_asked_for(&mut self, identities: &Node, listeners: &Node) {
+    pub(super) fn certificates_are_asked_for(&mut self, identities: &Node<'_>, listeners: &Node<'_>) {
         let asked = listeners.items().iter().filter_map(|listener| value_of(listener, "tls"));
         if asked.into_iter().any(|tls| value_of(tls, "clients").is_some()) {
             return;

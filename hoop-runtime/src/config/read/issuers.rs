@@ -36,7 +36,7 @@ pub(in crate::config) const TOKEN_TYPES: &Meanings<TokenType> = &[
 ];
 
 impl Reader {
-    pub(super) fn issuers(&mut self, node: &Node) -> Option<Issuers> {
+    pub(super) fn issuers(&mut self, node: &Node<'_>) -> Option<Issuers> {
         let entries = self.entries(node, "`issuers`")?;
         let read: Vec<_> = entries.into_iter().map(|(name, key, value)| self.issuer(name, key, value)).collect();
         let configs: Option<Vec<IssuerConfig>> = read.into_iter().collect();
@@ -47,7 +47,7 @@ impl Reader {
         issuers.ok()
     }
 
-    fn issuer(&mut self, name: &str, key: &Node, node: &Node) -> Option<IssuerConfig> {
+    fn issuer(&mut self, name: &str, key: &Node<'_>, node: &Node<'_>) -> Option<IssuerConfig> {
         let fields = self.fields(node, &grammar::ISSUER)?;
         let keys = fields.get("keys").and_then(|node| self.keys(node));
         let settings = self.issuer_settings(name, &fields);
@@ -96,7 +96,7 @@ impl Reader {
         })
     }
 
-    fn keys(&mut self, node: &Node) -> Option<KeySource> {
+    fn keys(&mut self, node: &Node<'_>) -> Option<KeySource> {
         let fields = self.fields(node, &grammar::ISSUER_KEYS)?;
         let file = self.optional(&fields, "file", Self::key_file)?;
         let url = self.optional(&fields, "url", Self::key_url)?;
@@ -114,7 +114,7 @@ impl Reader {
     }
 
     /// A file that holds keys already: what is wrong with it is told before anybody wants to come in.
-    fn key_file(&mut self, node: &Node) -> Option<PathBuf> {
+    fn key_file(&mut self, node: &Node<'_>) -> Option<PathBuf> {
         let path = self.existing(node, "a key set")?;
         let keys = fs::read_to_string(&path).map_err(|error| error.to_string());
         let keys = keys.and_then(|text| KeySet::from_jwks(&text).map_err(|refused| refused.to_string()));
@@ -129,7 +129,7 @@ impl Reader {
         Some(path)
     }
 
-    fn key_url(&mut self, node: &Node) -> Option<KeyUrl> {
+    fn key_url(&mut self, node: &Node<'_>) -> Option<KeyUrl> {
         let text = self.text(node, "`url`")?;
         let url = KeyUrl::parse(text);
         if let Err(refused) = &url {
@@ -153,7 +153,7 @@ impl Reader {
         }
     }
 
-    fn required_claims(&mut self, node: &Node) -> Option<BTreeMap<String, BTreeSet<String>>> {
+    fn required_claims(&mut self, node: &Node<'_>) -> Option<BTreeMap<String, BTreeSet<String>>> {
         let entries = self.entries(node, "`require`")?;
         let claims: Vec<_> = entries
             .into_iter()
@@ -162,12 +162,12 @@ impl Reader {
         claims.into_iter().collect()
     }
 
-    fn words<T: Copy, C: FromIterator<T>>(&mut self, node: &Node, what: &str, words: &Meanings<T>) -> Option<C> {
+    fn words<T: Copy, C: FromIterator<T>>(&mut self, node: &Node<'_>, what: &str, words: &Meanings<T>) -> Option<C> {
         let found: Vec<Option<T>> = node.items().iter().map(|item| self.word(item, what, words)).collect();
         found.into_iter().collect()
     }
 
-    pub(super) fn duration(&mut self, node: &Node) -> Option<Duration> {
+    pub(super) fn duration(&mut self, node: &Node<'_>) -> Option<Duration> {
         let text = self.text(node, "a duration")?;
         let duration = text.parse::<SignedDuration>().ok().and_then(|duration| Duration::try_from(duration).ok());
         if duration.is_none() {
@@ -176,7 +176,7 @@ impl Reader {
         duration
     }
 
-    fn bytes(&mut self, node: &Node) -> Option<usize> {
+    fn bytes(&mut self, node: &Node<'_>) -> Option<usize> {
         let text = self.text(node, "a number of bytes")?;
         let bytes = text.parse().ok();
         if bytes.is_none() {

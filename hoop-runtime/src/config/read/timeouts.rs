@@ -17,7 +17,7 @@ const WAITS: RangeInclusive<Duration> = Duration::from_millis(1)..=Duration::fro
 const KEEPALIVES: RangeInclusive<Duration> = Duration::from_secs(1)..=Duration::from_hours(9);
 
 impl Reader {
-    pub(super) fn client_timeouts(&mut self, node: &Node) -> Option<ClientTimeouts> {
+    pub(super) fn client_timeouts(&mut self, node: &Node<'_>) -> Option<ClientTimeouts> {
         let fields = self.fields(node, &grammar::CLIENT_TIMEOUTS)?;
         let login = self.timeout(&fields, "login", WAITS);
         let keepalive = self.timeout(&fields, "keepalive", KEEPALIVES);
@@ -25,7 +25,7 @@ impl Reader {
         Some(ClientTimeouts { login: login?.unwrap_or(usual.login), keepalive: keepalive?.unwrap_or(usual.keepalive) })
     }
 
-    pub(super) fn session_timeouts(&mut self, node: &Node) -> Option<SessionTimeouts> {
+    pub(super) fn session_timeouts(&mut self, node: &Node<'_>) -> Option<SessionTimeouts> {
         let fields = self.fields(node, &grammar::SESSION_TIMEOUTS)?;
         let connect = self.timeout(&fields, "connect", WAITS);
         let keepalive = self.timeout(&fields, "keepalive", KEEPALIVES);

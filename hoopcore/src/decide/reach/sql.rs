@@ -6,7 +6,7 @@ use crate::command::sql::{Duty, Object, Verb};
 use crate::decide::scene::{Ground, Scene, SqlItem};
 use crate::name::QualifiedName;
 use crate::policy::reach::{NamePattern, Names, SqlReach, in_schema};
-use crate::policy::{Glob, shipped};
+use crate::policy::{Glob, GlobRef, shipped};
 use crate::truth::Truth;
 
 impl Scene<'_> {
@@ -44,10 +44,10 @@ impl Scene<'_> {
             | Object::Cursor(_)
             | Object::Any => return false,
         };
-        let matches = |home: &str, (schema, last): &(Option<Glob>, Glob)| {
-            last.matches(&name.name) && schema.as_ref().is_none_or(|schema| schema.matches(home))
+        let matches = |home: &str, (schema, last): (Option<GlobRef<'_>>, GlobRef<'_>)| {
+            last.matches(&name.name) && schema.is_none_or(|schema| schema.matches(home))
         };
-        let is_matched = |home| patterns.iter().filter_map(|p| p.qualified.as_ref()).any(|p| matches(home, p));
+        let is_matched = |home| patterns.iter().filter_map(NamePattern::qualified).any(|p| matches(home, p));
         let mut homes = self.homes(name, item).into_iter().flatten().peekable();
         homes.peek().is_some() && homes.all(is_matched)
     }
@@ -101,13 +101,12 @@ impl Scene<'_> {
 
 /// Whether a pattern matches the object of an effect, as far as its name tells.
 fn matches_name(pattern: &NamePattern, item: &SqlItem<'_>) -> Truth {
-    let qualified = pattern.qualified.as_ref();
+    let qualified = pattern.qualified();
     match &item.effect.object {
-        Object::Relation(name) | Object::Function(name) => pattern
-            .qualified
-            .as_ref()
-            .map_or(Truth::No, |(schema, last)| matches_qualified(schema.as_ref(), last, name)),
-        Object::Schema(name) => qualified.map_or(Truth::No, |(schema, last)| whole_schema(schema.as_ref(), last, name)),
+        Object::Relation(name) | Object::Function(name) => {
+            qualified.map_or(Truth::No, |(schema, last)| matches_qualified(schema, last, name))
+        }
+        Object::Schema(name) => qualified.map_or(Truth::No, |(schema, last)| whole_schema(schema, last, name)),
         Object::Setting(name) => matches_folded(&pattern.folded, name),
         Object::Named(name) => match item.effect.verb {
             Verb::File | Verb::Program => pattern.written.matches(name).into(),
@@ -139,12 +138,12 @@ fn matches_name(pattern: &NamePattern, item: &SqlItem<'_>) -> Truth {
 }
 
 /// Whether a pattern matches a name.
-fn matches_qualified(schema: Option<&Glob>, last: &Glob, name: &QualifiedName) -> Truth {
+fn matches_qualified(schema: Option<GlobRef<'_>>, last: GlobRef<'_>, name: &QualifiedName) -> Truth {
     if last.matches(&name.name) { in_schema(schema, name.schema.as_deref()) } else { Truth::No }
 }
 
 /// A whole schema is surely matched where everything in it is, and perhaps where something in it may be.
-fn whole_schema(schema: Option<&Glob>, last: &Glob, name: &str) -> Truth {
+fn whole_schema(schema: Option<GlobRef<'_>>, last: GlobRef<'_>, name: &str) -> Truth {
     if schema.is_some_and(|schema| !schema.matches(name)) {
         return Truth::No;
     }

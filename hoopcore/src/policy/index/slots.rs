@@ -1,6 +1,7 @@
 //! A table from hashes to places, with open addressing; and texts that are numbered through one.
 
 use alloc::boxed::Box;
+use alloc::sync::Arc;
 use alloc::vec;
 use alloc::vec::Vec;
 
@@ -48,28 +49,39 @@ impl Slots {
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Texts {
     slots: Option<Slots>,
-    texts: Vec<Box<str>>,
+    texts: Vec<Arc<str>>,
 }
 
 impl Texts {
     /// The number of a text, which it gets if it has none.
-    pub(crate) fn add(&mut self, text: &str) -> u32 {
-        if let Some(number) = self.find(text) {
-            return number;
-        }
-        self.texts.push(text.into());
-        if self.slots.as_ref().is_none_or(|slots| 2 * self.texts.len() > slots.0.len()) {
-            self.grow();
-        } else if let Some(slots) = &mut self.slots {
-            slots.insert(hash(text), self.texts.len() - 1);
-        }
-        number(self.texts.len() - 1)
+    pub(crate) fn add(&mut self, text: impl AsRef<str> + Into<Arc<str>>) -> u32 {
+        let hash = hash(text.as_ref());
+        self.place(hash, text.as_ref()).map_or_else(|| self.push(hash, text.into()), number)
+    }
+
+    /// The one copy of a text that is kept, however often it is asked for.
+    pub(crate) fn shared(&mut self, text: &str) -> Arc<str> {
+        let at = self.add(text) as usize - 1;
+        self.texts.get(at).map_or_else(|| text.into(), Arc::clone)
     }
 
     /// The number of a text that has one.
     pub(crate) fn find(&self, text: &str) -> Option<u32> {
-        let is_it = |at: usize| self.texts.get(at).is_some_and(|known| **known == *text);
-        self.slots.as_ref()?.find(hash(text), is_it).map(number)
+        self.place(hash(text), text).map(number)
+    }
+
+    fn place(&self, hash: u64, text: &str) -> Option<usize> {
+        self.slots.as_ref()?.find(hash, |at| self.texts.get(at).is_some_and(|known| **known == *text))
+    }
+
+    fn push(&mut self, hash: u64, text: Arc<str>) -> u32 {
+        self.texts.push(text);
+        let at = self.texts.len() - 1;
+        match &mut self.slots {
+            Some(slots) if 2 * self.texts.len() <= slots.0.len() => slots.insert(hash, at),
+            Some(_) | None => self.grow(),
+        }
+        number(at)
     }
 
     fn grow(&mut self) {
@@ -87,15 +99,23 @@ fn number(at: usize) -> u32 {
 
 /// A hash of a text. Who writes the policy chooses what is in the tables; callers only look up.
 fn hash(text: &str) -> u64 {
-    let (words, rest) = text.as_bytes().as_chunks::<8>();
-    let mut last = [0; 8];
-    last.iter_mut().zip(rest).for_each(|(to, from)| *to = *from);
-    let step = |hash: u64, word: [u8; 8]| (hash.rotate_left(5) ^ u64::from_le_bytes(word)).wrapping_mul(SPREAD);
-    mix(step(words.iter().copied().fold(text.len() as u64, step), last))
+    let (words, _) = text.as_bytes().as_chunks::<8>();
+    let words = words.iter().map(|word| u64::from_le_bytes(*word)).chain([last_word(text.as_bytes())]);
+    words.fold(text.len() as u64, |hash, word| mix(hash.rotate_left(5) ^ word))
 }
 
-/// Spreads what differs in a number's high bits over the low ones.
+/// A number that the last eight bytes tell.
+fn last_word(bytes: &[u8]) -> u64 {
+    let half = |half: &[u8; 4]| u64::from(u32::from_le_bytes(*half));
+    match (bytes.last_chunk::<8>(), bytes.first_chunk::<4>(), bytes.last_chunk::<4>()) {
+        (Some(word), _, _) => u64::from_le_bytes(*word),
+        (None, Some(first), Some(last)) => half(first) << 32 | half(last),
+        (None, _, _) => bytes.iter().fold(0, |word, byte| word << 8 | u64::from(*byte)),
+    }
+}
+
+/// Spreads what differs in any bit of a number over all others.
 pub(super) fn mix(number: u64) -> u64 {
-    let spread = number.wrapping_mul(SPREAD);
-    spread ^ (spread >> 32)
+    let spread = u128::from(number) * u128::from(SPREAD);
+    (spread ^ spread >> 64) as u64
 }

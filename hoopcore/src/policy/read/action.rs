@@ -1,5 +1,6 @@
 //! Reads what a rule does: allow, block, approve or mask.
 
+use alloc::boxed::Box;
 use alloc::format;
 use alloc::string::ToString;
 use alloc::sync::Arc;
@@ -26,16 +27,16 @@ const KEEP: u8 = 4;
 impl Reader {
     /// The one action of a rule.
     pub(super) fn action(&mut self, fields: &Fields<'_>, rule: &RuleRef) -> Option<Action> {
-        let actions: Vec<_> = fields.entries.iter().filter(|(name, ..)| ACTIONS.contains(name)).collect();
-        let (name, key, node) = match actions.as_slice() {
-            [(name, key, node)] => (*name, *key, *node),
-            [] if ACTIONS.iter().any(|action| fields.seems_to_have(action)) => return None,
-            [] => {
+        let mut actions = fields.entries.iter().filter(|(name, ..)| ACTIONS.contains(name));
+        let (name, key, node) = match (actions.next(), actions.next()) {
+            (Some(action), None) => *action,
+            (None, _) if ACTIONS.iter().any(|action| fields.seems_to_have(action)) => return None,
+            (None, _) => {
                 let problem = self.problems.error(Place { width: 1, ..fields.at }, "the rule does nothing");
                 problem.help = Some("give it one of allow, block, approve, mask".to_string());
                 return None;
             }
-            [_, (second, key, _), ..] => {
+            (Some(_), Some((second, key, _))) => {
                 let problem =
                     self.problems.error(key.at, format!("the rule already does something: `{second}` is one too many"));
                 problem.help = Some("a rule has exactly one of allow, block, approve, mask".to_string());
@@ -59,7 +60,7 @@ impl Reader {
         }
     }
 
-    fn approval(&mut self, fields: &Fields<'_>, key: &Node, node: &Node) -> Option<Action> {
+    fn approval(&mut self, fields: &Fields<'_>, key: &Node<'_>, node: &Node<'_>) -> Option<Action> {
         let what = match node.text() {
             Some("otherwise") => Some(Asked::Otherwise),
             _ => self.reaches(node, Sense::Covers).map(Asked::Effects),
@@ -73,10 +74,11 @@ impl Reader {
         let by = by.and_then(|by| self.by(by));
         let terms = fields.get("grant").map_or(Some(Terms::Once), |grant| self.terms(grant));
         let (group, people) = by?;
-        Some(Action::Approve(Approval { what: what?, group, people, within: within?, terms: terms? }))
+        let approval = Approval { what: what?, group, people, within: within?, terms: terms? };
+        Some(Action::Approve(Box::new(approval)))
     }
 
-    fn by(&mut self, node: &Node) -> Option<(Arc<str>, u32)> {
+    fn by(&mut self, node: &Node<'_>) -> Option<(Arc<str>, u32)> {
         let fields = self.fields(node, &grammar::BY)?;
         let people = fields.get("people").map_or(Some(1), |people| {
             let text = self.one_text(people, "`people`")?;
@@ -88,11 +90,12 @@ impl Reader {
         });
         let node = fields.get("group")?;
         let group = self.one_text(node, "`group`")?;
-        self.mention(group, Mentioned::Approver, node.at);
-        Some((Arc::from(group), people?))
+        let group = self.shared.shared(group);
+        self.mention(&group, Mentioned::Approver, node.at);
+        Some((group, people?))
     }
 
-    fn duration(&mut self, node: &Node) -> Option<Duration> {
+    fn duration(&mut self, node: &Node<'_>) -> Option<Duration> {
         let text = self.one_text(node, "`within`")?;
         let found = duration(text);
         if found.is_none() {
@@ -103,7 +106,7 @@ impl Reader {
     }
 
     /// How far consent goes.
-    fn terms(&mut self, node: &Node) -> Option<Terms> {
+    fn terms(&mut self, node: &Node<'_>) -> Option<Terms> {
         let text = self.one_text(node, "`grant`")?;
         let times = || text.strip_suffix(" times")?.trim_end().parse().ok().filter(|times| (2..=1000).contains(times));
         let found = match text {
@@ -121,7 +124,7 @@ impl Reader {
         found
     }
 
-    fn masks(&mut self, node: &Node, rule: &RuleRef) -> Option<Masks> {
+    fn masks(&mut self, node: &Node<'_>, rule: &RuleRef) -> Option<Masks> {
         let fields = self.fields(node, &grammar::MASK)?;
         let mut columns = fields.get("columns").map(|columns| self.columns(columns, rule)).unwrap_or_default();
         columns.extend(fields.get("json").map(|json| self.documents(json, rule)).unwrap_or_default());
@@ -142,7 +145,7 @@ impl Reader {
         self.word(node, &format!("value of `{name}`"), known).unwrap_or(usual)
     }
 
-    fn columns(&mut self, node: &Node, rule: &RuleRef) -> Vec<ColumnMask> {
+    fn columns(&mut self, node: &Node<'_>, rule: &RuleRef) -> Vec<ColumnMask> {
         let Some(fields) = self.map(node, "`columns`") else { return Vec::new() };
         if fields.entries.is_empty() {
             self.empty::<()>(node.at, "`columns`");
@@ -159,7 +162,7 @@ impl Reader {
     }
 
     /// Columns of JSON with the paths in them.
-    fn documents(&mut self, node: &Node, rule: &RuleRef) -> Vec<ColumnMask> {
+    fn documents(&mut self, node: &Node<'_>, rule: &RuleRef) -> Vec<ColumnMask> {
         let Some(fields) = self.map(node, "`json`") else { return Vec::new() };
         if fields.entries.is_empty() {
             self.empty::<()>(node.at, "`json`");
@@ -176,7 +179,7 @@ impl Reader {
     }
 
     /// Paths in a document, each with its style.
-    fn json_paths(&mut self, node: &Node) -> Vec<JsonMask> {
+    fn json_paths(&mut self, node: &Node<'_>) -> Vec<JsonMask> {
         let Some(fields) = self.map(node, "the map of paths") else { return Vec::new() };
         if fields.entries.is_empty() {
             self.empty::<()>(node.at, "the map of paths");
@@ -195,14 +198,14 @@ impl Reader {
     }
 
     /// `shift` belongs to columns of dates.
-    fn no_dates(&mut self, style: Option<&Style>, node: &Node, instead: &str) {
+    fn no_dates(&mut self, style: Option<&Style>, node: &Node<'_>, instead: &str) {
         if let Some(Style::Shift(_)) = style {
             let problem = self.problems.error(node.at, format!("`shift` moves dates and times; {instead}"));
             problem.help = Some("give it another style, such as `redact` or `pseudonym`".to_string());
         }
     }
 
-    fn detectors(&mut self, node: &Node) -> Vec<(Detector, Style)> {
+    fn detectors(&mut self, node: &Node<'_>) -> Vec<(Detector, Style)> {
         let Some(fields) = self.map(node, "`detect`") else { return Vec::new() };
         if fields.entries.is_empty() {
             self.empty::<()>(node.at, "`detect`");
@@ -222,7 +225,7 @@ impl Reader {
         detectors
     }
 
-    fn style(&mut self, node: &Node) -> Option<Style> {
+    fn style(&mut self, node: &Node<'_>) -> Option<Style> {
         if let Value::Map(_) = &node.value {
             return self.style_with_options(node);
         }
@@ -245,7 +248,7 @@ impl Reader {
         }
     }
 
-    fn style_with_options(&mut self, node: &Node) -> Option<Style> {
+    fn style_with_options(&mut self, node: &Node<'_>) -> Option<Style> {
         let fields = self.fields(node, &grammar::STYLE_OPTIONS)?;
         match fields.entries.as_slice() {
             [("fixed", _, text)] => self.one_text(text, "`fixed`").map(|text| Style::Fixed(text.into())),
@@ -271,7 +274,7 @@ impl Reader {
     }
 
     /// The `domain` of a style with a key.
-    fn domain_of(&mut self, options: &Node) -> Option<Arc<Domain>> {
+    fn domain_of(&mut self, options: &Node<'_>) -> Option<Arc<Domain>> {
         let fields = self.fields(options, &grammar::DOMAIN)?;
         let node = fields.get("domain")?;
         let name = self.one_text(node, "`domain`")?;

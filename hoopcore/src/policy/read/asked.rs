@@ -25,7 +25,7 @@ impl Reader {
         fields: &Fields<'n>,
         choice: &[&str],
         help: &str,
-    ) -> Option<(&'n str, &'n Node, &'n Node)> {
+    ) -> Option<(&'n str, &'n Node<'n>, &'n Node<'n>)> {
         let mut found = fields.entries.iter().filter(|(name, ..)| choice.contains(name));
         match (found.next(), found.next()) {
             (Some(one), None) => Some(*one),
@@ -44,7 +44,7 @@ impl Reader {
     }
 
     /// `METHOD uri`, or a map.
-    fn request(&mut self, node: &Node) -> Option<AskedRequest> {
+    fn request(&mut self, node: &Node<'_>) -> Option<AskedRequest> {
         if let Some(text) = node.text() {
             return Some(AskedRequest::line(text));
         }
@@ -59,7 +59,7 @@ impl Reader {
     }
 
     /// A command line, or a map.
-    fn of_ssh(&mut self, node: &Node) -> Option<AskedOfSsh> {
+    fn of_ssh(&mut self, node: &Node<'_>) -> Option<AskedOfSsh> {
         if let Some(text) = node.text() {
             return Some(AskedOfSsh::Exec { line: text.to_string(), terminal: false });
         }

@@ -3,6 +3,7 @@
 use alloc::boxed::Box;
 use alloc::format;
 use alloc::string::{String, ToString};
+use alloc::sync::Arc;
 use alloc::vec::Vec;
 
 use jiff::civil::Time;
@@ -20,7 +21,7 @@ use crate::truth::Truth;
 
 impl Reader {
     /// `who`: `anyone`, a map of facts, or a list of such.
-    pub(super) fn who(&mut self, node: &Node) -> Condition<WhoFact> {
+    pub(super) fn who(&mut self, node: &Node<'_>) -> Condition<WhoFact> {
         match &node.value {
             Value::Text(text) if text == "anyone" => Condition::always(),
             Value::Text(text) => self.who_text(node, text),
@@ -28,22 +29,20 @@ impl Reader {
         }
     }
 
-    fn who_text<F>(&mut self, node: &Node, text: &str) -> Condition<F> {
+    fn who_text<F>(&mut self, node: &Node<'_>, text: &str) -> Condition<F> {
         let problem = self.problems.error(node.at, format!("`who` does not know `{}`", shorten(text)));
         problem.label = Some(format!("a group is `{{ group: {} }}`", shorten(text)));
         problem.help = Some("`who` is `anyone`, or a map of user, group, claim, kind, issuer, not".to_string());
         Condition::OneOf(Vec::new())
     }
 
-    fn who_fact(&mut self, key: &str, value: &Node) -> Condition<WhoFact> {
+    fn who_fact(&mut self, key: &str, value: &Node<'_>) -> Condition<WhoFact> {
         match key {
             "user" => self.globs(value, "`user`", WhoFact::User),
             "group" => {
                 let groups = self.texts(value, "`group`");
                 groups.iter().for_each(|(group, at)| self.mention(group, Mentioned::Caller, *at));
-                Condition::OneOf(
-                    groups.iter().map(|(group, _)| Condition::Is(WhoFact::Group(Glob::new(group.as_ref())))).collect(),
-                )
+                Condition::one_of(groups.into_iter().map(|(group, _)| Condition::Is(WhoFact::Group(Glob::new(group)))))
             }
             "issuer" => self.globs(value, "`issuer`", WhoFact::Issuer),
             "kind" => self.words(value, "kind of caller", &KINDS, WhoFact::Kind),
@@ -53,15 +52,15 @@ impl Reader {
     }
 
     /// `on`: a name or glob, a map of facts, or a list of such.
-    pub(super) fn on(&mut self, node: &Node) -> Condition<OnFact> {
-        let is_name = |node: &Node| matches!(node.value, Value::Text(_));
+    pub(super) fn on(&mut self, node: &Node<'_>) -> Condition<OnFact> {
+        let is_name = |node: &Node<'_>| matches!(node.value, Value::Text(_));
         if is_name(node) || (!node.items().is_empty() && node.items().iter().all(is_name)) {
             return self.globs(node, "`on`", OnFact::Name);
         }
         self.condition(node, &grammar::ON_FACTS, Self::on_fact)
     }
 
-    fn on_fact(&mut self, key: &str, value: &Node) -> Condition<OnFact> {
+    fn on_fact(&mut self, key: &str, value: &Node<'_>) -> Condition<OnFact> {
         match key {
             "name" => self.globs(value, "`name`", OnFact::Name),
             "database" => self.globs(value, "`database`", OnFact::Database),
@@ -72,7 +71,7 @@ impl Reader {
     }
 
     /// `when`: a map of facts, or a list of such.
-    pub(super) fn when(&mut self, node: &Node) -> Condition<WhenFact> {
+    pub(super) fn when(&mut self, node: &Node<'_>) -> Condition<WhenFact> {
         let before = self.problems.count();
         let condition = self.condition(node, &grammar::WHEN_FACTS, Self::when_fact);
         if self.problems.count() == before && !may_ever_hold(&condition) {
@@ -83,7 +82,7 @@ impl Reader {
         condition
     }
 
-    fn when_fact(&mut self, key: &str, value: &Node) -> Condition<WhenFact> {
+    fn when_fact(&mut self, key: &str, value: &Node<'_>) -> Condition<WhenFact> {
         match key {
             "unbounded" => self.words(value, "truth value", &TRUTHS, WhenFact::Unbounded),
             "copy" => self.words(value, "truth value", &TRUTHS, WhenFact::Copy),
@@ -101,24 +100,24 @@ impl Reader {
     /// A map of facts, all of which must hold, or a list of alternatives.
     fn condition<F>(
         &mut self,
-        node: &Node,
+        node: &Node<'_>,
         map: &'static Map,
-        fact: fn(&mut Self, &str, &Node) -> Condition<F>,
+        fact: fn(&mut Self, &str, &Node<'_>) -> Condition<F>,
     ) -> Condition<F> {
         if let Value::List(items) = &node.value {
             if items.is_empty() {
                 self.empty::<()>(node.at, map.noun);
             }
-            return Condition::OneOf(items.iter().map(|item| self.one_condition(item, map, fact)).collect());
+            return Condition::one_of(items.iter().map(|item| self.one_condition(item, map, fact)));
         }
         self.one_condition(node, map, fact)
     }
 
     fn one_condition<F>(
         &mut self,
-        node: &Node,
+        node: &Node<'_>,
         map: &'static Map,
-        fact: fn(&mut Self, &str, &Node) -> Condition<F>,
+        fact: fn(&mut Self, &str, &Node<'_>) -> Condition<F>,
     ) -> Condition<F> {
         let nothing = Condition::OneOf(Vec::new());
         if matches!(&node.value, Value::Empty) || matches!(&node.value, Value::Map(map) if map.is_empty()) {
@@ -127,43 +126,46 @@ impl Reader {
             return nothing;
         }
         let Some(fields) = self.fields(node, map) else { return nothing };
-        let all = fields.entries.iter().map(|(key, _, value)| fact(self, key, value));
-        Condition::All(all.collect())
+        Condition::all(fields.entries.iter().map(|(key, _, value)| fact(self, key, value)))
     }
 
     /// Alternatives: each item of a list, or the one that stands alone.
-    fn any<F>(&mut self, node: &Node, one: impl Fn(&mut Self, &Node) -> Option<F>) -> Condition<F> {
+    fn any<F>(&mut self, node: &Node<'_>, one: impl Fn(&mut Self, &Node<'_>) -> Option<F>) -> Condition<F> {
         if node.items().is_empty() {
             self.empty::<()>(node.at, "this list");
         }
-        let facts = node.items().iter().filter_map(|item| one(self, item)).map(Condition::Is);
-        Condition::OneOf(facts.collect())
+        Condition::one_of(node.items().iter().filter_map(|item| one(self, item)).map(Condition::Is))
     }
 
-    fn globs<F>(&mut self, node: &Node, what: &str, fact: fn(Glob) -> F) -> Condition<F> {
+    fn globs<F>(&mut self, node: &Node<'_>, what: &str, fact: fn(Glob) -> F) -> Condition<F> {
         let texts = self.texts(node, what);
-        Condition::OneOf(texts.into_iter().map(|(text, _)| Condition::Is(fact(Glob::new(text)))).collect())
+        Condition::one_of(texts.into_iter().map(|(text, _)| Condition::Is(fact(Glob::new(text)))))
     }
 
-    fn words<F, T: Copy>(&mut self, node: &Node, what: &str, known: &Meanings<T>, fact: fn(T) -> F) -> Condition<F> {
+    fn words<F, T: Copy>(
+        &mut self,
+        node: &Node<'_>,
+        what: &str,
+        known: &Meanings<T>,
+        fact: fn(T) -> F,
+    ) -> Condition<F> {
         self.any(node, |reader, item| reader.word(item, what, known).map(fact))
     }
 
     /// A map from names to values, all of which must match.
-    fn paths<F>(&mut self, node: &Node, what: &str, fact: fn(String, Glob) -> F) -> Condition<F> {
+    fn paths<F>(&mut self, node: &Node<'_>, what: &str, fact: fn(Arc<str>, Glob) -> F) -> Condition<F> {
         let Some(fields) = self.map(node, what) else { return Condition::OneOf(Vec::new()) };
         if fields.entries.is_empty() {
             self.empty::<()>(node.at, what);
         }
-        let entries = fields.entries.iter().map(|(name, _, values)| {
-            let texts = self.texts(values, what);
-            let one = |(text, _)| Condition::Is(fact(name.to_string(), Glob::new(text)));
-            Condition::OneOf(texts.into_iter().map(one).collect())
-        });
-        Condition::All(entries.collect())
+        Condition::all(fields.entries.iter().map(|(name, _, values)| {
+            let name = self.shared.shared(name);
+            let one = |(text, _)| Condition::Is(fact(Arc::clone(&name), Glob::new(text)));
+            Condition::one_of(self.texts(values, what).into_iter().map(one))
+        }))
     }
 
-    fn parameters(&mut self, node: &Node) -> Condition<WhenFact> {
+    fn parameters(&mut self, node: &Node<'_>) -> Condition<WhenFact> {
         let Some(fields) = self.map(node, "`parameters`") else { return Condition::OneOf(Vec::new()) };
         if fields.entries.is_empty() {
             self.empty::<()>(node.at, "`parameters`");
@@ -177,12 +179,12 @@ impl Reader {
             };
             let texts = self.texts(values, "`parameters`");
             let one = |(text, _)| Condition::Is(WhenFact::Parameter(number, Glob::new(text)));
-            all.push(Condition::OneOf(texts.into_iter().map(one).collect()));
+            all.push(Condition::one_of(texts.into_iter().map(one)));
         }
-        Condition::All(all)
+        Condition::all(all)
     }
 
-    fn network(&mut self, node: &Node) -> Option<WhenFact> {
+    fn network(&mut self, node: &Node<'_>) -> Option<WhenFact> {
         let text = self.one_text(node, "`source`")?;
         let network = Network::parse(text);
         if network.is_none() {
@@ -192,7 +194,7 @@ impl Reader {
         network.map(WhenFact::Source)
     }
 
-    fn window(&mut self, node: &Node) -> Option<WhenFact> {
+    fn window(&mut self, node: &Node<'_>) -> Option<WhenFact> {
         let fields = self.fields(node, &grammar::WINDOW)?;
         let days = fields.get("days").map_or(Some(Days::ALL), |days| self.days(days));
         let from = fields.get("from").map(|from| self.time(from, parse_time));
@@ -218,7 +220,7 @@ impl Reader {
         Some(WhenFact::Time(Box::new(Window { days, hours, zone, zone_name })))
     }
 
-    fn time<T>(&mut self, node: &Node, parse: fn(&str) -> Option<T>) -> Option<T> {
+    fn time<T>(&mut self, node: &Node<'_>, parse: fn(&str) -> Option<T>) -> Option<T> {
         let text = self.one_text(node, "a time of day")?;
         let time = parse(text);
         if time.is_none() {
@@ -229,7 +231,7 @@ impl Reader {
         time
     }
 
-    fn days(&mut self, node: &Node) -> Option<Days> {
+    fn days(&mut self, node: &Node<'_>) -> Option<Days> {
         let mut days = Days::none();
         for (text, at) in self.texts(node, "`days`") {
             let (from, to) = text.split_once('-').unwrap_or((&text, &text));
@@ -245,7 +247,7 @@ impl Reader {
         Some(days)
     }
 
-    fn zone(&mut self, node: &Node) -> Option<(TimeZone, String)> {
+    fn zone(&mut self, node: &Node<'_>) -> Option<(TimeZone, String)> {
         let text = self.one_text(node, "`zone`")?;
         match TimeZoneDatabase::bundled().get(text) {
             Ok(zone) => Some((zone, text.to_string())),

@@ -16,7 +16,7 @@ use crate::resource::{Resource, ResourceKind};
 
 impl Reader {
     /// One case of `expect:`.
-    pub(super) fn expectation(&mut self, node: &Node) {
+    pub(super) fn expectation(&mut self, node: &Node<'_>) {
         let Some(fields) = self.fields(node, &grammar::CASE) else { return };
         let who = fields.get("as").and_then(|node| self.identity(node));
         let asked = self.asked(&fields);
@@ -49,19 +49,19 @@ impl Reader {
         parsed
     }
 
-    fn rule_named(&mut self, node: &Node) -> Option<String> {
+    fn rule_named(&mut self, node: &Node<'_>) -> Option<String> {
         let name = self.one_text(node, "`rule`")?;
-        if !self.names.contains_key(name) && name != "default" && name != "harmless" {
-            let known: Vec<&str> = self.names.keys().map(|name| &**name).chain(["default", "harmless"]).collect();
+        if self.names.get(name).is_none() && name != "default" && name != "harmless" {
+            let known: Vec<&str> = self.names.sorted().into_iter().chain(["default", "harmless"]).collect();
             self.problems.unknown(node.at, "rule", name, &known);
         }
         Some(name.to_string())
     }
 
-    fn values(&mut self, node: &Node) -> Vec<Option<String>> {
-        let value = |item: &Node| match &item.value {
+    fn values(&mut self, node: &Node<'_>) -> Vec<Option<String>> {
+        let value = |item: &Node<'_>| match &item.value {
             Value::Empty => None,
-            Value::Text(text) => Some(text.clone()),
+            Value::Text(text) => Some(text.to_string()),
             Value::List(_) | Value::Map(_) => {
                 self.problems.error(item.at, "a parameter is a text or, for NULL, `~`");
                 None
@@ -70,7 +70,7 @@ impl Reader {
         node.items().iter().map(value).collect()
     }
 
-    fn identity(&mut self, node: &Node) -> Option<Identity> {
+    fn identity(&mut self, node: &Node<'_>) -> Option<Identity> {
         let fields = self.fields(node, &grammar::CALLER)?;
         let mut who = Identity::named(fields.get("user").and_then(|user| self.one_text(user, "`user`"))?);
         who.kind = fields.get("kind").and_then(|kind| self.word(kind, "kind of caller", &KINDS));
@@ -80,14 +80,14 @@ impl Reader {
         Some(who)
     }
 
-    fn groups(&mut self, node: &Node) -> BTreeSet<String> {
+    fn groups(&mut self, node: &Node<'_>) -> BTreeSet<String> {
         if node.items().is_empty() {
             return BTreeSet::new();
         }
         self.texts(node, "`groups`").into_iter().map(|(text, _)| text.to_string()).collect()
     }
 
-    pub(super) fn pairs(&mut self, node: &Node, what: &str) -> BTreeMap<String, String> {
+    pub(super) fn pairs(&mut self, node: &Node<'_>, what: &str) -> BTreeMap<String, String> {
         let Some(fields) = self.map(node, what) else { return BTreeMap::new() };
         let pairs = fields
             .entries
@@ -97,7 +97,7 @@ impl Reader {
     }
 
     /// The resource; what it speaks is guessed from the command.
-    fn resource(&mut self, node: &Node, guess: ResourceKind) -> Option<Resource> {
+    fn resource(&mut self, node: &Node<'_>, guess: ResourceKind) -> Option<Resource> {
         let named = |name| Resource { kind: guess, ..Resource::postgres(name) };
         if let Some(name) = node.text() {
             return Some(named(name));

@@ -27,7 +27,7 @@ impl Reader {
     /// Reports each fact of `when` that a protocol of the action does not have.
     ///
     /// What covers or masks "whatever comes" may ask for any fact: where a protocol does not have it, it is not known.
-    pub(super) fn facts_fit(&mut self, when: &Node, action: &Action) {
+    pub(super) fn facts_fit(&mut self, when: &Node<'_>, action: &Action) {
         let reaches = match action {
             Action::Allow(reaches) | Action::Block(reaches) => reaches,
             Action::Approve(approval) => match &approval.what {
@@ -80,7 +80,7 @@ fn named(reaches: &Reaches) -> Vec<&'static str> {
 }
 
 /// The facts in a `when`, with their places and the protocol that has them. As deep as the text, which is bounded.
-fn facts<'n>(node: &'n Node, found: &mut Vec<(&'n str, Place, &'static str)>) {
+fn facts<'n>(node: &'n Node<'n>, found: &mut Vec<(&'n str, Place, &'static str)>) {
     match &node.value {
         Value::List(items) => items.iter().for_each(|item| facts(item, found)),
         Value::Map(entries) => {

@@ -15,7 +15,7 @@ const WRITES: [Verb; 4] = [Verb::Post, Verb::Put, Verb::Patch, Verb::Delete];
 
 impl Reader {
     /// What stands after `http:`: a map of methods to templates, or methods on every path.
-    pub(super) fn http(&mut self, node: &Node, sense: Sense) -> Box<[HttpReach]> {
+    pub(super) fn http(&mut self, node: &Node<'_>, sense: Sense) -> Box<[HttpReach]> {
         let mut reaches = Vec::new();
         if let Value::Map(_) = &node.value {
             let Some(fields) = self.map(node, "`http`") else { return Box::default() };
@@ -54,7 +54,7 @@ impl Reader {
         }
     }
 
-    fn paths_of(&mut self, node: &Node) -> Paths {
+    fn paths_of(&mut self, node: &Node<'_>) -> Paths {
         if node.items().iter().any(|item| item.text() == Some("*")) {
             return Paths::Every;
         }

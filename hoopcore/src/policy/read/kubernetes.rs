@@ -49,7 +49,7 @@ const SINGULAR: [(&str, &str); 8] = [
 
 impl Reader {
     /// What stands after `kubernetes:`: maps in the words of RBAC, or verbs on everything.
-    pub(super) fn kubernetes(&mut self, node: &Node, sense: Sense) -> Box<[KubernetesReach]> {
+    pub(super) fn kubernetes(&mut self, node: &Node<'_>, sense: Sense) -> Box<[KubernetesReach]> {
         if node.items().is_empty() {
             self.empty::<()>(node.at, "`kubernetes`");
         }
@@ -67,7 +67,7 @@ impl Reader {
         reaches.into()
     }
 
-    fn kubernetes_entry(&mut self, node: &Node, sense: Sense) -> Option<KubernetesReach> {
+    fn kubernetes_entry(&mut self, node: &Node<'_>, sense: Sense) -> Option<KubernetesReach> {
         let fields = self.fields(node, &grammar::KUBERNETES_RULE)?;
         let verbs = fields.get("verbs").map(|verbs| self.kubernetes_verbs(verbs, sense));
         let what = match (fields.get("resources"), fields.get("nonResourceURLs")) {
@@ -93,7 +93,7 @@ impl Reader {
         Some(KubernetesReach { verbs: verbs?, what })
     }
 
-    fn warn_of_writes(&mut self, verbs: VerbSet<Verb>, what: &What, node: &Node, sense: Sense) {
+    fn warn_of_writes(&mut self, verbs: VerbSet<Verb>, what: &What, node: &Node<'_>, sense: Sense) {
         let is_every = match what {
             What::Everything => true,
             What::Objects(objects) => objects.resources.iter().any(ResourcePattern::is_every),
@@ -105,7 +105,7 @@ impl Reader {
         }
     }
 
-    fn objects(&mut self, fields: &Fields<'_>, resources: &Node, sense: Sense) -> Objects {
+    fn objects(&mut self, fields: &Fields<'_>, resources: &Node<'_>, sense: Sense) -> Objects {
         let terminal = fields.entry("pty").is_some_and(|(key, node)| self.terminal(key, node, sense));
         let glob = |text: &str| Ok(Glob::new(text));
         Objects {
@@ -118,12 +118,12 @@ impl Reader {
     }
 
     /// Patterns on the words of a command.
-    pub(super) fn commands(&mut self, node: &Node, sense: Sense) -> Box<[ArgvPattern]> {
+    pub(super) fn commands(&mut self, node: &Node<'_>, sense: Sense) -> Box<[ArgvPattern]> {
         self.patterns(node, "command pattern", |text| ArgvPattern::parse(text, sense))
     }
 
     /// `pty: true`: what is run may have a terminal. A block reaches it with one or without.
-    pub(super) fn terminal(&mut self, key: &Node, node: &Node, sense: Sense) -> bool {
+    pub(super) fn terminal(&mut self, key: &Node<'_>, node: &Node<'_>, sense: Sense) -> bool {
         if sense == Sense::Refuses {
             self.problems.error(key.at, "`pty` belongs to an allow or approve").help =
                 Some("a block reaches commands with a terminal or without".to_string());
@@ -131,7 +131,7 @@ impl Reader {
         self.flag(node, "`pty`")
     }
 
-    fn resources(&mut self, node: &Node) -> Box<[ResourcePattern]> {
+    fn resources(&mut self, node: &Node<'_>) -> Box<[ResourcePattern]> {
         for (text, at) in self.texts(node, "a resource") {
             let (name, part) = text.split_once('/').map_or((&*text, ""), |(name, _)| text.split_at(name.len()));
             let plural = SINGULAR.iter().find(|(singular, _)| *singular == name).map(|(_, plural)| plural.to_string());
@@ -144,11 +144,11 @@ impl Reader {
         self.patterns(node, "resource", ResourcePattern::parse)
     }
 
-    fn kubernetes_verbs(&mut self, node: &Node, sense: Sense) -> VerbSet<Verb> {
+    fn kubernetes_verbs(&mut self, node: &Node<'_>, sense: Sense) -> VerbSet<Verb> {
         let mut verbs = VerbSet::none();
         for (word, at) in self.texts(node, "a verb") {
             let Some(set) = self.verb_set::<Verb>(&word, at, "kubernetes", sense) else {
-                if let Some((_, verb)) = SYNONYMS.iter().find(|(other, _)| *other == word) {
+                if let Some((_, verb)) = SYNONYMS.iter().find(|(other, _)| **other == *word) {
                     self.problems.label_with(format!("did you mean `{verb}`?"));
                 }
                 continue;

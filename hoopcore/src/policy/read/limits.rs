@@ -1,5 +1,6 @@
 //! Reads how much an allow lets through, and how often.
 
+use alloc::boxed::Box;
 use alloc::format;
 use alloc::string::ToString;
 
@@ -11,13 +12,13 @@ use crate::policy::rule::LimitWords;
 
 impl Reader {
     /// The `limits` of an allow.
-    pub(super) fn limits(&mut self, fields: &Fields<'_>) -> LimitWords {
-        let Some((key, node)) = fields.entry("limits") else { return LimitWords::default() };
+    pub(super) fn limits(&mut self, fields: &Fields<'_>) -> Option<Box<LimitWords>> {
+        let (key, node) = fields.entry("limits")?;
         if ["block", "approve", "mask"].iter().any(|action| fields.get(action).is_some()) {
             let problem = self.problems.error(key.at, "`limits` belongs to an allow");
             problem.help = Some("the limits of every allow that may reach a command hold for it".to_string());
         }
-        let Some(limits) = self.fields(node, &grammar::LIMITS) else { return LimitWords::default() };
+        let limits = self.fields(node, &grammar::LIMITS)?;
         if limits.entries.is_empty() && limits.meant.is_empty() {
             let problem = self.problems.error(node.at, "`limits` is empty: it limits nothing");
             problem.help = Some("give it rows, bytes, seconds or per_minute".to_string());
@@ -32,7 +33,8 @@ impl Reader {
         let mut number = |name| self.limit(&limits, name);
         let (rows, bytes, seconds, per_minute) =
             (number("rows"), number("bytes"), number("seconds"), number("per_minute"));
-        LimitWords { rows, bytes, seconds, per_minute: per_minute.and_then(|number| u32::try_from(number).ok()) }
+        let per_minute = per_minute.and_then(|number| u32::try_from(number).ok());
+        Some(Box::new(LimitWords { rows, bytes, seconds, per_minute }))
     }
 
     fn limit(&mut self, limits: &Fields<'_>, name: &str) -> Option<u64> {

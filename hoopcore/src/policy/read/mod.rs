@@ -21,6 +21,7 @@ use alloc::vec::Vec;
 
 use super::expectation::Expectation;
 use super::grammar::{self, Map, Meanings};
+use super::index::Texts;
 use super::node::{Node, Place, Value};
 use super::problem::{PolicyErrors, Problem, Problems, nearest, shorten};
 use super::rule::{Condition, OnFact, Rule};
@@ -48,7 +49,7 @@ pub(super) fn read(files: &[(Option<&str>, &str)], keys: Option<&Keyring>) -> Re
 }
 
 /// Reads the tree of a policy of one file.
-pub(super) fn read_tree(tree: &Node) -> Result<Document, PolicyErrors> {
+pub(super) fn read_tree(tree: &Node<'_>) -> Result<Document, PolicyErrors> {
     Reader::default().read(&[(None, tree)])
 }
 
@@ -58,25 +59,59 @@ struct Reader {
     problems: Problems,
     /// Keys of pseudonyms and shifts, where those who load the policy have any.
     keys: Option<Keyring>,
-    sets: BTreeMap<String, Vec<String>>,
-    /// The rules by name, and where each name stands.
-    names: BTreeMap<Arc<str>, (RuleRef, Place)>,
+    /// The texts of rules, each once: the same names stand in many rules.
+    shared: Texts,
+    sets: Sets,
+    names: RuleNames,
     mentions: Vec<Mention>,
     rules: Vec<Rule>,
     expectations: Vec<Expectation>,
-    digests: Vec<Digest>,
+}
+
+/// What each set stands for.
+type Sets = BTreeMap<String, Vec<Arc<str>>>;
+
+/// The names of rules, and where each stands.
+#[derive(Default)]
+pub(super) struct RuleNames {
+    texts: Texts,
+    places: Vec<(RuleRef, Place)>,
+}
+
+impl RuleNames {
+    /// The rule of that name, and where the name stands.
+    pub(super) fn get(&self, name: &str) -> Option<&(RuleRef, Place)> {
+        self.places.get(self.texts.find(name)? as usize - 1)
+    }
+
+    /// Takes down a rule, or gives the one that has its name already.
+    fn add(&mut self, rule: &RuleRef, at: Place) -> Option<&RuleRef> {
+        let number = self.texts.add(Arc::clone(&rule.name)) as usize;
+        if number <= self.places.len() {
+            return self.places.get(number - 1).map(|(first, _)| first);
+        }
+        self.places.push((rule.clone(), at));
+        None
+    }
+
+    /// All of them in their order.
+    fn sorted(&self) -> Vec<&str> {
+        let mut names: Vec<&str> = self.places.iter().map(|(rule, _)| &*rule.name).collect();
+        names.sort_unstable();
+        names
+    }
 }
 
 /// A map whose keys are known words, each there at most once.
 struct Fields<'n> {
     at: Place,
-    entries: Vec<(&'n str, &'n Node, &'n Node)>,
+    entries: Vec<(&'n str, &'n Node<'n>, &'n Node<'n>)>,
     /// Known keys that unknown ones were probably meant to be: that they are missing was said already.
     meant: Vec<String>,
 }
 
 impl<'n> Fields<'n> {
-    fn get(&self, name: &str) -> Option<&'n Node> {
+    fn get(&self, name: &str) -> Option<&'n Node<'n>> {
         self.entry(name).map(|(_, value)| value)
     }
 
@@ -85,7 +120,7 @@ impl<'n> Fields<'n> {
         self.get(name).is_some() || self.meant.iter().any(|meant| meant == name)
     }
 
-    fn entry(&self, name: &str) -> Option<(&'n Node, &'n Node)> {
+    fn entry(&self, name: &str) -> Option<(&'n Node<'n>, &'n Node<'n>)> {
         self.entries.iter().find(|(key, ..)| *key == name).map(|(_, key, value)| (*key, *value))
     }
 }
@@ -99,7 +134,7 @@ struct Seen<'n>(BTreeSet<&'n str>);
 
 impl<'n> Seen<'n> {
     /// Whether a key stood there before, among those that were kept.
-    fn before(&mut self, name: &'n str, kept: &[(&'n str, &'n Node, &'n Node)]) -> bool {
+    fn before(&mut self, name: &'n str, kept: &[(&'n str, &'n Node<'n>, &'n Node<'n>)]) -> bool {
         if kept.len() < FEW {
             return kept.iter().any(|(known, ..)| *known == name);
         }
@@ -111,7 +146,7 @@ impl<'n> Seen<'n> {
 }
 
 impl Reader {
-    fn read(mut self, trees: &[(Option<Arc<str>>, &Node)]) -> Result<Document, PolicyErrors> {
+    fn read(mut self, trees: &[(Option<Arc<str>>, &Node<'_>)]) -> Result<Document, PolicyErrors> {
         for (file, tree) in trees {
             self.problems.enter(file.clone());
             self.sets(tree);
@@ -128,10 +163,10 @@ impl Reader {
             self.problems.enter(file.clone());
             self.overall();
         }
-        self.finish()
+        self.finish(trees)
     }
 
-    fn tree(&mut self, file: Option<Arc<str>>, text: &str) -> Option<(Option<Arc<str>>, Node)> {
+    fn tree<'t>(&mut self, file: Option<Arc<str>>, text: &'t str) -> Option<(Option<Arc<str>>, Node<'t>)> {
         self.problems.enter(file.clone());
         match yaml::parse(text) {
             Ok(tree) => Some((file, tree)),
@@ -143,16 +178,16 @@ impl Reader {
         }
     }
 
-    fn finish(self) -> Result<Document, PolicyErrors> {
+    fn finish(self, trees: &[(Option<Arc<str>>, &Node<'_>)]) -> Result<Document, PolicyErrors> {
         let warnings = self.problems.finish()?;
+        let digest = normal::digest(trees.iter().map(|(_, tree)| *tree), &self.sets);
         let mut rules = self.rules;
         rules.sort_by(|a, b| a.at.name.cmp(&b.at.name));
-        let digest = normal::digest_of_all(self.digests);
         let (expectations, mentions) = (self.expectations, self.mentions);
         Ok(Document { rules, expectations, mentions, warnings, digest })
     }
 
-    fn sets(&mut self, tree: &Node) {
+    fn sets(&mut self, tree: &Node<'_>) {
         let Value::Map(entries) = &tree.value else { return };
         for (_, sets) in entries.iter().filter(|(key, _)| key.text() == Some("sets")) {
             let Some(sets) = self.map(sets, "`sets`") else { continue };
@@ -162,18 +197,18 @@ impl Reader {
         }
     }
 
-    fn set(&mut self, name: &str, key: &Node, value: &Node) {
+    fn set(&mut self, name: &str, key: &Node<'_>, value: &Node<'_>) {
         if !name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_' || c == '-') || name.is_empty() {
             let problem = self.problems.error(key.at, format!("a set cannot be called `{}`", shorten(name)));
             problem.help = Some("use letters, digits, `-` and `_`".to_string());
         }
-        let texts = self.texts(value, "a set");
-        if self.sets.insert(name.to_string(), texts.into_iter().map(|(text, _)| text.to_string()).collect()).is_some() {
+        let texts = self.texts(value, "a set").into_iter().map(|(text, _)| text).collect();
+        if self.sets.insert(name.to_string(), texts).is_some() {
             self.problems.error(key.at, format!("two sets are called `{name}`"));
         }
     }
 
-    fn document(&mut self, tree: &Node) {
+    fn document(&mut self, tree: &Node<'_>) {
         if matches!(tree.value, Value::Empty) {
             let problem = self.problems.error(Place::START, "the file is empty");
             problem.help = Some("a policy begins with `hoop: 1`".to_string());
@@ -182,13 +217,15 @@ impl Reader {
         let Some(fields) = self.fields(tree, &grammar::FILE) else { return };
         self.version(&fields);
         let rules = fields.get("rules").map(|rules| self.list(rules, "`rules`", "begin each with `- rule: name`"));
-        for rule in rules.unwrap_or_default() {
+        let rules = rules.unwrap_or_default();
+        self.rules.reserve(rules.len());
+        for rule in rules {
             self.rule(rule);
         }
     }
 
     /// The cases may name rules of any file, so they are read when all rules are.
-    fn expectations(&mut self, tree: &Node) {
+    fn expectations(&mut self, tree: &Node<'_>) {
         let Value::Map(entries) = &tree.value else { return };
         for (_, cases) in entries.iter().filter(|(key, _)| key.text() == Some("expect")) {
             for case in self.list(cases, "`expect`", "begin each case with `- as: { user: name }`") {
@@ -220,7 +257,7 @@ impl Reader {
         lint::rules(&self.rules, &self.names, &mut self.problems);
     }
 
-    fn rule(&mut self, node: &Node) {
+    fn rule(&mut self, node: &Node<'_>) {
         let Some(fields) = self.fields(node, &grammar::RULE) else { return };
         let at = self.rule_name(&fields);
         let who = fields.get("who").map(|who| self.who(who));
@@ -238,12 +275,11 @@ impl Reader {
         if let (Some(who), Some(on), Some(action)) = (who, on, action) {
             let when = when.unwrap_or_else(super::rule::Condition::always);
             self.rules.push(Rule { at, who, on, when, action, limits, reason });
-            self.digests.push(normal::digest(node, &self.sets));
         }
     }
 
     /// A mask is enforced where an adapter for it exists: on answers of PostgreSQL.
-    fn maskable(&mut self, key: &Node, on: &Condition<OnFact>) {
+    fn maskable(&mut self, key: &Node<'_>, on: &Condition<OnFact>) {
         let on_postgres = on.truth(&|fact| match fact {
             OnFact::Kind(kind) => (*kind == ResourceKind::Postgres).into(),
             OnFact::Name(_) | OnFact::Label(..) | OnFact::Database(_) => Truth::May,
@@ -267,18 +303,16 @@ impl Reader {
                 Some("records use it where no rule of the policy decided".to_string());
         } else if name.chars().count() > 100 || name.chars().any(char::is_control) || name.trim() != name {
             self.problems.error(node.at, "a rule's name has at most 100 characters, none of them a control character");
-        } else if let Some((first, _)) = self.names.get(name) {
+        } else if let Some(first) = self.names.add(&at, node.at) {
             let message = format!("two rules are called `{name}`");
             let help = format!("the other one is {}", first.to_string().trim_start_matches(name).trim());
             self.problems.error(node.at, message).help = Some(help);
-        } else {
-            self.names.insert(Arc::clone(&at.name), (at.clone(), node.at));
         }
         at
     }
 
     /// The entries of a map with known keys; keys that are unknown, not supported yet or missing are reported.
-    fn fields<'n>(&mut self, node: &'n Node, map: &'static Map) -> Option<Fields<'n>> {
+    fn fields<'n>(&mut self, node: &'n Node<'n>, map: &'static Map) -> Option<Fields<'n>> {
         let Value::Map(_) = &node.value else {
             let help = format!("write `key: value`, with the keys {}", map.known().join(", "));
             self.mismatch(node, map.noun, "a map").help = Some(help);
@@ -315,7 +349,7 @@ impl Reader {
     }
 
     /// The items of what must be a list.
-    fn list<'n>(&mut self, node: &'n Node, what: &str, help: &str) -> &'n [Node] {
+    fn list<'n>(&mut self, node: &'n Node<'n>, what: &str, help: &str) -> &'n [Node<'n>] {
         match &node.value {
             Value::List(items) => items,
             Value::Empty | Value::Text(_) | Value::Map(_) => {
@@ -326,7 +360,7 @@ impl Reader {
     }
 
     /// Reports that something else stands where a text, a list or a map is expected.
-    fn mismatch(&mut self, node: &Node, what: &str, expected: &str) -> &mut Problem {
+    fn mismatch(&mut self, node: &Node<'_>, what: &str, expected: &str) -> &mut Problem {
         match &node.value {
             Value::Empty => self.problems.error(node.at, format!("{what} has no value: {expected} is expected")),
             Value::Text(_) | Value::List(_) | Value::Map(_) => {
@@ -336,7 +370,7 @@ impl Reader {
     }
 
     /// The entries of a map with any keys; keys that repeat are reported.
-    fn map<'n>(&mut self, node: &'n Node, what: &str) -> Option<Fields<'n>> {
+    fn map<'n>(&mut self, node: &'n Node<'n>, what: &str) -> Option<Fields<'n>> {
         let Value::Map(entries) = &node.value else {
             self.mismatch(node, what, "a map").help = Some("write `name: value`".to_string());
             return None;
@@ -359,14 +393,14 @@ impl Reader {
     }
 
     /// Takes down that a rule names a group.
-    fn mention(&mut self, group: &str, of: Mentioned, at: Place) {
+    fn mention(&mut self, group: &Arc<str>, of: Mentioned, at: Place) {
         let Place { line, column, width } = at;
-        let (file, group) = (self.problems.file(), Glob::new(group));
+        let (file, group) = (self.problems.file(), Glob::new(Arc::clone(group)));
         self.mentions.push(Mention { group, of, file, line, column, width });
     }
 
     /// The meaning of one of several words.
-    fn word<T: Copy>(&mut self, node: &Node, what: &str, known: &Meanings<T>) -> Option<T> {
+    fn word<T: Copy>(&mut self, node: &Node<'_>, what: &str, known: &Meanings<T>) -> Option<T> {
         let text = self.one_text(node, what)?;
         let found = known.iter().find(|(word, ..)| *word == text).map(|(_, meaning, _)| *meaning);
         if found.is_none() {
@@ -377,7 +411,7 @@ impl Reader {
     }
 
     /// One text; anything else is reported.
-    fn one_text<'n>(&mut self, node: &'n Node, what: &str) -> Option<&'n str> {
+    fn one_text<'n>(&mut self, node: &'n Node<'n>, what: &str) -> Option<&'n str> {
         match node.text() {
             Some(text) if !text.is_empty() => Some(text),
             Some(_) => self.empty(node.at, what),
@@ -390,15 +424,13 @@ impl Reader {
     }
 
     /// A text or a list of texts, with the sets among them in their place; never none without a report.
-    fn texts<'n>(&mut self, node: &'n Node, what: &str) -> Vec<(alloc::borrow::Cow<'n, str>, Place)> {
-        let mut texts = Vec::new();
+    fn texts(&mut self, node: &Node<'_>, what: &str) -> Vec<(Arc<str>, Place)> {
+        let mut texts = Vec::with_capacity(node.items().len());
         for item in node.items() {
             let Some(text) = self.one_text(item, what) else { continue };
             match text.strip_prefix('$') {
-                None => texts.push((text.into(), item.at)),
-                Some(name) => {
-                    texts.extend(self.set_named(name, item.at).into_iter().map(|text| (text.into(), item.at)))
-                }
+                None => texts.push((self.shared.shared(text), item.at)),
+                Some(name) => texts.extend(self.set_named(name, item.at).into_iter().map(|text| (text, item.at))),
             }
         }
         if node.items().is_empty() {
@@ -407,9 +439,10 @@ impl Reader {
         texts
     }
 
-    fn set_named(&mut self, name: &str, at: Place) -> Vec<String> {
+    fn set_named(&mut self, name: &str, at: Place) -> Vec<Arc<str>> {
         if name == "std.catalog" {
-            return shipped::catalog().map(|(schema, relation)| format!("{schema}.{relation}")).collect();
+            let names = shipped::catalog().map(|(schema, relation)| format!("{schema}.{relation}"));
+            return names.map(|name| self.shared.shared(&name)).collect();
         }
         if let Some(set) = self.sets.get(name) {
             return set.clone();

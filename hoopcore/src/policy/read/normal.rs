@@ -3,37 +3,45 @@
 //! Lists are sets and a lone text is a list of one; maps are sorted by key; sets (`$name`) stand for their members. A
 //! text is written between quotes with its own quotes doubled, so that no two forms run into each other.
 
-use alloc::collections::BTreeMap;
 use alloc::string::String;
+use alloc::sync::Arc;
+use alloc::vec;
 use alloc::vec::Vec;
-use core::ops::Range;
 
 use sha2::{Digest as _, Sha256};
 
+use super::Sets;
 use crate::command::Digest;
 use crate::policy::node::{Node, Value};
 
-/// The digest of one rule's normal form.
-pub(super) fn digest(rule: &Node, sets: &BTreeMap<String, Vec<String>>) -> Digest {
-    let mut normal = Normal { sets, out: String::with_capacity(256) };
-    normal.write(rule);
-    Sha256::digest(normal.out).into()
+/// The digest of the rules of some files, in the order of their names.
+pub(super) fn digest<'n>(trees: impl Iterator<Item = &'n Node<'n>>, sets: &Sets) -> Digest {
+    let mut rules: Vec<_> = trees.filter_map(|tree| entry(tree, "rules")).flat_map(Node::items).collect();
+    rules.sort_by_key(|rule| entry(rule, "rule").and_then(Node::text));
+    let mut normal = Normal { sets, out: String::new() };
+    let mut hash = Sha256::new();
+    for rule in rules {
+        normal.out.clear();
+        normal.write(rule);
+        hash.update(&normal.out);
+    }
+    hash.finalize().into()
 }
 
-/// The digest of all rules: the same whatever their order, and however often one is written.
-pub(super) fn digest_of_all(mut rules: Vec<Digest>) -> Digest {
-    rules.sort_unstable();
-    rules.dedup();
-    rules.iter().fold(Sha256::new(), |hash, rule| hash.chain_update(rule)).finalize().into()
+fn entry<'n>(node: &'n Node<'n>, name: &str) -> Option<&'n Node<'n>> {
+    match &node.value {
+        Value::Map(entries) => entries.iter().find(|(key, _)| key.text() == Some(name)).map(|(_, value)| value),
+        Value::Empty | Value::Text(_) | Value::List(_) => None,
+    }
 }
 
 struct Normal<'s> {
-    sets: &'s BTreeMap<String, Vec<String>>,
+    sets: &'s Sets,
     out: String,
 }
 
 impl<'s> Normal<'s> {
-    fn write(&mut self, node: &Node) {
+    fn write(&mut self, node: &Node<'_>) {
         match &node.value {
             Value::Empty => self.out.push('~'),
             Value::Text(_) => self.list(core::slice::from_ref(node)),
@@ -42,49 +50,61 @@ impl<'s> Normal<'s> {
         }
     }
 
-    fn list(&mut self, items: &[Node]) {
+    fn list(&mut self, items: &[Node<'_>]) {
         self.out.push('[');
-        let mut parts = Vec::with_capacity(items.len());
-        for item in items {
-            self.item(item, &mut parts);
+        match items {
+            [one] if self.members(one).is_none() => self.item(one),
+            several => {
+                let mut forms: Vec<String> = several.iter().flat_map(|item| self.forms(item)).collect();
+                forms.sort_unstable();
+                forms.dedup();
+                forms.iter().for_each(|form| self.out.push_str(form));
+            }
         }
-        self.sort(&parts);
         self.out.push(']');
     }
 
-    fn item(&mut self, item: &Node, parts: &mut Vec<Range<usize>>) {
-        match (item.text(), self.members(item)) {
-            (_, Some(members)) => parts.extend(members.iter().map(|member| self.part(|normal| normal.text(member)))),
-            (Some(text), None) => parts.push(self.part(|normal| normal.text(text))),
-            (None, None) => parts.push(self.part(|normal| normal.write(item))),
+    fn item(&mut self, item: &Node<'_>) {
+        match item.text() {
+            Some(text) => self.text(text),
+            None => self.write(item),
         }
     }
 
-    fn map(&mut self, entries: &[(Node, Node)]) {
-        self.out.push('{');
-        let mut parts = Vec::with_capacity(entries.len());
+    /// What an item stands for, each in its normal form.
+    fn forms(&self, item: &Node<'_>) -> Vec<String> {
+        match self.members(item) {
+            Some(members) => members.iter().map(|member| self.form(|normal| normal.text(member))).collect(),
+            None => vec![self.form(|normal| normal.item(item))],
+        }
+    }
+
+    fn map(&mut self, entries: &[(Node<'_>, Node<'_>)]) {
+        let mut all: Vec<(&str, &Node<'_>)> = Vec::with_capacity(entries.len());
         for (key, value) in entries {
             match self.members(key) {
-                Some(members) => parts.extend(members.iter().map(|key| self.entry(key, value))),
-                None => parts.push(self.entry(key.text().unwrap_or_default(), value)),
+                Some(members) => all.extend(members.iter().map(|key| (&**key, value))),
+                None => all.push((key.text().unwrap_or_default(), value)),
             }
         }
-        self.sort(&parts);
+        // Through sets a key may stand there twice.
+        let value_of = |value| self.form(|normal| normal.write(value));
+        all.sort_by(|(key, value), (other, its)| key.cmp(other).then_with(|| value_of(value).cmp(&value_of(its))));
+        all.dedup_by(|(key, value), (other, its)| key == other && value_of(value) == value_of(its));
+        self.out.push('{');
+        for (key, value) in all {
+            self.text(key);
+            self.out.push(':');
+            self.write(value);
+        }
         self.out.push('}');
     }
 
-    fn entry(&mut self, key: &str, value: &Node) -> Range<usize> {
-        self.part(|normal| {
-            normal.text(key);
-            normal.out.push(':');
-            normal.write(value);
-        })
-    }
-
-    fn part(&mut self, write: impl FnOnce(&mut Self)) -> Range<usize> {
-        let start = self.out.len();
-        write(self);
-        start..self.out.len()
+    /// What is written by itself.
+    fn form(&self, write: impl FnOnce(&mut Self)) -> String {
+        let mut normal = Self { sets: self.sets, out: String::new() };
+        write(&mut normal);
+        normal.out
     }
 
     fn text(&mut self, text: &str) {
@@ -97,22 +117,7 @@ impl<'s> Normal<'s> {
         self.out.push('"');
     }
 
-    /// Puts the last parts of what was written in order, each once.
-    fn sort(&mut self, parts: &[Range<usize>]) {
-        let [first, _, ..] = parts else { return };
-        let start = first.start;
-        let mut texts: Vec<&str> = parts.iter().filter_map(|part| self.out.get(part.clone())).collect();
-        if texts.is_sorted_by(|one, next| one < next) {
-            return;
-        }
-        texts.sort_unstable();
-        texts.dedup();
-        let sorted = texts.concat();
-        self.out.truncate(start);
-        self.out.push_str(&sorted);
-    }
-
-    fn members(&self, node: &Node) -> Option<&'s [String]> {
+    fn members(&self, node: &Node<'_>) -> Option<&'s [Arc<str>]> {
         let set = node.text()?.strip_prefix('$')?;
         self.sets.get(set).map(Vec::as_slice)
     }

@@ -15,7 +15,7 @@ use crate::policy::reach::{Reaches, Sense, VerbSet};
 
 impl Reader {
     /// A map of protocols to what is matched in each.
-    pub(super) fn reaches(&mut self, node: &Node, sense: Sense) -> Option<Reaches> {
+    pub(super) fn reaches(&mut self, node: &Node<'_>, sense: Sense) -> Option<Reaches> {
         if let Some(text) = node.text() {
             return self.reach_text(node, text, sense);
         }
@@ -36,7 +36,7 @@ impl Reader {
         })
     }
 
-    fn reach_text(&mut self, node: &Node, text: &str, sense: Sense) -> Option<Reaches> {
+    fn reach_text(&mut self, node: &Node<'_>, text: &str, sense: Sense) -> Option<Reaches> {
         match (text, sense) {
             ("all", Sense::Refuses) => Some(Reaches::everything()),
             ("all", Sense::Covers) => {
@@ -76,7 +76,7 @@ impl Reader {
     /// Each pattern of a list; what is wrong with one is said where it stands.
     pub(super) fn patterns<T>(
         &mut self,
-        node: &Node,
+        node: &Node<'_>,
         what: &str,
         parse: impl Fn(&str) -> Result<T, &'static str>,
     ) -> Box<[T]> {
@@ -91,7 +91,7 @@ impl Reader {
     }
 
     /// `true`, or `*` where a list of names would stand.
-    pub(super) fn flag(&mut self, node: &Node, what: &str) -> bool {
+    pub(super) fn flag(&mut self, node: &Node<'_>, what: &str) -> bool {
         let is_set = matches!(node.text(), Some("true" | "*"));
         if !is_set {
             let problem = self.problems.error(node.at, format!("{what} takes `true` alone"));
@@ -107,7 +107,7 @@ impl Reader {
 }
 
 /// A verb that stands where its protocol is expected.
-fn verb_without_protocol(node: &Node) -> Option<(Place, &'static str)> {
+fn verb_without_protocol(node: &Node<'_>) -> Option<(Place, &'static str)> {
     let Value::Map(entries) = &node.value else { return None };
     let verb = |word: &str| Verb::ALL.iter().map(|verb| verb.word()).find(|verb| *verb == word);
     entries.iter().find_map(|(key, _)| Some((key.at, verb(key.text()?)?)))

@@ -13,7 +13,7 @@ use crate::policy::reach::{ArgvPattern, Sense, SshReach, VerbSet};
 
 impl Reader {
     /// What stands after `ssh:`: a map of verbs to patterns, or verbs on everything.
-    pub(super) fn ssh(&mut self, node: &Node, sense: Sense) -> Box<[SshReach]> {
+    pub(super) fn ssh(&mut self, node: &Node<'_>, sense: Sense) -> Box<[SshReach]> {
         let mut reaches = Vec::new();
         if let Value::Map(_) = &node.value {
             let Some(fields) = self.fields(node, &grammar::SSH_RULE) else { return Box::default() };
@@ -42,7 +42,7 @@ impl Reader {
         self.terminal(key, node, sense) || sense == Sense::Refuses
     }
 
-    fn ssh_entry(&mut self, word: &str, at: Place, node: &Node, terminal: bool, sense: Sense) -> Vec<SshReach> {
+    fn ssh_entry(&mut self, word: &str, at: Place, node: &Node<'_>, terminal: bool, sense: Sense) -> Vec<SshReach> {
         let mut reaches = Vec::new();
         let Some(verbs) = self.verb_set::<Verb>(word, at, "ssh", sense) else { return reaches };
         let what = match word {
