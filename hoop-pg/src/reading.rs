@@ -28,6 +28,9 @@ const BACKSLASH: &str = "a backslash, while standard_conforming_strings is or ma
 /// Why a text beyond ASCII is not read.
 const BEYOND_ASCII: &str = "characters beyond ASCII, while client_encoding is or may be one that is not read";
 
+/// Why a text with a name beyond ASCII is not read.
+pub(crate) const NAMES: &str = "a name beyond ASCII, in a database whose encoding is not UTF8";
+
 /// What is known of the settings.
 #[derive(Debug)]
 pub(crate) struct Reading {
@@ -147,6 +150,16 @@ impl Reading {
             true if self.is_doubtful() => Text::Doubtful(text, BACKSLASH),
             true if self.off => Text::Unread(text, BACKSLASH),
             true | false => Text::Read(text),
+        }
+    }
+
+    /// Whether the server may take names beyond ASCII for others than the analysis does: it folds and cuts them in the
+    /// encoding of its database. One that turns nothing keeps them as the client wrote them.
+    pub(crate) fn names_may_differ(&self) -> bool {
+        match self.held_in.as_str() {
+            "UTF8" => false,
+            "SQL_ASCII" => !self.charset.is_utf8(),
+            _ => true,
         }
     }
 

@@ -28,7 +28,7 @@ use crate::message::{Malformed, frame};
 use crate::patience::Waits;
 use crate::poison::{self, Poison};
 pub use crate::reading::Encodings;
-use crate::reading::{Reading, Text};
+use crate::reading::{self, Reading, Text};
 use crate::refusal::{Refusal, code};
 use crate::replication::Replication;
 use crate::upkeep::Upkeep;
@@ -350,7 +350,11 @@ impl Conversation {
             Text::Nothing => Written::Nothing,
             Text::Doubtful(..) if self.fifo.will_rest() => Written::Later,
             Text::Doubtful(text, why) | Text::Unread(text, why) => Written::Command(Command::unread(&text, why)),
-            Text::Read(text) => Written::Command(self.analysed(&text)),
+            Text::Read(text) => {
+                let command = self.analysed(&text);
+                let differs = self.reading.names_may_differ() && command.has_names_beyond_ascii();
+                Written::Command(if differs { Command::unread(&text, reading::NAMES) } else { command })
+            }
         }
     }
 

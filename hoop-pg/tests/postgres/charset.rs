@@ -6,7 +6,7 @@ use hoop_pg::charset::Charset;
 
 use crate::script::{Case, cases, report};
 use crate::setting::{Gateway, create, direct, run, shop};
-use crate::wire::{Message, Wire};
+use crate::wire::{Message, Wire, frame};
 
 /// Every encoding that a client may ask for, but for those of which nothing beyond ASCII is read.
 const READ: [&str; 34] = [
@@ -146,6 +146,43 @@ fn a_client_begins_in_the_encoding_that_the_policy_lets_it_have() {
     check(&closed, &[("client_encoding", "nonsense")], "UTF8");
     let refused = Wire::connect_with(&open.address("ann"), &[("client_encoding", "nonsense")]).err().unwrap();
     assert_eq!(refused.field('C'), "22023");
+}
+
+/// A database in another encoding: texts come and go, and names beyond ASCII are refused, for the server folds and cuts them
+/// otherwise.
+#[test]
+fn databases_in_other_encodings() {
+    let latin = create_in("LATIN1");
+    let ascii = create_in("SQL_ASCII");
+    run(&latin, "create table notes(id int, body text); insert into notes values (1, U&'\\00e9')");
+    run(&ascii, "create table notes(id int, body text); insert into notes values (1, E'\\351')");
+    let (latin, ascii) = (Gateway::start(&latin, POLICY), Gateway::start(&ascii, POLICY));
+    let check = |gateway: &Gateway, encoding: &str, sql: &[u8], expected: &[u8]| {
+        let mut session = Wire::connect_with(&gateway.address("ann"), &[("client_encoding", encoding)]).unwrap();
+        session.send(&frame(b'Q', &[sql, b"\0"].concat()));
+        let got = session.until(b"Z");
+        let found = got.iter().any(|message| memchr::memmem::find(&message.body, expected).is_some());
+        assert!(found, "{encoding} {sql:?}: {got:?}");
+    };
+    let select = b"select 'rows: ' || body from notes";
+    check(&latin, "utf8", select, "rows: é".as_bytes());
+    check(&latin, "latin1", select, b"rows: \xe9");
+    check(&latin, "sql_ascii", select, b"rows: \xe9");
+    check(&latin, "latin1", b"select 'found' from notes where body = '\xe9'", b"found");
+    check(&latin, "latin1", b"select 1 as \xe9", b"42501");
+    check(&latin, "utf8", "select 1 as \"é\"".as_bytes(), b"42501");
+    check(&latin, "utf8", b"select 1 as U&\"\\00e9\"", b"42501");
+    check(&ascii, "sql_ascii", select, b"rows: \xe9");
+    check(&ascii, "sql_ascii", b"select '\xe9'", b"22021");
+    check(&ascii, "sql_ascii", "select 'é' as é".as_bytes(), "é".as_bytes());
+    check(&ascii, "latin1", b"select 'found' from notes where body = '\xe9'", b"found");
+    check(&ascii, "latin1", b"select 1 as \xe9", b"42501");
+}
+
+fn create_in(encoding: &str) -> String {
+    let name = format!("encoded_{}", encoding.to_lowercase());
+    run("postgres", &format!("create database {name} template template0 encoding '{encoding}'"));
+    name
 }
 
 const MASKS: &str = r#"

@@ -126,6 +126,25 @@ impl Command {
         Self::analysed(text, "(not read)".into(), Box::new([crate::sql::unknown(why)]))
     }
 
+    /// Whether a name in the statements has characters beyond ASCII, or may have. Which such names are the same to a
+    /// server, and where it cuts a long one, depends on the encoding of its database: the analysis goes by UTF-8.
+    ///
+    /// ```
+    /// use hoopcore::Command;
+    ///
+    /// assert!(Command::sql("SELECT * FROM Ämter").has_names_beyond_ascii());
+    /// assert!(Command::sql("SELECT nextval('ämter_id')").has_names_beyond_ascii());
+    /// assert!(!Command::sql("SELECT 'Ämter' AS name").has_names_beyond_ascii());
+    /// ```
+    #[cfg(feature = "sql")]
+    #[must_use]
+    pub fn has_names_beyond_ascii(&self) -> bool {
+        let of_objects = || self.statements().iter().flat_map(|statement| &statement.effects);
+        let written = !self.text().is_ascii() || self.text().contains("&\"");
+        of_objects().any(|effect| !alloc::string::ToString::to_string(&effect.object).is_ascii())
+            || (written && crate::sql::has_beyond_ascii(self.text()))
+    }
+
     /// A request to an HTTP API. Whoever forwards it forwards the canonical path of its effect.
     #[cfg(feature = "http")]
     #[must_use]

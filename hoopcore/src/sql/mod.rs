@@ -18,6 +18,7 @@ pub mod catalogue;
 mod copy_out;
 mod effects;
 mod lex;
+mod names;
 mod query;
 pub(crate) mod replication;
 pub mod scanner;
@@ -30,6 +31,7 @@ pub(crate) use self::copy_out::copy_out;
 use self::effects::Effects;
 pub(crate) use self::effects::unknown;
 use self::lex::{Cursor, Lexed};
+pub(crate) use self::names::has_beyond_ascii;
 use crate::command::{Command, Statement};
 use crate::name::QualifiedName;
 
