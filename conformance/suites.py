@@ -360,9 +360,8 @@ def psql(stage):
     return {"command": ["bash"], "environment": {"PSQL": str(stage.programs_or_path("psql"))}}
 
 
-# Another client_encoding than UTF8, standard_conforming_strings off.
-ENCODINGS = ["test_encoding_name", "CopyTests::test_copy_bytes", "test_copy_expert_textiobase", "CopyTests::test_copy_text",
-             "received_on_set_client_encoding", "test_koi8", "test_latin1", "HstoreTestCase::test_roundtrip", "test_scs"]
+# standard_conforming_strings off from the start.
+STRINGS = ["test_scs"]
 # Users and databases that the gateway's file does not name: its answer does not tell which of them is wrong.
 LOGINS = ["test_connection.py", "/auth/"]
 
@@ -381,7 +380,7 @@ ALL = {
     "psycopg2-tests": OwnSuite(
         "psycopg2", "2.9.13", "tests", ["tests"], ["psycopg2-binary==2.9.13"],
         {"PSYCOPG2_TESTDB": "PGDATABASE", "PSYCOPG2_TESTDB_HOST": "PGHOST", "PSYCOPG2_TESTDB_PORT": "PGPORT",
-         "PSYCOPG2_TESTDB_USER": "PGUSER", "PSYCOPG2_TESTDB_PASSWORD": "PGPASSWORD"}, ["hstore"], ENCODINGS),
+         "PSYCOPG2_TESTDB_USER": "PGUSER", "PSYCOPG2_TESTDB_PASSWORD": "PGPASSWORD"}, ["hstore"], STRINGS),
     "pg8000-tests": OwnSuite(
         "pg8000", "1.31.6", "test", ["test/native", "test/dbapi", "test/legacy", "--deselect", "test/native/test_query.py::test_max_parameters"],
         ["pg8000==1.31.6", "pytz", "python-dateutil", "pytest-mock", "pytest-benchmark"], {}, ["hstore"], LOGINS),

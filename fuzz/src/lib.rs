@@ -4,6 +4,7 @@
 mod fifo;
 mod protocols;
 
+use hoop_pg::charset::Charset;
 use hoop_pg::frame::{FrameError, Limits, Splitter, Way};
 use hoop_pg::message;
 use hoop_pg::startup::{Negotiated, packet_length};
@@ -60,8 +61,15 @@ pub fn policy(data: &[u8]) {
     }
 }
 
-/// What a client sends: its frames do not depend on how the bytes arrive, and no body upsets its reader.
+/// What a client sends: its frames do not depend on how the bytes arrive, no body upsets its reader, and texts in any encoding
+/// are what their pieces are.
 pub fn client_frames(data: &[u8]) {
+    let Some((&at, bytes)) = data.split_first() else { return };
+    for encoding in
+        ["UTF8", "LATIN1", "LATIN5", "KOI8U", "WIN1252", "EUC_JP", "EUC_CN", "EUC_KR", "SJIS", "GBK", "GB18030", "BIG5"]
+    {
+        texts(Charset::named(encoding, "UTF8"), bytes, usize::from(at));
+    }
     frames(data, Way::FromClient, |tag, body| match tag {
         b'Q' => drop(message::query(body)),
         b'P' => drop(message::Parse::read(body).map(|parse| parse.types().count())),
@@ -88,6 +96,25 @@ pub fn server_frames(data: &[u8]) {
         b'A' => drop(message::Notification::read(body)),
         _ => {}
     });
+}
+
+/// Two texts in a row are one text, so that a server which reads character by character reads the same; and what is encoded is
+/// decoded as it was.
+fn texts(charset: Charset, bytes: &[u8], at: usize) {
+    let (before, behind) = bytes.split_at(at.min(bytes.len()));
+    let whole = charset.decode(bytes);
+    if let (Some(before), Some(behind)) = (charset.decode(before), charset.decode(behind)) {
+        let both = format!("{before}{behind}");
+        // With an ideographic space, a text may be unread as a whole.
+        let unread = whole.is_none() && both.contains('\u{3000}');
+        assert!(unread || whole.as_deref() == Some(&both), "two texts are not one");
+    }
+    if let Some(text) = whole
+        && let Some(encoded) = charset.encode(&text)
+    {
+        assert_eq!(charset.decode(&encoded).as_deref(), Some(text.as_ref()), "a text is not what it was encoded from");
+    }
+    drop(charset.encode_or_ask(&String::from_utf8_lossy(bytes)));
 }
 
 fn frames(data: &[u8], way: Way, read: impl Fn(u8, &[u8])) {

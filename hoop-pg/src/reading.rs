@@ -7,7 +7,8 @@
 //! The server reports both settings before it awaits a new query. Until then a command that may have changed one leaves
 //! them in doubt; and where one was changed within the open transaction, so does whatever may take that back.
 
-use bytes::Bytes;
+use std::borrow::Cow;
+
 use hoopcore::command::sql::{Duty, Effect, Object, Verb};
 use hoopcore::command::{Change, PathChange, Statement};
 use hoopcore::{Command, SessionFacts};
@@ -27,6 +28,10 @@ const BACKSLASH: &str = "a backslash, while standard_conforming_strings is or ma
 
 /// Why a text beyond ASCII is not read.
 const BEYOND_ASCII: &str = "characters beyond ASCII, while client_encoding is or may be one that is not read";
+
+/// Why a text with a backslash that may be half of a character is not read: a view or a trigger may have changed the setting,
+/// and nothing shows that before the server says so.
+const UNSEEN: &str = "a backslash and characters beyond ASCII, sent before the server has answered what came before";
 
 /// Why a text with a name beyond ASCII is not read.
 pub(crate) const NAMES: &str = "a name beyond ASCII, in a database whose encoding is not UTF8";
@@ -146,10 +151,13 @@ impl Reading {
             };
         };
         let text = text.into_owned();
-        match text.contains('\\') {
-            true if self.is_doubtful() => Text::Doubtful(text, BACKSLASH),
-            true if self.off => Text::Unread(text, BACKSLASH),
-            true | false => Text::Read(text),
+        if self.ran && !bytes.is_ascii() && bytes.contains(&b'\\') {
+            return Text::Doubtful(text, UNSEEN);
+        }
+        match (self.is_doubtful(), self.off) {
+            (true, _) if text.contains('\\') => Text::Doubtful(text, BACKSLASH),
+            (false, true) if text.contains('\\') => Text::Unread(text, BACKSLASH),
+            (true | false, _) => Text::Read(text),
         }
     }
 
@@ -168,8 +176,8 @@ impl Reading {
         self.sent().decode(bytes).map(Into::into)
     }
 
-    /// The name of a statement or portal as the server keeps it; `None` where that is not known.
-    pub(crate) fn name(&self, bytes: &[u8]) -> Option<Bytes> {
+    /// The name of a statement or portal as the server has it; `None` where that is not known.
+    pub(crate) fn name<'a>(&self, bytes: &'a [u8]) -> Option<Cow<'a, [u8]>> {
         let charset = self.sent();
         let name = charset.decode(bytes)?;
         // A server that turns nothing keeps the bytes. One that holds other texts cuts a long name elsewhere.
@@ -178,7 +186,10 @@ impl Reading {
             "SQL_ASCII" => charset.is_utf8(),
             _ => name.len() <= fifo::NAME_LENGTH,
         };
-        (kept || name.is_ascii()).then(|| fifo::name(name.as_bytes()))
+        (kept || name.is_ascii()).then(|| match name {
+            Cow::Borrowed(name) => Cow::Borrowed(name.as_bytes()),
+            Cow::Owned(name) => Cow::Owned(name.into_bytes()),
+        })
     }
 }
 
@@ -311,6 +322,17 @@ mod tests {
         check("EXECUTE loosen('off')", true);
         check("EXECUTE harmless", false);
         check("EXECUTE nobody_knows", true);
+    }
+
+    #[test]
+    fn a_backslash_that_may_be_half_of_a_character_waits_for_what_was_sent_before() {
+        let mut reading = reading("UTF8", "UTF8");
+        reading.forwarded(&Command::sql("SELECT * FROM a_view"), &SessionFacts::default());
+        assert!(matches!(reading.text("E'あ\\''".as_bytes()), Text::Doubtful(..)));
+        assert!(matches!(reading.text("'あ'".as_bytes()), Text::Read(_)));
+        assert!(matches!(reading.text(b"E'\\''"), Text::Read(_)));
+        reading.settled(Status::Idle);
+        assert!(matches!(reading.text("E'あ\\''".as_bytes()), Text::Read(_)));
     }
 
     #[test]

@@ -144,7 +144,7 @@ impl Conversation {
     fn parse(&mut self, head: Head) -> Result<Next, Malformed> {
         let parse = Parse::read(self.body(head))?;
         let (given, text) = (name(parse.name), self.reading.text(parse.query));
-        let known = self.reading.name(parse.name);
+        let known = self.reading.name(parse.name).map(|known| name(&known));
         if self.has_prepared_too_much(head.length + FRAME) {
             self.refuse(head, Kind::Parse, &given, too_much_prepared());
             return Ok(Next::Onward);
@@ -184,8 +184,9 @@ impl Conversation {
             return Ok(Next::Onward);
         }
         let bind = Bind::read(self.body(head))?;
-        let (statement, portal) = (self.reading.name(bind.statement), self.reading.name(bind.portal));
-        let (Some(statement), Some(name)) = (statement, portal) else { return Ok(self.refuse_name(head, Kind::Bind)) };
+        let names = self.reading.name(bind.statement).zip(self.reading.name(bind.portal));
+        let Some((statement, portal)) = names else { return Ok(self.refuse_name(head, Kind::Bind)) };
+        let name = name(&portal);
         let (command, parameters, code) = match self.fifo.statement(&statement) {
             Lookup::Pending => return Ok(self.wait()),
             Lookup::Known(prepared) => {
@@ -235,7 +236,8 @@ impl Conversation {
 
     fn describe_or_close(&mut self, head: Head) -> Result<Next, Malformed> {
         let target = close_or_describe(self.body(head))?;
-        let Some(named) = self.reading.name(target.name) else { return Ok(self.refuse_name(head, Kind::Execute)) };
+        let named = self.reading.name(target.name).map(|known| name(&known));
+        let Some(named) = named else { return Ok(self.refuse_name(head, Kind::Execute)) };
         let request = match (head.tag, target.subject) {
             (b'C', subject) => Request::Close(subject, named),
             (_, Subject::Statement) => Request::DescribeStatement(named),
