@@ -58,6 +58,7 @@ fn evaluate(criterion: &mut Criterion) {
         group.bench_function(BenchmarkId::new("tree to policy", rules), |bencher| {
             bencher.iter(|| Policy::from_tree(black_box(&tree)).is_ok());
         });
+        group.bench_function(BenchmarkId::new("warnings", rules), |bencher| bencher.iter(|| policy.warnings().len()));
         group.bench_function(BenchmarkId::new("session", rules), |bencher| bencher.iter(|| policy.session(&who, &on)));
         group.finish();
     }

@@ -15,7 +15,7 @@ const COMMANDS: usize = 64;
 fn main() {
     let words: Vec<String> = env::args().skip(1).filter(|word| word != "--bench").collect();
     let [step, rules] = words.as_slice() else {
-        println!("name a step (session, stateless, text, tree, policy, open) and the number of rules");
+        println!("name a step (session, stateless, text, tree, policy, warnings, open) and the number of rules");
         return;
     };
     let rules = rules.parse().unwrap_or(10);
@@ -46,6 +46,7 @@ fn run(step: &str, rules: usize) -> usize {
     match step {
         "session" => allows(&|call| session.verdict(call)),
         "stateless" => allows(&|call| policy.verdict(&Request { who: &who, on: &on, call: *call })),
+        "warnings" => measured(|| policy.warnings().len()),
         "open" => measured(|| usize::from(policy.session(&who, &on).is_reachable())),
         other => unreachable!("`{other}` is not a step"),
     }

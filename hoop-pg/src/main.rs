@@ -67,7 +67,7 @@ fn check(path: &Path) -> Result<(), Failure> {
     hoop_pg::check(&config)?;
     let warnings = loaded.policy.warnings();
     if !warnings.is_empty() {
-        writeln!(std::io::stderr(), "{}\n", loaded.sources.render_all(warnings))?;
+        writeln!(std::io::stderr(), "{}\n", loaded.sources.render_all(&warnings))?;
     }
     for (resource, _) in config.resources.iter().filter(|(_, target)| target.mode == Enforcement::Observe) {
         let told = "the policy is only observed: nothing is refused, held or masked";

@@ -203,8 +203,9 @@ impl Gateway {
             self.reload_state().forget();
             return Came::NotRecorded;
         }
-        if !policy.warnings().is_empty() {
-            tracing::warn!("the new policy has warnings:\n{}", sources.render_all(policy.warnings()));
+        let warnings = policy.warnings();
+        if !warnings.is_empty() {
+            tracing::warn!("the new policy has warnings:\n{}", sources.render_all(&warnings));
         }
         let same = before == *policy.digest();
         self.put_in_force(policy);

@@ -51,7 +51,7 @@ enum Format {
 pub(super) fn run(args: &Args) -> Result<ExitCode, Failure> {
     let (problems, sources, loads) = match policy_files::load(&args.files) {
         Ok(loaded) => {
-            let mut problems = loaded.policy.warnings().to_vec();
+            let mut problems = loaded.policy.warnings();
             if let Some(gateway) = &args.gateway {
                 problems.extend(Groups::read(gateway).map_err(Failure::said)?.missing(&loaded.policy));
             }

@@ -5,39 +5,77 @@
 
 use alloc::format;
 use alloc::string::ToString;
+use alloc::vec::Vec;
 
+use super::index::Index;
 use super::node::Place;
 use super::problem::Problems;
 use super::reach::Reaches;
-use super::read::RuleNames;
-use super::rule::{Action, Asked, Condition, OnFact, Rule, WhenFact, WhoFact};
+use super::rule::{Action, Asked, Condition, OnFact, Rule, WhenFact, WhoFact, Written};
 use crate::command::sql::Verb;
 
-/// With more rules each is no longer compared with each other.
-const MOST: usize = 500;
+/// More steps are not taken: of rules that name neither a caller nor a resource each is compared with each other.
+const MOST: usize = 4_000_000;
 
-/// Reports rules that can do nothing beside others. `names` knows where each rule's name stands.
-pub(super) fn rules(rules: &[Rule], names: &RuleNames, problems: &mut Problems) {
-    if rules.len() > MOST {
-        return;
-    }
-    for rule in rules {
-        let at = names.get(&rule.at.name).map_or(Place::START, |(_, at)| *at);
+/// Reports rules that can do nothing beside others.
+pub(super) fn rules(rules: &[Rule], index: &Index, problems: &mut Problems) {
+    let mut written: Vec<&Rule> = rules.iter().collect();
+    written.sort_by_key(|rule| rule.place.order);
+    let overlooking = written.iter().copied().find(|rule| overlooks(rule));
+    let mut search = Search { rules, index, left: MOST };
+    for rule in written {
         problems.enter(rule.at.file.clone());
-        let stronger = rules.iter().find(|other| makes_useless(other, rule));
-        if let Some(other) = stronger {
-            let message = format!("the rule `{}` does nothing: `{}` {}", rule.at.name, other.at.name, why(other, rule));
-            let place = other.at.to_string();
-            let place = place.trim_start_matches(&*other.at.name).trim_start().to_string();
-            problems.warning(at, message).help =
-                Some(format!("the other one is {place}; take out the one that you do not mean"));
+        if let Some(other) = search.stronger(rule) {
+            report_useless(rule, other, problems);
         }
-        if let Some(block) = answers_for_unknown(rule).then(|| rules.iter().find(|other| overlooks(other))).flatten() {
-            let message =
-                format!("the block `{}` does not see what `{}` lets through unread", block.at.name, rule.at.name);
-            problems.warning(at, message).help =
-                Some("hoop could not read it, so no block on other verbs reaches it: add `unknown` to the block, or do without".to_string());
+        if let Some(block) = overlooking.filter(|_| answers_for_unknown(rule)) {
+            report_unread(rule, block, problems);
         }
+    }
+}
+
+fn report_useless(rule: &Rule, other: &Rule, problems: &mut Problems) {
+    let message = format!("the rule `{}` does nothing: `{}` {}", rule.at.name, other.at.name, why(other, rule));
+    let place = other.at.to_string();
+    let place = place.trim_start_matches(&*other.at.name).trim_start().to_string();
+    problems.warning(place_of(rule), message).help =
+        Some(format!("the other one is {place}; take out the one that you do not mean"));
+}
+
+fn report_unread(rule: &Rule, block: &Rule, problems: &mut Problems) {
+    let message = format!("the block `{}` does not see what `{}` lets through unread", block.at.name, rule.at.name);
+    problems.warning(place_of(rule), message).help = Some(
+        "hoop could not read it, so no block on other verbs reaches it: add `unknown` to the block, or do without"
+            .to_string(),
+    );
+}
+
+/// Where a rule's name stands.
+fn place_of(rule: &Rule) -> Place {
+    let Written { column, width, .. } = rule.place;
+    Place { line: rule.at.line.unwrap_or(1), column, width }
+}
+
+/// The search for rules beside which others can do nothing.
+struct Search<'r> {
+    rules: &'r [Rule],
+    index: &'r Index,
+    /// How many steps may still be taken.
+    left: usize,
+}
+
+impl<'r> Search<'r> {
+    /// The first rule, as they were written, beside which one can do nothing.
+    fn stronger(&mut self, rule: &Rule) -> Option<&'r Rule> {
+        let Self { rules, index, left } = self;
+        let mut found: Option<&Rule> = None;
+        for cell in index.around(rule) {
+            *left = left.checked_sub(1 + cell.len())?;
+            let others = cell.iter().filter_map(|entry| rules.get(entry.rule()));
+            let stronger = others.filter(|other| makes_useless(other, rule));
+            found = found.into_iter().chain(stronger).min_by_key(|other| other.place.order);
+        }
+        found
     }
 }
 
@@ -146,4 +184,61 @@ fn answers_for_unknown(rule: &Rule) -> bool {
 fn overlooks(rule: &Rule) -> bool {
     let Action::Block(reaches) = &rule.action else { return false };
     !reaches.sql.is_empty() && !reaches.sql.iter().any(|reach| reach.verbs.has(Verb::Unknown))
+}
+
+#[cfg(test)]
+mod tests {
+    use alloc::string::String;
+
+    use super::*;
+    use crate::Policy;
+
+    /// Rules with each of these callers on each of these resources.
+    fn policy(who: &[&str], on: &[&str]) -> Policy {
+        let rules = who.iter().flat_map(|who| on.iter().map(move |on| (who, on))).enumerate();
+        let rule = |(at, (who, on)): (usize, (&&str, &&str))| {
+            format!("- {{ rule: r{at}, who: {who}, on: {on}, allow: {{ sql: {{ read: t }} }} }}\n")
+        };
+        let text = format!("hoop: 1\nrules:\n{}", rules.map(rule).collect::<String>());
+        Policy::from_yaml(&text).unwrap_or_else(|errors| unreachable!("{errors:?}\n{text}"))
+    }
+
+    #[test]
+    fn the_index_leaves_out_no_stronger_rule() {
+        let who = [
+            "anyone",
+            "{ group: a }",
+            "{ group: [a, b] }",
+            "{ group: a* }",
+            "{ group: a, user: [a, c] }",
+            "{ user: c, group: [d, a] }",
+            "{ user: a }",
+            "[{ group: a }, { user: c }]",
+            "[{ group: a, kind: human }, { group: b, user: c }]",
+            "{ kind: human, group: b }",
+            "{ not: { group: a } }",
+            "{ group: b, not: { user: c } }",
+        ];
+        let on =
+            ["db", "[db, db2]", "db*", "{ name: db, kind: postgres }", "{ kind: postgres }", "{ not: { name: db } }"];
+        let policy = policy(&who, &on);
+        let rules = policy.rules();
+        let mut search = Search { rules, index: &policy.0.index, left: usize::MAX };
+        let mut useless = 0;
+        for rule in rules {
+            let all = rules.iter().filter(|other| makes_useless(other, rule));
+            let expected = all.min_by_key(|other| other.place.order).map(|other| &*other.at.name);
+            useless += usize::from(expected.is_some());
+            assert_eq!(search.stronger(rule).map(|other| &*other.at.name), expected, "{}", rule.at.name);
+        }
+        assert!(useless > rules.len() / 2, "only {useless} are useless");
+    }
+
+    #[test]
+    fn the_search_ends() {
+        let policy = policy(&["anyone"; 40], &["db*"; 60]);
+        let mut search = Search { rules: policy.rules(), index: &policy.0.index, left: 10_000 };
+        let found = policy.rules().iter().filter(|rule| search.stronger(rule).is_some()).count();
+        assert!((1..5).contains(&found), "{found}");
+    }
 }

@@ -50,7 +50,7 @@ pub enum Severity {
 
 /// Collects the problems of several files.
 #[cfg(feature = "yaml")]
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct Problems {
     file: Option<Arc<str>>,
     files: Vec<Arc<str>>,
@@ -123,11 +123,16 @@ impl Problems {
     ///
     /// # Errors
     /// Where one of the problems is an error.
-    pub fn finish(mut self) -> Result<Vec<Problem>, PolicyErrors> {
-        self.list.sort_by_key(|(file, problem)| (*file, problem.line, problem.column));
+    pub fn finish(self) -> Result<Vec<Problem>, PolicyErrors> {
         let has_errors = self.has_errors();
-        let problems = self.list.into_iter().map(|(_, problem)| problem).collect();
+        let problems = self.in_order();
         if has_errors { Err(PolicyErrors { problems }) } else { Ok(problems) }
+    }
+
+    /// All of them, in the order of the files and of their texts.
+    pub(super) fn in_order(mut self) -> Vec<Problem> {
+        self.list.sort_by_key(|(file, problem)| (*file, problem.line, problem.column));
+        self.list.into_iter().map(|(_, problem)| problem).collect()
     }
 }
 

@@ -2,6 +2,7 @@
 
 use alloc::boxed::Box;
 use alloc::sync::Arc;
+use alloc::vec;
 use alloc::vec::Vec;
 use core::net::IpAddr;
 use core::time::Duration;
@@ -19,8 +20,9 @@ use crate::truth::Truth;
 /// One rule.
 #[derive(Debug)]
 pub(crate) struct Rule {
-    /// Its name and place.
+    /// Its name, file and line.
     pub(crate) at: RuleRef,
+    pub(crate) place: Written,
     pub(crate) who: Condition<WhoFact>,
     pub(crate) on: Condition<OnFact>,
     pub(crate) when: Condition<WhenFact>,
@@ -28,6 +30,16 @@ pub(crate) struct Rule {
     /// Few rules have any.
     pub(crate) limits: Option<Box<LimitWords>>,
     pub(crate) reason: Option<Arc<str>>,
+}
+
+/// Where a rule was written.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Written {
+    /// How many rules were written before it, in all files.
+    pub(crate) order: usize,
+    /// The column of its name, counted from one, and how many characters that takes.
+    pub(crate) column: u32,
+    pub(crate) width: u32,
 }
 
 /// The `limits` of an allow.
@@ -221,6 +233,15 @@ impl<F> Condition<F> {
 
     pub(crate) fn is_always(&self) -> bool {
         matches!(self, Self::All(all) if all.is_empty())
+    }
+
+    /// Every fact that it asks for, or for the opposite of. As deep as the text was nested.
+    pub(crate) fn facts(&self) -> Vec<&F> {
+        match self {
+            Self::All(several) | Self::OneOf(several) => several.iter().flat_map(Self::facts).collect(),
+            Self::Not(inner) => inner.facts(),
+            Self::Is(fact) => vec![fact],
+        }
     }
 
     /// Whether it holds, given whether each fact does. As deep as the text was nested, which the reader bounds.

@@ -30,7 +30,7 @@ fn problems() {
 fn lines(block: &str) -> String {
     let text = block.split_once('\n').unwrap().1.replace('→', "\t");
     let problems = match Policy::from_yaml(&text) {
-        Ok(policy) => policy.warnings().to_vec(),
+        Ok(policy) => policy.warnings(),
         Err(errors) => errors.problems,
     };
     problems.iter().map(line).collect()

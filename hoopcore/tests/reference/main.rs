@@ -63,11 +63,11 @@ proptest! {
 }
 
 /// The rules that a check calls useless.
-fn useless(policy: &Policy) -> Vec<&str> {
-    let messages = policy.warnings().iter().map(|warning| warning.message.as_str());
+fn useless(policy: &Policy) -> Vec<String> {
+    let messages = policy.warnings().into_iter().map(|warning| warning.message);
     messages
         .filter(|message| message.contains("` does nothing: `"))
-        .filter_map(|message| message.split('`').nth(1))
+        .filter_map(|message| message.split('`').nth(1).map(String::from))
         .collect()
 }
 

@@ -24,7 +24,7 @@ pub(super) struct Keys<'r> {
 pub(super) struct Kinds(u8);
 
 /// A group or a user.
-enum Caller<'r> {
+pub(super) enum Caller<'r> {
     Group(&'r str),
     User(&'r str),
 }
@@ -40,19 +40,12 @@ struct Asked<T> {
 impl<'r> Keys<'r> {
     /// The names that a rule asks for.
     pub(super) fn of(rule: &'r Rule) -> Self {
-        let resources = asked(&rule.on, &|fact| match fact {
-            OnFact::Name(name) if name.is_literal() => Some(name.as_str()),
-            OnFact::Name(_) | OnFact::Kind(_) | OnFact::Label(..) | OnFact::Database(_) => None,
-        });
+        let resources = asked(&rule.on, &resource);
         let kinds = asked(&rule.on, &|fact| match fact {
             OnFact::Kind(kind) => Some(*kind),
             OnFact::Name(_) | OnFact::Label(..) | OnFact::Database(_) => None,
         });
-        let callers = asked(&rule.who, &|fact| match fact {
-            WhoFact::Group(name) if name.is_literal() => Some(Caller::Group(name.as_str())),
-            WhoFact::User(name) if name.is_literal() => Some(Caller::User(name.as_str())),
-            WhoFact::Group(_) | WhoFact::User(_) | WhoFact::Claim(..) | WhoFact::Kind(_) | WhoFact::Issuer(_) => None,
-        });
+        let callers = asked(&rule.who, &caller);
         let count = |names: Option<usize>| names.unwrap_or(1);
         let pairs = count(resources.names.as_ref().map(Vec::len)) * count(callers.names.as_ref().map(Vec::len));
         let settled = (resources.settled || kinds.settled) && callers.settled && pairs <= MOST;
@@ -74,6 +67,29 @@ impl<'r> Keys<'r> {
             Caller::User(name) => user(name),
         };
         callers.iter().map(key).collect()
+    }
+}
+
+/// Every resource that a rule names, and every caller.
+pub(super) fn names(rule: &Rule) -> (Vec<&str>, Vec<Caller<'_>>) {
+    (
+        rule.on.facts().into_iter().filter_map(resource).collect(),
+        rule.who.facts().into_iter().filter_map(caller).collect(),
+    )
+}
+
+fn resource(fact: &OnFact) -> Option<&str> {
+    match fact {
+        OnFact::Name(name) if name.is_literal() => Some(name.as_str()),
+        OnFact::Name(_) | OnFact::Kind(_) | OnFact::Label(..) | OnFact::Database(_) => None,
+    }
+}
+
+fn caller(fact: &WhoFact) -> Option<Caller<'_>> {
+    match fact {
+        WhoFact::Group(name) if name.is_literal() => Some(Caller::Group(name.as_str())),
+        WhoFact::User(name) if name.is_literal() => Some(Caller::User(name.as_str())),
+        WhoFact::Group(_) | WhoFact::User(_) | WhoFact::Claim(..) | WhoFact::Kind(_) | WhoFact::Issuer(_) => None,
     }
 }
 

@@ -8,7 +8,7 @@ mod keys;
 mod slots;
 
 use alloc::boxed::Box;
-use alloc::collections::BTreeMap;
+use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::vec::Vec;
 use core::ops::Range;
 
@@ -20,7 +20,7 @@ use super::standings::Standing;
 use crate::identity::Identity;
 use crate::resource::{Resource, ResourceKind};
 use crate::truth::Truth;
-use keys::{Keys, Kinds};
+use keys::{Caller, Keys, Kinds};
 use slots::Slots;
 pub(crate) use slots::Texts;
 
@@ -100,6 +100,28 @@ impl Index {
         every.into_iter().chain(found.into_iter().flatten())
     }
 
+    /// The cells of all rules whose who and on hold wherever a rule's do, and of others: a rule that asks for names is among
+    /// those that ask for one of them, or for none.
+    pub(super) fn around(&self, rule: &Rule) -> impl Iterator<Item = &[Entry]> {
+        let (resources, callers) = keys::names(rule);
+        let keys = |names: Vec<Key>| [ANY].into_iter().chain(names).collect::<BTreeSet<Key>>();
+        let resources = keys(resources.iter().filter_map(|name| self.resources.find(name)).collect());
+        let callers = keys(callers.iter().filter_map(|caller| self.caller(caller)).collect());
+        // So many pairs that all rules are fewer.
+        let every = (resources.len() * callers.len() > self.entries.len()).then_some(&*self.entries);
+        let pairs =
+            resources.into_iter().flat_map(move |on| callers.clone().into_iter().map(move |caller| (on, caller)));
+        let found = every.is_none().then(|| pairs.map(|pair| self.cell(pair)));
+        every.into_iter().chain(found.into_iter().flatten())
+    }
+
+    fn caller(&self, caller: &Caller<'_>) -> Option<Key> {
+        match caller {
+            Caller::Group(name) => self.groups.find(name).map(|group| 2 * group),
+            Caller::User(name) => self.users.find(name).map(|user| 2 * user + 1),
+        }
+    }
+
     fn cell(&self, cell: Cell) -> &[Entry] {
         let found = self.slots.find(hash(cell), |at| self.cells.get(at).is_some_and(|(other, _)| *other == cell));
         found.and_then(|at| self.entries.get(self.cells.get(at)?.1.clone())).unwrap_or_default()
@@ -110,6 +132,11 @@ impl Entry {
     /// Whether the rule may match an effect of these classes on a kind of resource.
     pub(crate) fn meets(&self, classes: Classes, kind: ResourceKind) -> bool {
         self.may.meets(classes) && self.kinds.has(kind)
+    }
+
+    /// The rule's place among all.
+    pub(super) fn rule(&self) -> usize {
+        self.rule
     }
 
     /// What the rule does.

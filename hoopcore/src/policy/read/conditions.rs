@@ -263,8 +263,7 @@ impl Reader {
 /// Whether there is a moment at which a condition may hold. Windows begin and end at the same times each week, so their
 /// edges in a winter and in a summer week stand for all moments.
 fn may_ever_hold(condition: &Condition<WhenFact>) -> bool {
-    let mut windows = Vec::new();
-    collect(condition, &mut windows);
+    let windows: Vec<&Window> = condition.facts().into_iter().filter_map(window).collect();
     if windows.len() < 2 {
         return true;
     }
@@ -278,12 +277,6 @@ fn may_ever_hold(condition: &Condition<WhenFact>) -> bool {
     })
 }
 
-/// The windows of a condition. As deep as the text was nested.
-fn collect<'c>(condition: &'c Condition<WhenFact>, windows: &mut Vec<&'c Window>) {
-    match condition {
-        Condition::All(all) | Condition::OneOf(all) => all.iter().for_each(|one| collect(one, windows)),
-        Condition::Not(inner) => collect(inner, windows),
-        Condition::Is(WhenFact::Time(window)) => windows.push(window),
-        Condition::Is(_) => {}
-    }
+fn window(fact: &WhenFact) -> Option<&Window> {
+    if let WhenFact::Time(window) = fact { Some(window) } else { None }
 }

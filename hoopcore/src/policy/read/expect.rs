@@ -51,7 +51,7 @@ impl Reader {
 
     fn rule_named(&mut self, node: &Node<'_>) -> Option<String> {
         let name = self.one_text(node, "`rule`")?;
-        if self.names.get(name).is_none() && name != "default" && name != "harmless" {
+        if !self.names.has(name) && name != "default" && name != "harmless" {
             let known: Vec<&str> = self.names.sorted().into_iter().chain(["default", "harmless"]).collect();
             self.problems.unknown(node.at, "rule", name, &known);
         }

@@ -24,8 +24,8 @@ use super::grammar::{self, Map, Meanings};
 use super::index::Texts;
 use super::node::{Node, Place, Value};
 use super::problem::{PolicyErrors, Problem, Problems, nearest, shorten};
-use super::rule::{Condition, OnFact, Rule};
-use super::{Glob, Mention, Mentioned, lint, shipped, yaml};
+use super::rule::{Condition, OnFact, Rule, Written};
+use super::{Glob, Mention, Mentioned, shipped, yaml};
 use crate::command::Digest;
 use crate::decision::RuleRef;
 use crate::mask::Keyring;
@@ -37,7 +37,7 @@ pub(super) struct Document {
     pub(super) rules: Vec<Rule>,
     pub(super) expectations: Vec<Expectation>,
     pub(super) mentions: Vec<Mention>,
-    pub(super) warnings: Vec<Problem>,
+    pub(super) warnings: Problems,
     pub(super) digest: Digest,
 }
 
@@ -71,32 +71,32 @@ struct Reader {
 /// What each set stands for.
 type Sets = BTreeMap<String, Vec<Arc<str>>>;
 
-/// The names of rules, and where each stands.
+/// The names of rules.
 #[derive(Default)]
-pub(super) struct RuleNames {
+struct RuleNames {
     texts: Texts,
-    places: Vec<(RuleRef, Place)>,
+    rules: Vec<RuleRef>,
 }
 
 impl RuleNames {
-    /// The rule of that name, and where the name stands.
-    pub(super) fn get(&self, name: &str) -> Option<&(RuleRef, Place)> {
-        self.places.get(self.texts.find(name)? as usize - 1)
+    /// Whether a rule has that name.
+    fn has(&self, name: &str) -> bool {
+        self.texts.find(name).is_some()
     }
 
     /// Takes down a rule, or gives the one that has its name already.
-    fn add(&mut self, rule: &RuleRef, at: Place) -> Option<&RuleRef> {
+    fn add(&mut self, rule: &RuleRef) -> Option<&RuleRef> {
         let number = self.texts.add(Arc::clone(&rule.name)) as usize;
-        if number <= self.places.len() {
-            return self.places.get(number - 1).map(|(first, _)| first);
+        if number <= self.rules.len() {
+            return self.rules.get(number - 1);
         }
-        self.places.push((rule.clone(), at));
+        self.rules.push(rule.clone());
         None
     }
 
     /// All of them in their order.
     fn sorted(&self) -> Vec<&str> {
-        let mut names: Vec<&str> = self.places.iter().map(|(rule, _)| &*rule.name).collect();
+        let mut names: Vec<&str> = self.rules.iter().map(|rule| &*rule.name).collect();
         names.sort_unstable();
         names
     }
@@ -179,7 +179,10 @@ impl Reader {
     }
 
     fn finish(self, trees: &[(Option<Arc<str>>, &Node<'_>)]) -> Result<Document, PolicyErrors> {
-        let warnings = self.problems.finish()?;
+        let warnings = self.problems;
+        if warnings.has_errors() {
+            return Err(PolicyErrors { problems: warnings.in_order() });
+        }
         let digest = normal::digest(trees.iter().map(|(_, tree)| *tree), &self.sets);
         let mut rules = self.rules;
         rules.sort_by(|a, b| a.at.name.cmp(&b.at.name));
@@ -254,7 +257,6 @@ impl Reader {
             problem.help =
                 Some("say for a few commands what is to come out, and `hoop test` will check it".to_string());
         }
-        lint::rules(&self.rules, &self.names, &mut self.problems);
     }
 
     fn rule(&mut self, node: &Node<'_>) {
@@ -274,7 +276,9 @@ impl Reader {
         }
         if let (Some(who), Some(on), Some(action)) = (who, on, action) {
             let when = when.unwrap_or_else(super::rule::Condition::always);
-            self.rules.push(Rule { at, who, on, when, action, limits, reason });
+            let Place { column, width, .. } = fields.get("rule").map_or(fields.at, |name| name.at);
+            let place = Written { order: self.rules.len(), column, width };
+            self.rules.push(Rule { at, place, who, on, when, action, limits, reason });
         }
     }
 
@@ -303,7 +307,7 @@ impl Reader {
                 Some("records use it where no rule of the policy decided".to_string());
         } else if name.chars().count() > 100 || name.chars().any(char::is_control) || name.trim() != name {
             self.problems.error(node.at, "a rule's name has at most 100 characters, none of them a control character");
-        } else if let Some(first) = self.names.add(&at, node.at) {
+        } else if let Some(first) = self.names.add(&at) {
             let message = format!("two rules are called `{name}`");
             let help = format!("the other one is {}", first.to_string().trim_start_matches(name).trim());
             self.problems.error(node.at, message).help = Some(help);
