@@ -20,6 +20,9 @@ const ELLIPSIS: &str = "…";
 /// Fields of an error that name the object that it is about: schema, table, column, type, constraint.
 const NAMES: &[u8] = b"stcdn";
 
+/// A text of at most so many bytes is in some long statement by chance.
+const SHORT: usize = 2;
+
 /// What stands between two quoted names in the server's own words. Anything else may be part of a value with a quote.
 const BETWEEN: [&str; 10] = [
     " of relation ",
@@ -74,8 +77,13 @@ impl Words<'_> {
     fn message<'a>(&self, text: &'a [u8]) -> Cow<'a, [u8]> {
         let Some(read) = self.charset.decode(text) else { return Cow::Borrowed(HIDDEN.as_bytes()) };
         let unquoted = self.unquote(&read);
+        // What the server says of a place in the statement it says before it looks at any row.
+        let placed = self.report.field(b'P').is_some();
         let left = match self.report.code().and_then(|code| code.get(..2)) {
-            Some("22" | "54") => Cow::Owned(without_numbers(&unquoted, self.written)),
+            Some("22" | "54" | "XX") => Cow::Owned(without_numbers(&unquoted, self.written)),
+            Some("0A" | "42") if !placed => {
+                Cow::Owned(without_numbers(&without_end(&unquoted, self.written), self.written))
+            }
             _ => unquoted,
         };
         if left == read { Cow::Borrowed(text) } else { Cow::Owned(self.charset.encode_or_ask(&left).into_owned()) }
@@ -99,7 +107,7 @@ impl Words<'_> {
     fn is_name(&self, part: &str) -> bool {
         let is_part = |text: &[u8]| self.charset.decode(text).is_some_and(|text| text == part);
         let named = self.report.fields().any(|(kind, text)| NAMES.contains(&kind) && is_part(text));
-        named || (!part.is_empty() && self.written.contains(part))
+        named || is_written(part, self.written) || is_word_of(part, self.written)
     }
 }
 
@@ -162,20 +170,62 @@ fn is_known_class(code: &str) -> bool {
     )
 }
 
-/// The text with its longer numbers hidden, except for those that the client wrote: they may be values.
+/// The text without what stands behind its colon in no quotes, unless the client wrote it: a name that was looked up, which
+/// may be a value (`operator does not exist: …`).
+fn without_end(text: &str, written: &str) -> String {
+    match text.split_once(": ") {
+        Some((before, end)) if !end.starts_with('"') && !is_written(end, written) => format!("{before}: {ELLIPSIS}"),
+        Some(_) | None => text.to_owned(),
+    }
+}
+
+/// Whether the client wrote a text itself. Every short one stands in some long statement.
+fn is_written(text: &str, written: &str) -> bool {
+    text.len() > SHORT && written.contains(text)
+}
+
+/// Whether a short text is a whole word of what the client wrote, and no number.
+fn is_word_of(part: &str, written: &str) -> bool {
+    let in_word = |letter: char| letter.is_alphanumeric() || letter == '_';
+    part.len() > 1
+        && part.chars().any(char::is_alphabetic)
+        && written.split(|letter| !in_word(letter)).any(|word| word.eq_ignore_ascii_case(part))
+}
+
+/// The text with its numbers hidden, except for those that the client wrote and for lengths of types: they may be values.
+/// Names keep their digits.
 fn without_numbers(text: &str, written: &str) -> String {
     let mut out = String::with_capacity(text.len());
+    let mut quoted = false;
     let mut rest = text;
-    while let Some(start) = rest.find(|letter: char| letter.is_ascii_digit()) {
-        let (before, from) = rest.split_at(start);
-        let end = from.find(|letter: char| !letter.is_ascii_digit()).unwrap_or(from.len());
-        let (number, after) = from.split_at(end);
-        out.push_str(before);
-        out.push_str(if number.len() > 2 && !written.contains(number) { ELLIPSIS } else { number });
+    while let Some(first) = rest.chars().next() {
+        let length = number_length(rest);
+        let in_name = out.chars().next_back().is_some_and(|last| last.is_alphanumeric() || last == '_');
+        let taken = if length > 0 { length } else { first.len_utf8() };
+        let (part, after) = rest.split_at(taken);
+        let kept = length == 0 || quoted || in_name || is_written(part, written) || is_length(&out, after);
+        out.push_str(if kept { part } else { ELLIPSIS });
+        quoted ^= first == '"';
         rest = after;
     }
-    out.push_str(rest);
     out
+}
+
+/// How long the number is that a text begins with: decimal digits, or hexadecimal ones behind `0x`.
+fn number_length(text: &str) -> usize {
+    let (prefix, digits) = match text.strip_prefix("0x") {
+        Some(digits) => (2, digits),
+        None => (0, text),
+    };
+    let is_digit = |letter: char| letter.is_ascii_digit() || prefix > 0 && letter.is_ascii_hexdigit();
+    let length = digits.find(|letter| !is_digit(letter)).unwrap_or(digits.len());
+    if length == 0 { 0 } else { prefix + length }
+}
+
+/// Whether a number between these is the length of a type, as in `character varying(20)`.
+fn is_length(before: &str, after: &str) -> bool {
+    let types = ["character varying(", "character(", "bit(", "bit varying(", "numeric("];
+    after.starts_with(')') && types.iter().any(|name| before.ends_with(name))
 }
 
 /// Writes a notification without its payload.
@@ -239,7 +289,7 @@ mod tests {
             "SELECT ('a\"' || ssn || '\"b')::int",
             "C=22P02|M=invalid input syntax for type integer: \"…\"",
         );
-        check("C=22P02|M=half a \" quote 7", "", "C=22P02|M=half a \"…\" quote 7");
+        check("C=22P02|M=half a \" quote 7", "", "C=22P02|M=half a \"…\" quote …");
         check("C=22P02|M=an empty \"\" one", "", "C=22P02|M=an empty \"…\" one");
     }
 
@@ -279,7 +329,54 @@ mod tests {
             "",
             "C=22001|M=value too long for type character varying(20)",
         );
-        check("C=42601|M=syntax error in line 1000", "", "C=42601|M=syntax error in line 1000");
+        check("C=57014|M=stopped after 1000 rows", "", "C=57014|M=stopped after 1000 rows");
+        check(
+            "C=22008|M=date field value out of range: 521-73-92",
+            "make_date",
+            "C=22008|M=date field value out of range: …-…-…",
+        );
+        check(
+            "C=22003|M=percentile value 8.5 is not between 0 and 1",
+            "",
+            "C=22003|M=percentile value ….… is not between … and …",
+        );
+        check(
+            "C=22021|M=invalid byte sequence for encoding \"UTF8\": 0xf0 0x3a 0x31",
+            "convert_from(x, 'UTF8')",
+            "C=22021|M=invalid byte sequence for encoding \"UTF8\": … … …",
+        );
+        check("C=42704|M=large object 521739284 does not exist", "", "C=42704|M=large object … does not exist");
+        check("C=XX000|M=cache lookup failed for type 521739284", "", "C=XX000|M=cache lookup failed for type …");
+        check(
+            "C=42P05|M=prepared statement \"s12\" already exists",
+            "s12",
+            "C=42P05|M=prepared statement \"s12\" already exists",
+        );
+        check("C=42501|M=permission denied for table t12", "", "C=42501|M=permission denied for table t12");
+    }
+
+    #[test]
+    fn a_name_that_was_looked_up_may_be_a_value() {
+        check("C=42883|M=operator does not exist: 521-x", "", "C=42883|M=operator does not exist: …");
+        check(
+            "C=0A000|M=references are not implemented: ada.b@x.com",
+            "",
+            "C=0A000|M=references are not implemented: …",
+        );
+        check(
+            "C=42883|M=operator does not exist: +++",
+            "SELECT '+++'::regoper",
+            "C=42883|M=operator does not exist: +++",
+        );
+        let placed = "C=42883|M=operator does not exist: text + integer|P=9";
+        check(placed, "", placed);
+    }
+
+    #[test]
+    fn a_short_text_is_no_proof_that_the_client_wrote_it() {
+        check("C=22023|M=invalid hexadecimal digit: \"g\"", "abcdefgh", "C=22023|M=invalid hexadecimal digit: \"…\"");
+        check("C=42703|M=column \"a\" does not exist", "SELECT a", "C=42703|M=column \"…\" does not exist");
+        check("C=42703|M=column \"id\" does not exist|P=8", "SELECT id", "C=42703|M=column \"id\" does not exist|P=8");
     }
 
     #[test]

@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use hoopcore::ColumnName;
+use hoopcore::{ColumnName, QualifiedName};
 
 use super::rule_tree::{Output, RuleTree};
 
@@ -27,8 +27,10 @@ pub(super) struct Findings {
     pub(super) generated: BTreeMap<Column, Option<BTreeSet<i16>>>,
     /// Columns that show values of all tables, or what other sessions run.
     pub(super) telltales: BTreeSet<Column>,
-    /// Functions of others that take a row, of an affected relation or of any.
+    /// Functions that take a row, of an affected relation or of any, beyond those that are known to.
     pub(super) attributes: Vec<String>,
+    /// Types of others that affected columns have, or whole relations (attribute 0).
+    pub(super) types: Vec<(Column, QualifiedName)>,
 }
 
 /// A relation and its columns.

@@ -116,7 +116,7 @@ impl Catalog {
     }
 
     fn read(protected: &Table, about: Vec<Table>, patterns: &[ColumnPattern]) -> Result<Self, CatalogError> {
-        let [about @ .., known, _commit] = <[Table; 9]>::try_from(about).map_err(|_| strange())?;
+        let [about @ .., known, _commit] = <[Table; 10]>::try_from(about).map_err(|_| strange())?;
         let relations =
             RELATIONS.share(key("relations", [&known]), || known_relations(&known.value()?.unwrap_or_default()))?;
         let question = key(&queries::protected(patterns), [protected].into_iter().chain(&about));
@@ -126,7 +126,7 @@ impl Catalog {
 }
 
 impl Exposing {
-    fn read(protected: &Table, about: &[Table; 7], patterns: &[ColumnPattern]) -> Result<Self, CatalogError> {
+    fn read(protected: &Table, about: &[Table; 8], patterns: &[ColumnPattern]) -> Result<Self, CatalogError> {
         let findings = findings(protected_columns(protected, patterns)?, about)?;
         let exposed = findings.exposures();
         let named = named(&exposed, &findings);
@@ -200,8 +200,8 @@ fn protected_columns(table: &Table, patterns: &[ColumnPattern]) -> Result<BTreeM
 }
 
 /// Puts together what is known of affected relations.
-fn findings(protected: BTreeMap<Column, ColumnName>, about: &[Table; 7]) -> Result<Findings, CatalogError> {
-    let [columns, children, views, dependencies, generated, telltales, attributes] = about;
+fn findings(protected: BTreeMap<Column, ColumnName>, about: &[Table; 8]) -> Result<Findings, CatalogError> {
+    let [columns, children, views, dependencies, generated, telltales, attributes, types] = about;
     let mut found = Findings { protected, ..Findings::default() };
     for row in columns.rows()? {
         found.column(row)?;
@@ -228,6 +228,11 @@ fn findings(protected: BTreeMap<Column, ColumnName>, about: &[Table; 7]) -> Resu
         found.telltales.insert((number(relation)?, number(attribute)?));
     }
     found.attributes = first_column(attributes)?;
+    for row in types.rows()? {
+        let [relation, attribute, schema, name] = cells(row)?;
+        let (Some(schema), Some(name)) = (schema, name) else { return Err(strange()) };
+        found.types.push(((number(relation)?, number(attribute)?), QualifiedName::qualified(schema, name)));
+    }
     Ok(found)
 }
 
@@ -281,7 +286,14 @@ fn named(exposed: &Exposed, findings: &Findings) -> Arc<[Exposure]> {
             }));
         }
     }
+    named.extend(findings.types.iter().flat_map(|(column, name)| typed(exposed, *column, name)));
     named.into()
+}
+
+/// The type of a column, or of a whole relation: to change it is to change what has it.
+fn typed(exposed: &Exposed, column: Column, name: &QualifiedName) -> impl Iterator<Item = Exposure> {
+    let name = name.clone();
+    carried(exposed, column).into_iter().map(move |exposes| Exposure { relation: name.clone(), column: None, exposes })
 }
 
 /// The names of these columns, and of what can be written like one; `None` for any column of the relation. Where each
@@ -293,7 +305,10 @@ fn columns(oid: u32, attributes: &[i16], findings: &Findings) -> Vec<Option<Stri
         return vec![None];
     }
     let name = |attribute| relation.and_then(|relation| relation.columns.get(attribute)).cloned();
-    attributes.iter().map(name).chain(findings.attributes.iter().cloned().map(Some)).collect()
+    // A column of that name comes before a function.
+    let is_column = |name: &&String| relation.is_some_and(|relation| relation.columns.values().any(|one| one == *name));
+    let functions = findings.attributes.iter().filter(|name| !is_column(name));
+    attributes.iter().map(name).chain(functions.cloned().map(Some)).collect()
 }
 
 /// The names of a relation: a temporary one is in a schema of the session's own that is called `pg_temp` too.

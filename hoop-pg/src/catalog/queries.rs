@@ -69,6 +69,15 @@ LEFT JOIN (SELECT d.adrelid, pg_catalog.string_agg(':' || d.adnum::text, '') FRO
     GROUP BY d.adrelid) AS g(relation, attributes) ON g.relation = c.oid
 WHERE c.relkind IN ('r', 'v', 'm', 'f', 'p', 'S', 't')";
 
+/// Shipped functions that cannot be written like a column of a row, tell nothing of it, or are known to take one.
+const KNOWN: &str = "p.prokind NOT IN ('f', 'a') OR p.provariadic = 0 AND p.pronargs - p.pronargdefaults > 1
+    OR p.proname IN ('any_out', 'any_value', 'anycompatible_out', 'anycompatiblenonarray_out', 'anyelement_out',
+        'anynonarray_out', 'array_agg', 'concat', 'count', 'cume_dist', 'dense_rank', 'hash_record', 'json_agg',
+        'json_agg_strict', 'json_build_array', 'json_build_object', 'jsonb_agg', 'jsonb_agg_strict',
+        'jsonb_build_array', 'jsonb_build_object', 'mode', 'num_nonnulls', 'num_nulls', 'percent_rank',
+        'pg_collation_for', 'pg_column_compression', 'pg_column_size', 'pg_column_toast_chunk_id', 'pg_typeof',
+        'quote_literal', 'quote_nullable', 'rank', 'record_out', 'record_send', 'row_to_json', 'to_json', 'to_jsonb')";
+
 /// Begins the look into the catalog. None of it writes. What is asked and answered is UTF-8 up to its end, whatever the
 /// client writes in.
 pub(super) const BEGIN: [&str; 2] =
@@ -122,7 +131,7 @@ SELECT pg_catalog.array_agg(oid) FROM affected",
 }
 
 /// What is asked about the affected relations, in the order in which the answers are read.
-pub(super) fn about(affected: &str) -> [String; 8] {
+pub(super) fn about(affected: &str) -> [String; 9] {
     let these = format!("= ANY ('{affected}'::pg_catalog.oid[])");
     [
         format!(
@@ -152,13 +161,30 @@ JOIN pg_catalog.pg_attribute a ON a.attrelid = d.adrelid AND a.attnum = d.adnum 
 WHERE d.adrelid {these}"
         ),
         TELLTALES.to_owned(),
-        // Functions of others that can be written like a column of a row: `c.f` for `f(c)`.
+        // Functions that can be written like a column of a row: `c.f` for `f(c)`.
         format!(
             "SELECT DISTINCT p.proname FROM pg_catalog.pg_proc p
 JOIN pg_catalog.pg_type t ON t.oid = p.proargtypes[0]
 LEFT JOIN pg_catalog.pg_class c ON c.oid = t.typrelid
-WHERE p.pronamespace <> 'pg_catalog'::pg_catalog.regnamespace AND (c.oid {these} OR t.typtype = 'p' AND t.typname IN
+WHERE NOT (p.pronamespace = 'pg_catalog'::pg_catalog.regnamespace AND ({KNOWN}))
+    AND (c.oid {these} OR t.typtype = 'p' AND t.typname IN
     ('record', 'any', 'anyelement', 'anynonarray', 'anycompatible', 'anycompatiblenonarray'))"
+        ),
+        // Types of others that columns have, or whole relations: a domain checks values, a relation's type its columns.
+        format!(
+            "WITH RECURSIVE used(relation, attribute, type) AS (
+    SELECT a.attrelid, a.attnum, a.atttypid FROM pg_catalog.pg_attribute a
+    WHERE a.attrelid {these} AND a.attnum > 0 AND NOT a.attisdropped
+    UNION SELECT c.oid, 0::pg_catalog.int2, c.reloftype FROM pg_catalog.pg_class c WHERE c.oid {these}
+    UNION SELECT u.relation, u.attribute, x.inner_type FROM used u
+        JOIN pg_catalog.pg_type t ON t.oid = u.type AND t.oid >= 16384
+        CROSS JOIN LATERAL (VALUES (t.typbasetype), (t.typelem)) AS x(inner_type)
+)
+SELECT u.relation, u.attribute, n.nspname, t.typname FROM used u
+JOIN pg_catalog.pg_type t ON t.oid = u.type AND t.oid >= 16384
+JOIN pg_catalog.pg_namespace n ON n.oid = t.typnamespace
+LEFT JOIN pg_catalog.pg_class c ON c.oid = t.typrelid
+WHERE t.typtype = 'd' OR c.relkind = 'c'"
         ),
         RELATIONS.to_owned(),
     ]

@@ -21,6 +21,7 @@ mod front;
 mod gate;
 mod hostile;
 mod inference;
+mod interference;
 mod json;
 mod limits;
 mod logins;

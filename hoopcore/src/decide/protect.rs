@@ -105,7 +105,9 @@ impl<'a> Scene<'a> {
                 }
             }
         }
-        flow.keeps |= item.is_asked() && !opaque && keeps(item.effect);
+        // A setting keeps what `set_config` computes, whoever may set it.
+        let counts = item.is_asked() || item.effect.verb == Verb::Set;
+        flow.keeps |= counts && !opaque && keeps(item.effect);
     }
 
     /// Whether anything protected may be read through an effect's object: of most it may not, and no mask need be asked.

@@ -33,6 +33,8 @@ pub(super) struct Parsed {
     pub(super) compares: bool,
     /// An item of a list stands for several columns (`(row).*`).
     pub(super) expands: bool,
+    /// The columns that a join is made by go by a name of its own (`USING (a) AS j`).
+    pub(super) names_joins: bool,
     /// How often `INTO` stands in the statement.
     pub(super) intos: usize,
 }
@@ -64,6 +66,7 @@ struct Found {
     calls: Vec<QualifiedName>,
     compares: bool,
     expands: bool,
+    names_joins: bool,
     intos: usize,
 }
 
@@ -79,8 +82,8 @@ impl<'a> Bridge<'a> {
         let mut parser = Parser::new(&dialect).with_recursion_limit(bounds::RECURSION).with_tokens(self.out);
         let statement = Box::new(parser.parse_statement().ok()?);
         let whole = parser.peek_token_ref().token == Token::EOF;
-        let Found { operators, calls, compares, expands, intos } = self.found;
-        whole.then_some(Parsed { statement, operators, calls, compares, expands, intos })
+        let Found { operators, calls, compares, expands, names_joins, intos } = self.found;
+        whole.then_some(Parsed { statement, operators, calls, compares, expands, names_joins, intos })
     }
 
     fn run(&mut self) -> Option<()> {

@@ -197,6 +197,7 @@ impl Bridge<'_> {
         }
         rest.identifier()?;
         self.imply(&["="]);
+        self.found.names_joins = true;
         self.out.extend([keyword(Keyword::USING, "using"), Token::LParen]);
         self.cursor = columns;
         self.run()?;
@@ -381,9 +382,31 @@ impl Bridge<'_> {
         let Some(mut rest) = self.cursor.past(&["rows", "from"]) else { return Some(false) };
         let functions = rest.group()?;
         self.cursor = functions;
-        self.run()?;
+        if is_list(functions) {
+            self.joined_list()?;
+            rest.eat_words(&["with", "ordinality"]);
+        } else {
+            self.run()?;
+        }
         self.cursor = rest;
         Some(true)
+    }
+
+    /// `f(x), g(y)` as `(f(x) CROSS JOIN g(y))`: a name behind it is one of all.
+    fn joined_list(&mut self) -> Option<()> {
+        self.out.push(Token::LParen);
+        let depth = self.depth;
+        while let Some(next) = self.cursor.peek() {
+            if next.kind() == TokenKind::Comma && self.depth == depth {
+                self.cursor.advance();
+                self.out.extend([keyword(Keyword::CROSS, "cross"), keyword(Keyword::JOIN, "join")]);
+            } else if !self.rewrite()? {
+                self.cursor.advance();
+                self.push(next)?;
+            }
+        }
+        self.out.push(Token::RParen);
+        Some(())
     }
 
     /// `FOR NO KEY UPDATE` and `FOR KEY SHARE` take locks like the others.
@@ -511,6 +534,17 @@ fn relation_alone(group: &mut Cursor<'_>) -> Option<QualifiedName> {
         group.advance();
     }
     group.is_end().then_some(name)
+}
+
+/// Whether there is a comma outside of all parentheses.
+fn is_list(cursor: Cursor<'_>) -> bool {
+    let mut rest = cursor;
+    while !rest.is_end() {
+        if rest.group().is_none() && rest.advance().is_some_and(|next| next.kind() == TokenKind::Comma) {
+            return true;
+        }
+    }
+    false
 }
 
 fn names(cursor: &mut Cursor<'_>) -> Option<()> {

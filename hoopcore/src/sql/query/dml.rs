@@ -1,5 +1,7 @@
 //! INSERT, UPDATE, DELETE, MERGE.
 
+use alloc::vec::Vec;
+
 use sqlparser::ast::{
     Assignment, AssignmentTarget, ConflictTarget, Delete, DoUpdate, Expr, FromTable, Insert, Merge, MergeAction,
     MergeClause, MergeInsertExpr, MergeInsertKind, MergeUpdateExpr, MergeUpdateKind, OnConflict, OnConflictAction,
@@ -46,7 +48,7 @@ impl<'a> Walk<'a> {
             Some(OnInsert::OnConflict(conflict)) => self.conflict(conflict, parts, scope),
             Some(_) => self.foreign(),
         }
-        self.returning(insert.returning.as_deref(), scope);
+        self.returning(insert.returning.as_deref(), parts, scope);
     }
 
     fn insert_dialects(&mut self, insert: &'a Insert) {
@@ -104,7 +106,9 @@ impl<'a> Walk<'a> {
             OnConflictAction::DoNothing => {}
             OnConflictAction::DoUpdate(DoUpdate { assignments, selection }) => {
                 self.effects.relation(Verb::Update, target.owned());
-                self.flow.add_derived(scope, "excluded");
+                // What was to be inserted: nothing is read for it that was not mentioned before.
+                let excluded = self.flow.declare();
+                self.flow.add_table(scope, "excluded", excluded, Vec::new());
                 self.assignments(assignments, scope);
                 if let Some(condition) = selection {
                     self.expression(condition, scope, Use::PROBE);
@@ -122,9 +126,13 @@ impl<'a> Walk<'a> {
         }
     }
 
-    fn returning(&mut self, returning: Option<&'a [SelectItem]>, scope: usize) {
+    fn returning(&mut self, returning: Option<&'a [SelectItem]>, target: Parts<'a>, scope: usize) {
         if let Some(items) = returning {
             let usage = if self.nesting == 0 { Use::RETURNING } else { Use::RETURN };
+            // The row as it was and as it is, in PostgreSQL 18.
+            for version in ["old", "new"] {
+                self.flow.add_relation(scope, target.owned(), version, false, false);
+            }
             self.items(items, scope, usage);
         }
     }
@@ -149,9 +157,9 @@ impl<'a> Walk<'a> {
             None => &[],
             Some(UpdateTableFromKind::BeforeSet(from) | UpdateTableFromKind::AfterSet(from)) => from,
         };
-        self.limited(Verb::Update, table, others, selection.as_ref(), scope);
+        let Some(target) = self.limited(Verb::Update, table, others, selection.as_ref(), scope) else { return };
         self.assignments(assignments, scope);
-        self.returning(returning.as_deref(), scope);
+        self.returning(returning.as_deref(), target, scope);
     }
 
     fn delete(&mut self, delete: &'a Delete, scope: usize) {
@@ -171,8 +179,9 @@ impl<'a> Walk<'a> {
         self.expect(optimizer_hints.is_empty() && tables.is_empty() && output.is_none() && orders);
         let FromTable::WithFromKeyword(from) = from else { return self.foreign() };
         let [table] = from.as_slice() else { return self.foreign() };
-        self.limited(Verb::Delete, table, using.as_deref().unwrap_or(&[]), selection.as_ref(), scope);
-        self.returning(returning.as_deref(), scope);
+        let others = using.as_deref().unwrap_or(&[]);
+        let Some(target) = self.limited(Verb::Delete, table, others, selection.as_ref(), scope) else { return };
+        self.returning(returning.as_deref(), target, scope);
     }
 
     /// The target of an UPDATE or DELETE with all that chooses its rows.
@@ -183,9 +192,9 @@ impl<'a> Walk<'a> {
         others: &'a [TableWithJoins],
         condition: Option<&'a Expr>,
         scope: usize,
-    ) {
+    ) -> Option<Parts<'a>> {
         self.expect(table.joins.is_empty());
-        let Some((parts, exposed)) = self.target(&table.relation) else { return };
+        let (parts, exposed) = self.target(&table.relation)?;
         self.flow.add_relation(scope, parts.owned(), exposed, false, false);
         for other in others {
             self.joins(other, scope);
@@ -201,6 +210,7 @@ impl<'a> Walk<'a> {
         if let Some(condition) = condition {
             self.expression(condition, scope, Use::PROBE);
         }
+        Some(parts)
     }
 
     fn write(&mut self, verb: Verb, parts: Parts<'a>, unbounded: Truth) {
@@ -240,7 +250,7 @@ impl<'a> Walk<'a> {
         match output {
             None => {}
             Some(OutputClause::Returning { returning_token: _, select_items }) => {
-                self.returning(Some(select_items), scope);
+                self.returning(Some(select_items), parts, scope);
             }
             Some(OutputClause::Output { .. }) => self.foreign(),
         }

@@ -4,8 +4,8 @@ use alloc::borrow::Cow;
 use alloc::string::ToString as _;
 
 use sqlparser::ast::{
-    AccessExpr, Array, BinaryOperator, CaseWhen, CastKind, DataType, Expr, Ident, Interval, Query, Subscript,
-    TypedString, UnaryOperator, Value,
+    AccessExpr, Array, BinaryOperator, CaseWhen, CastKind, DataType, Expr, Function, FunctionArg, FunctionArgExpr,
+    FunctionArguments, Ident, Interval, Query, Subscript, TypedString, UnaryOperator, Value,
 };
 
 use super::flow::Use;
@@ -116,7 +116,7 @@ impl<'a> Walk<'a> {
             | Expr::IsJson { expr: inner, kind: _, unique_keys: _, negated: _ }
             | Expr::IsNormalized { expr: inner, form: _, negated: _ } => return Some((inner, usage)),
             Expr::IsNull(inner) | Expr::IsNotNull(inner) | Expr::IsUnknown(inner) | Expr::IsNotUnknown(inner) => {
-                return Some((inner, if is_column(inner) { Use::TOUCH } else { usage }));
+                return Some((inner, if is_column(inner) { Use::TOUCH.weighed() } else { usage }));
             }
             Expr::IsDistinctFrom(left, right) | Expr::IsNotDistinctFrom(left, right) => {
                 return Some(self.comparison(left, right, scope, usage));
@@ -140,6 +140,7 @@ impl<'a> Walk<'a> {
             Expr::Interval(interval) => return self.interval(interval, usage),
             Expr::InList { expr, list, negated: _ } => {
                 let compared = is_column(expr) && list.iter().all(is_constant);
+                let usage = if list.iter().all(is_quiet) { usage } else { usage.probed() };
                 self.each(list, scope, usage);
                 return Some((expr, if compared { usage.equated() } else { usage }));
             }
@@ -151,7 +152,10 @@ impl<'a> Walk<'a> {
     /// The forms that no long chain is made of.
     fn branch(&mut self, expression: &'a Expr, scope: usize, usage: Use) {
         match expression {
-            Expr::Between { expr, negated: _, low, high } => self.each([&**expr, low, high], scope, usage),
+            Expr::Between { expr, negated: _, low, high } => {
+                let usage = if is_quiet(low) && is_quiet(high) { usage } else { usage.probed() };
+                self.each([&**expr, low, high], scope, usage);
+            }
             Expr::Like { negated: _, any: _, expr, pattern, escape_char }
             | Expr::ILike { negated: _, any: _, expr, pattern, escape_char } => {
                 self.pattern(expr, pattern, escape_char.as_deref(), scope, usage);
@@ -294,9 +298,26 @@ impl<'a> Walk<'a> {
     /// Walks the right side of a comparison and says how the left one is used.
     fn comparison(&mut self, left: &'a Expr, right: &'a Expr, scope: usize, usage: Use) -> (&'a Expr, Use) {
         let known = is_column(left) && is_constant(right) || is_constant(left) && is_column(right);
-        let usage = if known { usage.equated() } else { usage };
+        let usage = match known {
+            true => usage.equated(),
+            false if has_loud_part(left) || has_loud_part(right) => usage.probed(),
+            false => usage,
+        };
         self.expression(right, scope, usage);
         (left, usage)
+    }
+
+    /// `a || b` joins texts, which always works, or arrays and documents, which may not fit together.
+    fn concatenation(&mut self, left: &'a Expr, right: &'a Expr, scope: usize, usage: Use) -> (&'a Expr, Use) {
+        let text = !usage.weighed && (is_text_beside(left, right) || is_text_beside(right, left));
+        let operand = |operand: &Expr| match text || is_constant(operand) {
+            true => usage,
+            false if is_column(operand) || is_concatenation(operand) => usage.weighed(),
+            false if is_textual(operand) => usage.worked(),
+            false => usage.probed(),
+        };
+        self.expression(right, scope, operand(right));
+        (left, operand(left))
     }
 
     fn operation(
@@ -310,6 +331,7 @@ impl<'a> Walk<'a> {
         match op {
             BinaryOperator::Eq | BinaryOperator::NotEq => return Some(self.comparison(left, right, scope, usage)),
             BinaryOperator::And | BinaryOperator::Or => {}
+            BinaryOperator::StringConcat => return Some(self.concatenation(left, right, scope, usage)),
             BinaryOperator::Spaceship
             | BinaryOperator::Xor
             | BinaryOperator::DuckIntegerDivide
@@ -320,7 +342,8 @@ impl<'a> Walk<'a> {
             | BinaryOperator::Assignment => self.foreign(),
             _ => {}
         }
-        let usage = if is_total(op) { usage } else { usage.probed() };
+        let lazy = has_loud_part(left) || has_loud_part(right);
+        let usage = if is_total(op) && !lazy { usage } else { usage.probed() };
         self.expression(right, scope, usage);
         Some((left, usage))
     }
@@ -464,8 +487,7 @@ fn is_text(data_type: &DataType) -> bool {
 fn is_total(op: &BinaryOperator) -> bool {
     matches!(
         op,
-        BinaryOperator::StringConcat
-            | BinaryOperator::Gt
+        BinaryOperator::Gt
             | BinaryOperator::Lt
             | BinaryOperator::GtEq
             | BinaryOperator::LtEq
@@ -523,16 +545,105 @@ pub(super) fn is_constant(expression: &Expr) -> bool {
     loop {
         expression = match expression {
             Expr::Value(_) | Expr::TypedString(_) => return true,
-            Expr::Nested(inner)
-            | Expr::Cast { expr: inner, .. }
-            | Expr::UnaryOp { expr: inner, .. }
-            | Expr::Collate { expr: inner, .. } => inner,
+            Expr::Nested(inner) | Expr::Cast { expr: inner, .. } | Expr::UnaryOp { expr: inner, .. } => inner,
             Expr::Interval(interval) => &interval.value,
             Expr::Array(Array { elem, .. }) => return elem.iter().all(is_constant),
             Expr::Tuple(items) => return items.iter().all(is_constant),
             Expr::BinaryOp { left, right, .. } if is_constant(right) => left,
             _ => return false,
         };
+    }
+}
+
+/// Whether nothing is learnt from an expression's being evaluated or not: it can neither fail nor take its time.
+pub(super) fn is_quiet(expression: &Expr) -> bool {
+    is_column(expression) || is_constant(expression)
+}
+
+/// Whether a row is compared of which a later part may not be evaluated, for an earlier one has decided.
+fn has_loud_part(expression: &Expr) -> bool {
+    match expression {
+        Expr::Nested(inner) => has_loud_part(inner),
+        Expr::Tuple(parts) => !parts.iter().all(is_quiet),
+        Expr::Function(function) => is_row(function) && !arguments(function).all(is_quiet),
+        _ => false,
+    }
+}
+
+fn is_row(function: &Function) -> bool {
+    parts(&function.name).is_some_and(|name| name.schema.is_none() && name.name.value == "row")
+}
+
+fn arguments(function: &Function) -> impl Iterator<Item = &Expr> {
+    let list = match &function.args {
+        FunctionArguments::List(list) => list.args.as_slice(),
+        FunctionArguments::None | FunctionArguments::Subquery(_) => &[],
+    };
+    list.iter().filter_map(|argument| match argument {
+        FunctionArg::Unnamed(FunctionArgExpr::Expr(expression)) => Some(expression),
+        _ => None,
+    })
+}
+
+/// Whether `one || other` is a text because `one` is a literal that is no array, and `other` more than a literal.
+fn is_text_beside(one: &Expr, other: &Expr) -> bool {
+    match one {
+        Expr::Nested(inner) => is_text_beside(inner, other),
+        Expr::Value(value) => match &value.value {
+            Value::SingleQuotedString(text) => !text.contains(['{', '[']) && !is_constant(other),
+            _ => false,
+        },
+        _ => false,
+    }
+}
+
+fn is_concatenation(expression: &Expr) -> bool {
+    match expression {
+        Expr::Nested(inner) => is_concatenation(inner),
+        Expr::BinaryOp { op: BinaryOperator::StringConcat, .. } => true,
+        _ => false,
+    }
+}
+
+/// Functions of the shipped catalogue that give a text whatever they are given.
+const TEXTUAL: &[&str] = &[
+    "btrim",
+    "concat",
+    "concat_ws",
+    "initcap",
+    "left",
+    "lower",
+    "ltrim",
+    "md5",
+    "replace",
+    "reverse",
+    "right",
+    "rtrim",
+    "split_part",
+    "string_agg",
+    "substr",
+    "substring",
+    "to_char",
+    "translate",
+    "upper",
+];
+
+/// Whether an expression gives a text for sure.
+pub(super) fn is_textual(expression: &Expr) -> bool {
+    match expression {
+        Expr::Nested(inner) => is_textual(inner),
+        Expr::Cast { data_type, .. } => is_text(data_type),
+        Expr::Trim { .. } => true,
+        Expr::Value(value) => matches!(&value.value, Value::SingleQuotedString(text) if !text.contains(['{', '['])),
+        Expr::Case { conditions, else_result, .. } => {
+            conditions.iter().map(|when| &when.result).chain(else_result.as_deref()).any(is_textual)
+        }
+        Expr::Function(function) => parts(&function.name).is_some_and(|name| {
+            let (shipped, value) = (matches!(name.schema, None | Some("pg_catalog")), name.name.value.as_str());
+            shipped && TEXTUAL.binary_search(&value).is_ok()
+                || name.schema.is_none() && value == "coalesce" && arguments(function).any(is_textual)
+        }),
+        _ => false,
     }
 }
 
@@ -550,52 +661,5 @@ pub(super) fn literal(expression: &Expr) -> Option<Cow<'_, str>> {
             _ => None,
         },
         _ => None,
-    }
-}
-
-/// The name that PostgreSQL gives a column of this expression (`FigureColname`).
-pub(super) fn name_of(expression: &Expr) -> &str {
-    match expression {
-        Expr::Identifier(name) => &name.value,
-        Expr::CompoundIdentifier(path) => path.last().map_or("?column?", |last| last.value.as_str()),
-        Expr::CompoundFieldAccess { root, access_chain } => access_chain
-            .iter()
-            .rev()
-            .find_map(|access| match access {
-                AccessExpr::Dot(Expr::Identifier(name)) => Some(name.value.as_str()),
-                _ => None,
-            })
-            .unwrap_or_else(|| name_of(root)),
-        Expr::Function(function) => parts(&function.name).map_or("?column?", |parts| parts.name.value.as_str()),
-        Expr::Nested(inner) | Expr::Collate { expr: inner, .. } => name_of(inner),
-        Expr::Cast { expr, data_type, .. } => match name_of(expr) {
-            "?column?" => type_name(data_type),
-            name => name,
-        },
-        Expr::Case { else_result, .. } => match else_result.as_deref().map(name_of) {
-            Some("?column?") | None => "case",
-            Some(name) => name,
-        },
-        Expr::Exists { .. } => "exists",
-        Expr::Array(_) => "array",
-        Expr::Tuple(_) => "row",
-        Expr::Extract { .. } => "extract",
-        Expr::Substring { .. } => "substring",
-        Expr::Position { .. } => "position",
-        Expr::Overlay { .. } => "overlay",
-        Expr::Trim { .. } => "btrim",
-        Expr::AtTimeZone { .. } => "timezone",
-        Expr::Subquery(_) => ANY_NAME,
-        _ => "?column?",
-    }
-}
-
-/// Stands for a name that is not looked up: whatever decides may be this column.
-pub(super) const ANY_NAME: &str = "";
-
-fn type_name(data_type: &DataType) -> &str {
-    match data_type {
-        DataType::Custom(name, _) => parts(name).map_or(ANY_NAME, |parts| parts.name.value.as_str()),
-        _ => ANY_NAME,
     }
 }

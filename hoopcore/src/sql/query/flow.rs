@@ -1,25 +1,25 @@
 //! Which columns of which relations a statement touches, and where their values go.
 //!
 //! Names are resolved without a catalogue, so the answer is an over-estimate: a column without qualifier may be one
-//! of every relation that it can see, and a value is followed through renames by name.
+//! of every relation that it can see. Through sub-selects values are followed by `lineage.rs`.
 
 use alloc::borrow::ToOwned;
 use alloc::collections::BTreeSet;
-use alloc::string::String;
 use alloc::vec::Vec;
-use core::ops::Range;
 
 use super::Effects;
-use super::expression::ANY_NAME;
+use super::lineage::{Span, Table};
 use crate::command::sql::{Columns, Effect, Facts, Object, Verb};
 use crate::name::QualifiedName;
 
 /// Relations times mentions that are looked at; more is conceded.
 const MAX_PAIRS: usize = 1 << 22;
 
-/// Shipped functions that take a whole row as their only argument, and so can be written like a column of it.
+/// Shipped functions that take a whole row as their only argument, and so can be written like a column of it, of all
+/// versions. `max` and `min`, which take rows since PostgreSQL 18, are names of columns too often.
 const ROW_FUNCTIONS: &[&str] = &[
     "any_out",
+    "any_value",
     "anycompatible_out",
     "anycompatiblenonarray_out",
     "anyelement_out",
@@ -28,11 +28,16 @@ const ROW_FUNCTIONS: &[&str] = &[
     "concat",
     "hash_record",
     "json_agg",
+    "json_agg_strict",
     "json_build_array",
     "json_build_object",
     "jsonb_agg",
+    "jsonb_agg_strict",
     "jsonb_build_array",
     "jsonb_build_object",
+    "pg_column_compression",
+    "pg_column_size",
+    "pg_column_toast_chunk_id",
     "quote_literal",
     "quote_nullable",
     "record_out",
@@ -53,13 +58,16 @@ pub(super) struct Use {
     pub(super) inferred: bool,
     /// It is used otherwise than returned or stored as it is. What decides is.
     pub(super) compared: bool,
+    /// It decides unless it is a column as it is: equality, an order, a count of one tell what is granted, of something
+    /// computed they tell whatever was asked.
+    pub(super) weighed: bool,
     /// The list of a sub-select that only has to exist.
     pub(super) unused: bool,
 }
 
 impl Use {
     pub(super) const TOUCH: Self =
-        Self { returned: false, stored: false, inferred: false, compared: true, unused: false };
+        Self { returned: false, stored: false, inferred: false, compared: true, weighed: false, unused: false };
     pub(super) const RETURN: Self = Self { returned: true, stored: true, compared: false, ..Self::TOUCH };
     /// What RETURNING hands to the client goes nowhere else.
     pub(super) const RETURNING: Self = Self { stored: false, ..Self::RETURN };
@@ -68,87 +76,112 @@ impl Use {
 
     /// The same, and it decides.
     pub(super) fn probed(self) -> Self {
-        Self { inferred: true, compared: true, ..self }
+        Self { inferred: true, compared: true, weighed: false, ..self }
     }
 
-    /// The same, but it decides nothing: it is compared with a known value alone.
+    /// The same, but it decides nothing where it is a column: it is compared with a known value alone.
     pub(super) fn equated(self) -> Self {
-        Self { inferred: false, compared: true, ..self }
+        Self { inferred: false, compared: true, weighed: true, ..self }
+    }
+
+    /// The same, and it decides unless it is a column.
+    pub(super) fn weighed(self) -> Self {
+        Self { compared: true, weighed: !self.inferred, ..self }
     }
 
     /// The same, and it does not stay as it is.
     pub(super) fn worked(self) -> Self {
         Self { compared: true, ..self }
     }
+
+    /// The same for what an output is made of.
+    pub(super) fn through(self, bare: bool) -> Self {
+        let inferred = self.inferred || self.weighed && !bare;
+        Self { inferred, weighed: self.weighed && !inferred, ..self }
+    }
+
+    /// Takes on what another use does; whether that is more than before. What is returned or stored stays.
+    pub(super) fn gain(&mut self, other: Self) -> bool {
+        let before = *self;
+        self.inferred |= other.inferred;
+        self.compared |= other.compared;
+        self.weighed |= other.weighed;
+        *self != before
+    }
 }
 
 #[derive(Debug, Default)]
 struct Scope<'a> {
     parent: Option<usize>,
-    /// Names of common table expressions.
-    queries: Vec<&'a str>,
-    /// Names of sub-selects and functions in FROM.
-    derived: Vec<&'a str>,
+    /// Common table expressions: their names and tables.
+    queries: Vec<(&'a str, usize)>,
 }
 
+/// Something in FROM, or what a statement writes to.
 #[derive(Clone, Debug)]
-struct Relation<'a> {
-    scope: usize,
-    name: QualifiedName,
-    exposed: &'a str,
-    /// Read in any case, not only where columns are touched.
-    read: bool,
-    /// Its columns have other names in the statement.
-    renamed: bool,
+pub(super) struct Source<'a> {
+    pub(super) scope: usize,
+    pub(super) exposed: &'a str,
+    pub(super) what: What,
+    /// Its columns have other names in the statement, and which has which is not known.
+    pub(super) renamed: bool,
+    /// The names that the first columns of a table have in the statement.
+    pub(super) columns: Vec<&'a str>,
 }
 
-#[derive(Debug)]
-struct Mention<'a> {
-    scope: usize,
-    qualifier: Option<&'a str>,
-    name: &'a str,
-    usage: Use,
+/// What a source is.
+#[derive(Clone, Debug)]
+pub(super) enum What {
+    /// A relation, read in any case or only where columns are touched.
+    Relation { name: QualifiedName, read: bool },
+    /// A table of the statement's own, by its number.
+    Table(usize),
 }
 
-#[derive(Debug)]
-struct Star<'a> {
-    scope: usize,
-    qualifier: Option<&'a str>,
-    usage: Use,
-}
+impl Source<'_> {
+    pub(super) fn table(&self) -> Option<usize> {
+        match &self.what {
+            What::Table(table) => Some(*table),
+            What::Relation { .. } => None,
+        }
+    }
 
-/// What a part of the statement mentioned.
-#[derive(Clone, Debug, Default)]
-pub(super) struct Span {
-    mentions: Range<usize>,
-    stars: Range<usize>,
-}
-
-impl Span {
-    /// Both, and what lies between.
-    pub(super) fn joined(&self, other: &Self) -> Self {
-        let cover = |one: &Range<usize>, two: &Range<usize>| one.start.min(two.start)..one.end.max(two.end);
-        Self { mentions: cover(&self.mentions, &other.mentions), stars: cover(&self.stars, &other.stars) }
+    fn relation(&self) -> Option<&QualifiedName> {
+        match &self.what {
+            What::Relation { name, read: _ } => Some(name),
+            What::Table(_) => None,
+        }
     }
 }
 
-#[derive(Debug)]
-struct Rename {
-    name: String,
-    from: Span,
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Mention<'a> {
+    pub(super) scope: usize,
+    pub(super) qualifier: Option<&'a str>,
+    pub(super) name: &'a str,
+    pub(super) usage: Use,
+}
+
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Star<'a> {
+    pub(super) scope: usize,
+    pub(super) qualifier: Option<&'a str>,
+    pub(super) usage: Use,
 }
 
 /// The names of a statement, as they are met.
 #[derive(Debug, Default)]
 pub(super) struct Flow<'a> {
     scopes: Vec<Scope<'a>>,
-    relations: Vec<Relation<'a>>,
-    mentions: Vec<Mention<'a>>,
-    stars: Vec<Star<'a>>,
-    renames: Vec<Rename>,
+    pub(super) sources: Vec<Source<'a>>,
+    pub(super) tables: Vec<Table<'a>>,
+    pub(super) mentions: Vec<Mention<'a>>,
+    pub(super) stars: Vec<Star<'a>>,
     compare_all: bool,
     /// Every column may be worked with somewhere, though none decides by that.
     work_all: bool,
+    /// Every output of a table may be ordered by.
+    pub(super) weigh_all: bool,
 }
 
 /// What a value may be found to do after all.
@@ -156,23 +189,17 @@ pub(super) struct Flow<'a> {
 pub(super) enum Doing {
     /// It decides about rows.
     Decides,
-    /// It is compared.
-    Compared,
+    /// Rows are ordered by it.
+    Orders,
 }
 
 impl Doing {
-    fn is_of(self, usage: Use) -> bool {
+    /// The usage of what does so.
+    pub(super) fn usage(self) -> Use {
         match self {
-            Self::Decides => usage.inferred,
-            Self::Compared => usage.compared,
+            Self::Decides => Use::PROBE,
+            Self::Orders => Use::TOUCH.weighed(),
         }
-    }
-
-    fn add_to(self, usage: &mut Use) {
-        *usage = match self {
-            Self::Decides => usage.probed(),
-            Self::Compared => usage.worked(),
-        };
     }
 }
 
@@ -187,33 +214,28 @@ impl<'a> Flow<'a> {
         self.scopes.get(scope).and_then(|scope| scope.parent)
     }
 
-    pub(super) fn add_query(&mut self, scope: usize, name: &'a str) {
+    pub(super) fn add_query(&mut self, scope: usize, name: &'a str, table: usize) {
         if let Some(scope) = self.scopes.get_mut(scope) {
-            scope.queries.push(name);
+            scope.queries.push((name, table));
         }
     }
 
-    pub(super) fn add_derived(&mut self, scope: usize, name: &'a str) {
-        if let Some(scope) = self.scopes.get_mut(scope) {
-            scope.derived.push(name);
-        }
-    }
-
-    /// Whether the name is one of a common table expression here.
-    pub(super) fn is_query(&self, scope: usize, name: &str) -> bool {
-        self.ancestry(scope).any(|scope| scope.queries.contains(&name))
+    /// The common table expression of this name here.
+    pub(super) fn query(&self, scope: usize, name: &str) -> Option<usize> {
+        let mut queries = self.ancestry(scope).flat_map(|scope| scope.queries.iter().rev());
+        queries.find(|(query, _)| *query == name).map(|(_, table)| *table)
     }
 
     /// The names of all common table expressions here.
     pub(super) fn queries(&self, scope: usize) -> Vec<&'a str> {
-        self.ancestry(scope).flat_map(|scope| scope.queries.iter().copied()).collect()
+        self.ancestry(scope).flat_map(|scope| scope.queries.iter().map(|(name, _)| *name)).collect()
     }
 
     fn ancestry(&self, scope: usize) -> impl Iterator<Item = &Scope<'a>> {
         core::iter::successors(self.scopes.get(scope), |scope| self.scopes.get(scope.parent?))
     }
 
-    fn sees(&self, from: usize, scope: usize) -> bool {
+    pub(super) fn sees(&self, from: usize, scope: usize) -> bool {
         let mut at = Some(from);
         while let Some(here) = at {
             if here == scope {
@@ -232,14 +254,20 @@ impl<'a> Flow<'a> {
         read: bool,
         renamed: bool,
     ) {
-        self.relations.push(Relation { scope, name, exposed, read, renamed });
+        let what = What::Relation { name, read };
+        self.sources.push(Source { scope, exposed, what, renamed, columns: Vec::new() });
     }
 
-    /// The relations met since there were this many go by another name as well: that of the join that they are in.
+    /// A table under a name, and names for its first columns.
+    pub(super) fn add_table(&mut self, scope: usize, exposed: &'a str, table: usize, columns: Vec<&'a str>) {
+        self.sources.push(Source { scope, exposed, what: What::Table(table), renamed: false, columns });
+    }
+
+    /// What was met since there were so many goes by another name as well: that of the join that it is in.
     pub(super) fn expose_since(&mut self, count: usize, exposed: &'a str, renamed: bool) {
-        let joined: Vec<_> = self.relations.iter().skip(count).cloned().collect();
-        for relation in joined {
-            self.relations.push(Relation { exposed, renamed: renamed || relation.renamed, ..relation });
+        let joined: Vec<_> = self.sources.iter().skip(count).cloned().collect();
+        for source in joined {
+            self.sources.push(Source { exposed, renamed: renamed || source.renamed, ..source });
         }
     }
 
@@ -260,7 +288,7 @@ impl<'a> Flow<'a> {
     pub(super) fn do_all(&mut self, doing: Doing) {
         match doing {
             Doing::Decides => self.compare_all = true,
-            Doing::Compared => self.work_all = true,
+            Doing::Orders => (self.work_all, self.weigh_all) = (true, true),
         }
     }
 
@@ -273,147 +301,85 @@ impl<'a> Flow<'a> {
         Span { mentions: mark.0..self.mentions.len(), stars: mark.1..self.stars.len() }
     }
 
-    /// What was mentioned goes on under this name.
-    pub(super) fn rename(&mut self, name: &str, from: Span) {
-        self.renames.push(Rename { name: name.to_owned(), from });
-    }
-
-    /// What was mentioned does so after all.
-    pub(super) fn turn_to(&mut self, doing: Doing, span: &Span) {
-        for mention in self.mentions.get_mut(span.mentions.clone()).unwrap_or_default() {
-            doing.add_to(&mut mention.usage);
-        }
-        for star in self.stars.get_mut(span.stars.clone()).unwrap_or_default() {
-            doing.add_to(&mut star.usage);
-        }
-    }
-
-    /// The relations met since there were this many, under the name that the statement gives them.
+    /// The relations met since there were so many sources, under the name that the statement gives them.
     pub(super) fn relations_since(&self, count: usize) -> impl Iterator<Item = (&'a str, &QualifiedName)> {
-        self.relations.iter().skip(count).map(|relation| (relation.exposed, &relation.name))
+        self.sources.iter().skip(count).filter_map(|source| Some((source.exposed, source.relation()?)))
     }
 
-    pub(super) fn relation_count(&self) -> usize {
-        self.relations.len()
+    pub(super) fn source_count(&self) -> usize {
+        self.sources.len()
     }
 
     /// Adds the `read` effects with their columns.
     pub(super) fn distribute(&mut self, effects: &mut Effects) {
-        let pairs = self.relations.len().saturating_mul(self.mentions.len() + self.stars.len());
-        if pairs > MAX_PAIRS || self.renames.len().saturating_mul(self.mentions.len()) > MAX_PAIRS * 4 {
+        let pairs = self.sources.len().saturating_mul(self.mentions.len() + self.stars.len());
+        if pairs > MAX_PAIRS || !self.follow() {
             effects.concede("it names too many columns of too many relations");
             return;
         }
-        self.follow_renames(Doing::Decides);
-        self.follow_renames(Doing::Compared);
-        for relation in &self.relations {
-            let facts = self.facts(relation);
-            if relation.read || !facts.columns.is_empty() {
-                let object = Object::Relation(relation.name.clone());
+        for source in &self.sources {
+            let What::Relation { name, read } = &source.what else { continue };
+            let facts = self.facts(source);
+            if *read || !facts.columns.is_empty() {
+                let object = Object::Relation(name.clone());
                 effects.add(Effect { facts, ..Effect::new(Verb::Read, object) });
             }
         }
     }
 
-    /// Where a name that decides, or is compared, stands for other names, those do so too.
-    fn follow_renames(&mut self, doing: Doing) {
-        if self.does_by_row(doing) || doing == Doing::Compared && self.compares_rows_within() {
-            self.do_all(doing);
-            return;
-        }
-        let mut pending: Vec<usize> = (0..self.renames.len()).collect();
-        loop {
-            let mentioned = self.mentions.iter().filter(|mention| doing.is_of(mention.usage));
-            let names: BTreeSet<&str> = mentioned.map(|mention| mention.name).collect();
-            let is_one = |name: &str| name == ANY_NAME && !names.is_empty() || names.contains(name);
-            let (now, later): (Vec<usize>, Vec<usize>) =
-                pending.into_iter().partition(|at| self.renames.get(*at).is_some_and(|rename| is_one(&rename.name)));
-            if now.is_empty() {
-                return;
-            }
-            for at in now {
-                if let Some(span) = self.renames.get(at).map(|rename| rename.from.clone()) {
-                    self.turn_to(doing, &span);
-                }
-            }
-            pending = later;
-        }
-    }
-
-    /// Whether all columns of a sub-select or common table expression may be compared: a star reaches relations by name.
-    fn compares_rows_within(&self) -> bool {
-        self.stars.iter().any(|star| star.usage.compared)
-            && self.scopes.iter().any(|scope| !scope.derived.is_empty() || !scope.queries.is_empty())
-    }
-
-    /// Whether a whole row of a sub-select or common table expression decides or is compared.
-    fn does_by_row(&self, doing: Doing) -> bool {
-        self.mentions.iter().filter(|mention| doing.is_of(mention.usage)).any(|mention| {
-            let row = |name: &str| {
-                self.ancestry(mention.scope).any(|scope| scope.derived.contains(&name) || scope.queries.contains(&name))
-            };
-            match mention.qualifier {
-                None => row(mention.name),
-                Some(qualifier) => is_row_function(mention.name) && row(qualifier),
-            }
-        })
-    }
-
-    fn facts(&self, relation: &Relation<'_>) -> Facts {
+    fn facts(&self, relation: &Source<'a>) -> Facts {
         let mut touched = Touched::default();
         for mention in &self.mentions {
             self.touch(relation, mention, &mut touched);
         }
-        for star in &self.stars {
-            let reaches = match star.qualifier {
-                None => star.scope == relation.scope,
-                Some(qualifier) => qualifier == relation.exposed && self.sees(star.scope, relation.scope),
-            };
-            if reaches {
-                touched.all(star.usage);
-            }
+        for star in self.stars.iter().filter(|star| self.is_of_star(star, relation)) {
+            touched.all(star.usage);
         }
         touched.facts(self.compare_all, self.work_all)
     }
 
-    fn touch(&self, relation: &Relation<'_>, mention: &Mention<'a>, touched: &mut Touched<'a>) {
-        let visible = self.sees(mention.scope, relation.scope);
-        let whole = match mention.qualifier {
-            None => mention.name == relation.exposed,
-            Some(qualifier) => qualifier == relation.exposed && is_row_function(mention.name),
-        };
-        if visible && (whole || (relation.renamed && self.may_belong(relation, mention))) {
-            return touched.all(mention.usage);
+    fn touch(&self, relation: &Source<'a>, mention: &Mention<'a>, touched: &mut Touched<'a>) {
+        if !self.sees(mention.scope, relation.scope) {
+            return;
         }
-        if visible && self.may_belong(relation, mention) {
-            return touched.one(mention.name, mention.usage);
-        }
-        // What decides or is compared may have come here from a sub-select under the same name.
-        if mention.usage.compared && !self.belongs_elsewhere(mention) {
-            touched.compared_one(mention.name, mention.usage, relation.renamed);
+        let belongs = self.may_belong(mention, relation);
+        if self.is_row(mention, relation) || relation.renamed && belongs {
+            touched.all(mention.usage);
+        } else if belongs {
+            touched.one(mention.name, mention.usage);
         }
     }
 
-    fn may_belong(&self, relation: &Relation<'_>, mention: &Mention<'_>) -> bool {
+    /// Whether a star stands for the columns of a source, among others. One with a name that nothing has is any's.
+    pub(super) fn is_of_star(&self, star: &Star<'a>, source: &Source<'a>) -> bool {
+        match star.qualifier {
+            None => star.scope == source.scope,
+            Some(qualifier) => {
+                let named = qualifier == source.exposed || !self.is_known(star.scope, qualifier);
+                named && self.sees(star.scope, source.scope)
+            }
+        }
+    }
+
+    /// Whether a name is a whole row of a source.
+    pub(super) fn is_row(&self, mention: &Mention<'a>, source: &Source<'a>) -> bool {
+        match mention.qualifier {
+            None => mention.name == source.exposed,
+            Some(qualifier) => qualifier == source.exposed && is_row_function(mention.name),
+        }
+    }
+
+    /// Whether a name may be that of a column of a source.
+    pub(super) fn may_belong(&self, mention: &Mention<'a>, source: &Source<'a>) -> bool {
         match mention.qualifier {
             None => true,
-            Some(qualifier) => qualifier == relation.exposed || !self.is_known(mention.scope, qualifier),
+            Some(qualifier) => qualifier == source.exposed || !self.is_known(mention.scope, qualifier),
         }
-    }
-
-    /// Whether the mention names a relation of its own by its qualifier.
-    fn belongs_elsewhere(&self, mention: &Mention<'_>) -> bool {
-        let Some(qualifier) = mention.qualifier else { return false };
-        let is_derived = self
-            .ancestry(mention.scope)
-            .any(|scope| scope.derived.contains(&qualifier) || scope.queries.contains(&qualifier));
-        !is_derived && self.is_known(mention.scope, qualifier)
     }
 
     /// Whether something of this name is in FROM here.
     fn is_known(&self, scope: usize, name: &str) -> bool {
-        self.ancestry(scope).any(|scope| scope.derived.contains(&name) || scope.queries.contains(&name))
-            || self.relations.iter().any(|relation| relation.exposed == name && self.sees(scope, relation.scope))
+        self.sources.iter().any(|source| source.exposed == name && self.sees(scope, source.scope))
     }
 }
 
@@ -454,17 +420,10 @@ impl<'a> Touched<'a> {
         if usage.stored {
             self.stored.names.insert(name);
         }
-        self.compared_one(name, usage, false);
-    }
-
-    /// What a name does, of this relation or of any whose columns were renamed.
-    fn compared_one(&mut self, name: &'a str, usage: Use, renamed: bool) {
         if usage.inferred {
-            self.inferred.all |= renamed;
             self.inferred.names.insert(name);
         }
         if usage.compared {
-            self.compared.all |= renamed;
             self.compared.names.insert(name);
         }
     }

@@ -1,12 +1,14 @@
 //! FROM: relations, sub-selects, functions, joins.
 
+use alloc::vec::Vec;
+
 use sqlparser::ast::{
     Join, JoinConstraint, JoinOperator, ObjectName, TableAlias, TableFactor, TableFunctionArgs, TableSample,
     TableSampleKind, TableSampleMethod, TableSampleModifier, TableWithJoins,
 };
 
 use super::flow::Use;
-use super::function::argument_usage;
+use super::lineage::Outputs;
 use super::{Parts, Walk};
 
 /// The name of a sub-select that has none: no column is written with it.
@@ -56,9 +58,11 @@ impl<'a> Walk<'a> {
             JoinConstraint::On(condition) => self.expression(condition, scope, Use::PROBE),
             JoinConstraint::Natural => self.flow.star(scope, None, Use::PROBE),
             JoinConstraint::Using(columns) => {
+                // The join may have a name of its own, under which it returns these columns.
+                let usage = if self.names_joins { Use::RETURN.probed() } else { Use::PROBE };
                 for column in columns {
                     if let Some(parts) = self.object(column) {
-                        self.flow.mention(scope, None, &parts.name.value, Use::PROBE);
+                        self.flow.mention(scope, None, &parts.name.value, usage);
                     }
                 }
             }
@@ -86,18 +90,19 @@ impl<'a> Walk<'a> {
             TableFactor::Derived { lateral, subquery, alias, sample } => {
                 self.sample(sample.as_ref(), scope);
                 let parent = if *lateral { scope } else { self.flow.parent(scope).unwrap_or(scope) };
+                let mark = self.flow.mark();
                 let outputs = self.query(subquery, parent, Use::RETURN);
-                self.derived(alias.as_ref(), outputs.as_deref(), scope);
+                self.derived(alias.as_ref(), outputs, mark, scope);
             }
             TableFactor::Function { lateral: _, name, args, with_ordinality: _, alias } => {
                 self.table_function(name, args, alias.as_ref(), scope);
             }
             TableFactor::NestedJoin { table_with_joins, alias } => {
-                let count = self.flow.relation_count();
+                let count = self.flow.source_count();
                 self.joins(table_with_joins, scope);
                 if let Some(alias) = alias {
+                    self.alias(alias);
                     self.flow.expose_since(count, &alias.name.value, !alias.columns.is_empty());
-                    self.derived(Some(alias), None, scope);
                 }
             }
             TableFactor::TableFunction { .. }
@@ -115,12 +120,10 @@ impl<'a> Walk<'a> {
 
     fn relation(&mut self, parts: Parts<'a>, alias: Option<&'a TableAlias>, scope: usize) {
         let exposed = alias.map_or(parts.name.value.as_str(), |alias| alias.name.value.as_str());
-        let is_query = parts.schema.is_none() && self.flow.is_query(scope, &parts.name.value);
-        if is_query {
-            self.flow.add_derived(scope, exposed);
-            if let Some(alias) = alias {
-                self.alias(alias, None);
-            }
+        let query = if parts.schema.is_none() { self.flow.query(scope, &parts.name.value) } else { None };
+        if let Some(table) = query {
+            let columns = alias.map_or_else(Vec::new, |alias| self.alias(alias));
+            self.flow.add_table(scope, exposed, table, columns);
             return;
         }
         let renamed = alias.is_some_and(|alias| !alias.columns.is_empty());
@@ -137,36 +140,30 @@ impl<'a> Walk<'a> {
         let Some(parts) = self.object(name) else { return };
         self.effects.call(parts.owned(), &super::function::literals(args));
         let mark = self.flow.mark();
-        self.arguments(args, scope, argument_usage(parts, Use::RETURN));
-        let span = self.flow.since(mark);
-        self.flow.rename(&parts.name.value, span.clone());
-        match alias {
-            Some(alias) => {
-                self.flow.rename(&alias.name.value, span.clone());
-                self.flow.add_derived(scope, &alias.name.value);
-                for column in &alias.columns {
-                    self.flow.rename(&column.name.value, span.clone());
-                    if let Some(data_type) = &column.data_type {
-                        self.data_type(data_type);
-                    }
-                }
-            }
-            None => self.flow.add_derived(scope, &parts.name.value),
-        }
-    }
-
-    /// A sub-select or join under a name of its own.
-    fn derived(&mut self, alias: Option<&'a TableAlias>, outputs: Option<&[super::flow::Span]>, scope: usize) {
-        self.flow.add_derived(scope, alias.map_or(NAMELESS, |alias| &alias.name.value));
+        self.arguments(parts, args, scope, Use::RETURN);
+        // Whatever its columns are called, they come from its arguments.
+        let table = self.flow.declare();
+        self.flow.define(table, None, self.flow.since(mark));
         if let Some(alias) = alias {
-            self.alias(alias, outputs);
+            self.alias(alias);
         }
+        let exposed = alias.map_or(&parts.name.value, |alias| &alias.name.value);
+        self.flow.add_table(scope, exposed, table, Vec::new());
     }
 
-    fn alias(&mut self, alias: &'a TableAlias, outputs: Option<&[super::flow::Span]>) {
+    /// A sub-select under a name of its own.
+    fn derived(&mut self, alias: Option<&'a TableAlias>, outputs: Outputs<'a>, mark: (usize, usize), scope: usize) {
+        let table = self.flow.declare();
+        self.flow.define(table, outputs, self.flow.since(mark));
+        let columns = alias.map_or_else(Vec::new, |alias| self.alias(alias));
+        self.flow.add_table(scope, alias.map_or(NAMELESS, |alias| &alias.name.value), table, columns);
+    }
+
+    /// The names that an alias gives to columns.
+    fn alias(&mut self, alias: &'a TableAlias) -> Vec<&'a str> {
         let TableAlias { explicit: _, name: _, columns, at } = alias;
         self.expect(at.is_none());
-        self.name_outputs(columns, outputs);
+        self.column_names(columns)
     }
 
     fn sample(&mut self, sample: Option<&'a TableSampleKind>, scope: usize) {

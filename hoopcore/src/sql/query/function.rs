@@ -8,18 +8,18 @@ use sqlparser::ast::{
     WindowFrame, WindowFrameBound, WindowSpec, WindowType,
 };
 
-use super::expression::literal;
+use super::expression::{is_column, is_quiet, is_textual, literal};
 use super::flow::Use;
 use super::{Parts, Walk, parts};
 
 /// Functions that tell no more of a column than whether it is NULL, how many values it has, or its type.
 const SILENT: &[&str] = &["count", "grouping", "num_nonnulls", "num_nulls", "pg_typeof"];
 
-/// Functions of the shipped catalogue that give a value for every argument: no error tells anything about it.
+/// Functions of the shipped catalogue that give a value for every argument, but for those that [`part`] tells of: no
+/// error tells anything about it.
 const TOTAL: &[&str] = &[
     "array_agg",
     "array_append",
-    "array_cat",
     "array_length",
     "array_prepend",
     "array_remove",
@@ -106,20 +106,19 @@ impl<'a> Walk<'a> {
         let plain = !uses_odbc_syntax && *parameters == FunctionArguments::None && null_treatment.is_none();
         self.expect(plain);
         let Some(name) = self.object(name) else { return };
-        let usage = argument_usage(name, usage);
         match args {
             FunctionArguments::None => self.expect(is_keyword(name)),
             FunctionArguments::Subquery(query) => {
                 self.expect(is_keyword(name));
-                self.sub_query(query, scope, usage);
+                self.sub_query(query, scope, argument_usage(name, usage));
             }
             FunctionArguments::List(list) => self.call(name, list, scope, usage),
         }
         for key in within_group {
-            self.order_key(key, scope, usage);
+            self.order_key(key, scope, argument_usage(name, usage));
         }
         if let Some(filter) = filter {
-            self.expression(filter, scope, usage.probed());
+            self.expression(filter, scope, argument_usage(name, usage).probed());
         }
         match over {
             None | Some(WindowType::NamedWindow(_)) => {}
@@ -132,22 +131,22 @@ impl<'a> Walk<'a> {
         if !is_syntax(name) {
             self.effects.call(name.owned(), &literals(args));
         }
-        self.arguments(args, scope, usage);
+        self.arguments(name, args, scope, usage);
         for clause in clauses {
-            self.clause(clause, scope, usage);
+            self.clause(clause, scope, argument_usage(name, usage));
         }
     }
 
-    /// The arguments of a call, in an expression or in FROM.
-    pub(super) fn arguments(&mut self, args: &'a [FunctionArg], scope: usize, usage: Use) {
-        for argument in args {
+    /// The arguments of a call whose value is used so, in an expression or in FROM.
+    pub(super) fn arguments(&mut self, name: Parts<'a>, args: &'a [FunctionArg], scope: usize, usage: Use) {
+        let usage = argument_usage(name, usage);
+        for (place, argument) in args.iter().enumerate() {
             match argument {
-                FunctionArg::Named { name: _, arg, operator: _ } | FunctionArg::Unnamed(arg) => {
-                    self.argument(arg, scope, usage);
-                }
+                FunctionArg::Unnamed(arg) => self.argument(arg, scope, used_as(part(name, place, args), arg, usage)),
+                FunctionArg::Named { name: _, arg, operator: _ } => self.argument(arg, scope, usage.probed()),
                 FunctionArg::ExprNamed { name, arg, operator: _ } => {
-                    self.expression(name, scope, usage);
-                    self.argument(arg, scope, usage);
+                    self.expression(name, scope, usage.probed());
+                    self.argument(arg, scope, usage.probed());
                 }
             }
         }
@@ -238,6 +237,58 @@ fn is_syntax(name: Parts<'_>) -> bool {
                 | "xmlforest"
                 | "xmlpi"
         )
+}
+
+/// What an argument is to its function.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Part {
+    /// The function works with any value.
+    Value,
+    /// The function fails, or not, by what it is.
+    Choice,
+    /// A column as it is tells nothing by it: the function counts it, adds it up, gathers it, asks whether it is NULL.
+    Column,
+}
+
+/// What an argument is to a function of [`TOTAL`] or [`SILENT`].
+fn part(name: Parts<'_>, place: usize, args: &[FunctionArg]) -> Part {
+    let value = name.name.value.as_str();
+    match (value, place) {
+        ("date_part" | "date_trunc" | "percentile_cont" | "percentile_disc", 0)
+        | ("encode" | "nth_value" | "substr" | "substring", 1)
+        | ("date_trunc" | "split_part" | "substr" | "substring", 2) => Part::Choice,
+        ("json_build_object" | "jsonb_build_object", _) if args.len() % 2 == 1 => Part::Choice,
+        ("json_build_object" | "jsonb_build_object", place) if place % 2 == 0 => Part::Column,
+        ("avg" | "sum", _) => Part::Column,
+        ("array_agg", _) if !args.iter().filter_map(expression_of).any(is_textual) => Part::Column,
+        // What follows is evaluated only where this is NULL.
+        ("coalesce", place) => {
+            let rest = args.get(place + 1..).unwrap_or_default();
+            if rest.iter().filter_map(expression_of).all(is_quiet) { Part::Value } else { Part::Column }
+        }
+        _ if SILENT.binary_search(&value).is_ok() => Part::Column,
+        _ => Part::Value,
+    }
+}
+
+fn expression_of(argument: &FunctionArg) -> Option<&sqlparser::ast::Expr> {
+    match argument {
+        FunctionArg::Unnamed(FunctionArgExpr::Expr(expression)) => Some(expression),
+        _ => None,
+    }
+}
+
+fn used_as(part: Part, argument: &FunctionArgExpr, usage: Use) -> Use {
+    let column = match argument {
+        FunctionArgExpr::Expr(expression) => is_column(expression),
+        FunctionArgExpr::QualifiedWildcard(_) | FunctionArgExpr::Wildcard => true,
+        FunctionArgExpr::WildcardWithOptions(_) => false,
+    };
+    match part {
+        Part::Value => usage,
+        Part::Column if column => usage.weighed(),
+        Part::Column | Part::Choice => usage.probed(),
+    }
 }
 
 /// How a function uses its arguments, given how its value is used.

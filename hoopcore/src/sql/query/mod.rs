@@ -4,10 +4,12 @@
 
 mod dml;
 mod expression;
+mod figure;
 mod flow;
 mod from;
 mod function;
 mod limits;
+mod lineage;
 mod select;
 
 use alloc::borrow::ToOwned;
@@ -24,8 +26,14 @@ const MAX_NESTING: usize = 150;
 
 /// The effects of a parsed statement.
 pub(super) fn effects(parsed: &Parsed) -> Effects {
-    let mut walk =
-        Walk { effects: Effects::default(), flow: Flow::default(), nesting: 0, intos: 0, expands: parsed.expands };
+    let mut walk = Walk {
+        effects: Effects::default(),
+        flow: Flow::default(),
+        nesting: 0,
+        intos: 0,
+        expands: parsed.expands,
+        names_joins: parsed.names_joins,
+    };
     if parsed.compares {
         walk.flow.compare_all();
     }
@@ -51,6 +59,8 @@ struct Walk<'a> {
     intos: usize,
     /// Some item of some list stands for several columns.
     expands: bool,
+    /// The columns that some join is made by go by a name of the join's own.
+    names_joins: bool,
 }
 
 impl<'a> Walk<'a> {

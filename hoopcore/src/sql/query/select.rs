@@ -1,5 +1,6 @@
 //! SELECT, VALUES, set operations, WITH.
 
+use alloc::format;
 use alloc::string::String;
 use alloc::vec::Vec;
 
@@ -10,25 +11,26 @@ use sqlparser::ast::{
     WildcardAdditionalOptions, With,
 };
 
-use super::expression::{is_column, name_of};
-use super::flow::{Doing, Span, Use};
+use super::expression::is_column;
+use super::figure::name_of;
+use super::flow::{Doing, Use};
+use super::lineage::{ANY_NAME, Column, Output, Outputs, Span, column_at, columns_named, joined};
 use super::{Walk, parts};
 use crate::command::Change;
 use crate::command::sql::Verb;
 use crate::name::QualifiedName;
 
-/// The columns that a query gives: what each mentions, `None` where their number is not known.
-pub(super) type Outputs = Option<Vec<Span>>;
-
-/// The columns of a query's body, and the scope that its ORDER BY sees.
-struct Body {
-    outputs: Outputs,
+/// What a query's body gives, and the scope that its ORDER BY sees.
+struct Body<'a> {
+    outputs: Outputs<'a>,
     scope: usize,
     distinct_on: bool,
+    /// Of a set operation, all that it mentions.
+    combined: Option<Span>,
 }
 
 impl<'a> Walk<'a> {
-    pub(super) fn query(&mut self, query: &'a Query, parent: usize, usage: Use) -> Outputs {
+    pub(super) fn query(&mut self, query: &'a Query, parent: usize, usage: Use) -> Outputs<'a> {
         let Query {
             with,
             body,
@@ -46,7 +48,7 @@ impl<'a> Walk<'a> {
         if let Some(with) = with {
             self.with(with, scope);
         }
-        let relations = self.flow.relation_count();
+        let sources = self.flow.source_count();
         let body = self.body(body, scope, usage);
         let cut = limit_clause.is_some() || fetch.is_some() || body.distinct_on;
         if let Some(order_by) = order_by {
@@ -59,48 +61,61 @@ impl<'a> Walk<'a> {
             self.expression(quantity, scope, Use::PROBE);
         }
         for lock in locks {
-            self.lock(lock, relations);
+            self.lock(lock, sources);
         }
         body.outputs
     }
 
     fn with(&mut self, with: &'a With, scope: usize) {
         let With { with_token: _, recursive, cte_tables } = with;
+        let tables: Vec<usize> = cte_tables.iter().map(|_| self.flow.declare()).collect();
         if *recursive {
-            for cte in cte_tables {
-                self.flow.add_query(scope, &cte.alias.name.value);
+            for (cte, table) in cte_tables.iter().zip(&tables) {
+                self.flow.add_query(scope, &cte.alias.name.value, *table);
             }
         }
-        for cte in cte_tables {
+        for (cte, table) in cte_tables.iter().zip(tables) {
             let Cte { alias, query, from, materialized: _, closing_paren_token: _ } = cte;
             self.expect(from.is_none() && alias.at.is_none());
+            let mark = self.flow.mark();
             let mut outputs = None;
             self.deeper(|walk| outputs = walk.query(query, scope, Use::RETURN));
-            self.name_outputs(&alias.columns, outputs.as_deref());
+            let outputs = self.named_outputs(&alias.columns, outputs);
+            self.flow.define(table, outputs, self.flow.since(mark));
             if !*recursive {
-                self.flow.add_query(scope, &alias.name.value);
+                self.flow.add_query(scope, &alias.name.value, table);
             }
         }
     }
 
-    /// `AS t (a, b)` over the columns of a sub-select.
-    pub(super) fn name_outputs(&mut self, names: &'a [TableAliasColumnDef], outputs: Option<&[Span]>) {
-        for (at, column) in names.iter().enumerate() {
-            let TableAliasColumnDef { name, data_type } = column;
+    /// `WITH t (a, b) AS` over the columns of a query.
+    fn named_outputs(&mut self, names: &'a [TableAliasColumnDef], mut outputs: Outputs<'a>) -> Outputs<'a> {
+        let names = self.column_names(names);
+        for (place, name) in names.into_iter().enumerate() {
+            column_at(&outputs, place)?;
+            if let Some(Output::Column(column)) = outputs.as_mut()?.get_mut(place) {
+                column.name = name.into();
+            }
+        }
+        outputs
+    }
+
+    /// The names of a list of columns behind an alias.
+    pub(super) fn column_names(&mut self, names: &'a [TableAliasColumnDef]) -> Vec<&'a str> {
+        let mut found = Vec::with_capacity(names.len());
+        for TableAliasColumnDef { name, data_type } in names {
+            found.push(name.value.as_str());
             if let Some(data_type) = data_type {
                 self.data_type(data_type);
             }
-            match outputs.map(|outputs| outputs.get(at)) {
-                Some(Some(span)) => self.flow.rename(&name.value, span.clone()),
-                Some(None) => {}
-                None => self.flow.rename(&name.value, self.flow.since((0, 0))),
-            }
         }
+        found
     }
 
     /// The left arm of a chain of set operations is taken in a loop: such chains are long.
-    fn body(&mut self, mut body: &'a SetExpr, scope: usize, mut usage: Use) -> Body {
+    fn body(&mut self, mut body: &'a SetExpr, scope: usize, mut usage: Use) -> Body<'a> {
         let mut arms = Vec::new();
+        let mark = self.flow.mark();
         while let SetExpr::SetOperation { left, op, set_quantifier, right } = body {
             usage = self.arm_usage(*op, *set_quantifier, usage);
             arms.push((&**right, usage));
@@ -111,15 +126,17 @@ impl<'a> Walk<'a> {
         for (arm, usage) in arms {
             let mut other = None;
             self.deeper(|walk| other = Some(walk.arm(arm, scope, usage)));
-            self.join_outputs(&mut first.outputs, other.and_then(|other| other.outputs));
+            first.outputs = joined(first.outputs, other.and_then(|other| other.outputs));
         }
         if combined {
             first.scope = scope;
+            first.combined = Some(self.flow.since(mark));
         }
         first
     }
 
-    /// Rows that both arms have, or only one, tell which values are equal; merging equal rows tells only how many.
+    /// Rows that both arms have, or only one, tell which values are equal; merging equal rows tells only how many are,
+    /// of columns as they are.
     fn arm_usage(&mut self, op: SetOperator, quantifier: SetQuantifier, usage: Use) -> Use {
         match quantifier {
             SetQuantifier::All | SetQuantifier::Distinct | SetQuantifier::None => {}
@@ -127,30 +144,14 @@ impl<'a> Walk<'a> {
         }
         match op {
             SetOperator::Union if quantifier == SetQuantifier::All => usage,
-            SetOperator::Union => usage.worked(),
+            SetOperator::Union => usage.weighed(),
             SetOperator::Except | SetOperator::Intersect | SetOperator::Minus => {
                 Use { unused: false, ..usage.probed() }
             }
         }
     }
 
-    /// A column of a set operation stands for those of both arms.
-    fn join_outputs(&mut self, first: &mut Outputs, other: Outputs) {
-        let joined = match (first.as_mut(), other) {
-            (Some(first), Some(other)) if first.len() == other.len() => {
-                for (one, two) in first.iter_mut().zip(other) {
-                    *one = one.joined(&two);
-                }
-                true
-            }
-            _ => false,
-        };
-        if !joined {
-            *first = None;
-        }
-    }
-
-    fn arm(&mut self, body: &'a SetExpr, scope: usize, usage: Use) -> Body {
+    fn arm(&mut self, body: &'a SetExpr, scope: usize, usage: Use) -> Body<'a> {
         let outputs = match body {
             SetExpr::Select(select) => return self.select(select, scope, usage),
             SetExpr::Query(query) => {
@@ -176,22 +177,27 @@ impl<'a> Walk<'a> {
                 None
             }
         };
-        Body { outputs, scope, distinct_on: false }
+        Body { outputs, scope, distinct_on: false, combined: None }
     }
 
-    pub(super) fn values(&mut self, values: &'a Values, scope: usize, usage: Use) -> Outputs {
+    /// The columns of VALUES are called `column1`, `column2` and so on.
+    pub(super) fn values(&mut self, values: &'a Values, scope: usize, usage: Use) -> Outputs<'a> {
         let Values { explicit_row, value_keyword, rows } = values;
         self.expect(!explicit_row && !value_keyword);
-        let mark = self.flow.mark();
-        for expression in rows.iter().flat_map(|row| row.content.iter()) {
+        let mut columns: Vec<Column<'a>> = Vec::new();
+        for (place, expression) in rows.iter().flat_map(|row| row.content.iter().enumerate()) {
+            let mark = self.flow.mark();
             self.output(expression, scope, usage);
+            let cell = Column::new(format!("column{}", place + 1), self.flow.since(mark), false);
+            match columns.get_mut(place) {
+                Some(column) => column.spans.extend(cell.spans),
+                None => columns.push(cell),
+            }
         }
-        let columns = rows.first().map_or(0, |row| row.content.len());
-        let all = self.flow.since(mark);
-        Some(core::iter::repeat_n(all, columns.min(2000)).collect())
+        Some(columns.into_iter().map(Output::Column).collect())
     }
 
-    fn select(&mut self, select: &'a Select, parent: usize, usage: Use) -> Body {
+    fn select(&mut self, select: &'a Select, parent: usize, usage: Use) -> Body<'a> {
         let scope = self.flow.open(Some(parent));
         self.dialects(select);
         for item in &select.from {
@@ -199,15 +205,15 @@ impl<'a> Walk<'a> {
         }
         let (grouped, distinct_on) = (is_grouped(select), matches!(select.distinct, Some(Distinct::On(_))));
         let plain = !grouped && select.distinct.is_none();
-        let usage = if matches!(select.distinct, Some(Distinct::Distinct)) { usage.worked() } else { usage };
+        let usage = if matches!(select.distinct, Some(Distinct::Distinct)) { usage.weighed() } else { usage };
         let outputs = self.items(&select.projection, scope, Use { unused: usage.unused && plain, ..usage });
         if let Some(Distinct::On(keys)) = &select.distinct {
-            self.keys(keys, scope, outputs.as_deref());
+            self.keys(keys, scope, &outputs);
         }
         for condition in [&select.selection, &select.having].into_iter().flatten() {
             self.expression(condition, scope, Use::PROBE);
         }
-        self.group_by(&select.group_by, scope, outputs.as_deref());
+        self.group_by(&select.group_by, scope, &outputs);
         for NamedWindowDefinition(_, window) in &select.named_window {
             match window {
                 NamedWindowExpr::NamedWindow(_) => {}
@@ -217,7 +223,7 @@ impl<'a> Walk<'a> {
         if let Some(into) = &select.into {
             self.into(into);
         }
-        Body { outputs, scope, distinct_on }
+        Body { outputs, scope, distinct_on, combined: None }
     }
 
     /// Clauses that PostgreSQL does not have.
@@ -256,50 +262,54 @@ impl<'a> Walk<'a> {
     }
 
     /// The list of a SELECT or RETURNING.
-    pub(super) fn items(&mut self, items: &'a [SelectItem], scope: usize, usage: Use) -> Outputs {
-        let mut outputs = Some(Vec::with_capacity(items.len()));
+    pub(super) fn items(&mut self, items: &'a [SelectItem], scope: usize, usage: Use) -> Outputs<'a> {
+        let mut outputs = Vec::with_capacity(items.len());
         for item in items {
-            let mark = self.flow.mark();
             match item {
                 SelectItem::UnnamedExpr(expression) => {
-                    self.output(expression, scope, usage);
-                    if !matches!(expression, Expr::Identifier(_) | Expr::CompoundIdentifier(_)) {
-                        self.flow.rename(name_of(expression), self.flow.since(mark));
-                    }
+                    outputs.push(self.column_of(expression, name_of(expression), scope, usage));
                 }
                 SelectItem::ExprWithAlias { expr, alias } => {
-                    self.output(expr, scope, usage);
-                    self.flow.rename(&alias.value, self.flow.since(mark));
+                    outputs.push(self.column_of(expr, &alias.value, scope, usage));
                 }
                 SelectItem::ExprWithAliases { .. } => self.foreign(),
                 SelectItem::Wildcard(options) => {
                     self.wildcard(options);
-                    self.star(scope, None, usage);
-                    outputs = None;
+                    outputs.extend(self.star(scope, None, usage));
                 }
                 SelectItem::QualifiedWildcard(kind, options) => {
                     self.wildcard(options);
-                    self.qualified_star(kind, scope, usage);
-                    outputs = None;
+                    outputs.extend(self.qualified_star(kind, scope, usage));
                 }
             }
-            if let Some(outputs) = &mut outputs {
-                outputs.push(self.flow.since(mark));
-            }
         }
-        outputs.filter(|_| !self.expands)
+        Some(outputs).filter(|_| !self.expands)
+    }
+
+    /// One item of a list, under its name.
+    fn column_of(&mut self, expression: &'a Expr, name: &'a str, scope: usize, usage: Use) -> Output<'a> {
+        let mark = self.flow.mark();
+        self.output(expression, scope, usage);
+        Output::Column(Column::new(name, self.flow.since(mark), is_column(expression)))
     }
 
     /// A value that is returned or stored: as it is, where it is a bare column.
     pub(super) fn output(&mut self, expression: &'a Expr, scope: usize, usage: Use) {
-        let usage = if is_column(expression) { usage } else { usage.worked() };
+        let usage = match is_column(expression) {
+            true => usage,
+            false if usage.weighed => usage.probed(),
+            false => usage.worked(),
+        };
         self.expression(expression, scope, usage);
     }
 
-    fn star(&mut self, scope: usize, qualifier: Option<&'a str>, usage: Use) {
-        if !usage.unused {
-            self.flow.star(scope, qualifier, usage);
+    /// A star, as an output of the list that it stands in.
+    fn star(&mut self, scope: usize, qualifier: Option<&'a str>, usage: Use) -> Option<Output<'a>> {
+        if usage.unused {
+            return None;
         }
+        self.flow.star(scope, qualifier, usage);
+        self.flow.stars.len().checked_sub(1).map(Output::Star)
     }
 
     pub(super) fn wildcard(&mut self, options: &'a WildcardAdditionalOptions) {
@@ -316,17 +326,28 @@ impl<'a> Walk<'a> {
         self.expect(first && opt_replace.is_none() && opt_rename.is_none() && opt_alias.is_none());
     }
 
-    fn qualified_star(&mut self, kind: &'a SelectItemQualifiedWildcardKind, scope: usize, usage: Use) {
+    fn qualified_star(
+        &mut self,
+        kind: &'a SelectItemQualifiedWildcardKind,
+        scope: usize,
+        usage: Use,
+    ) -> Option<Output<'a>> {
         match kind {
             SelectItemQualifiedWildcardKind::ObjectName(name) => match parts(name) {
                 Some(parts) => self.star(scope, Some(&parts.name.value), usage),
-                None => self.foreign(),
+                None => {
+                    self.foreign();
+                    None
+                }
             },
-            SelectItemQualifiedWildcardKind::Expr(expression) => self.output(expression, scope, usage),
+            // The fields of a row have any names.
+            SelectItemQualifiedWildcardKind::Expr(expression) => {
+                Some(self.column_of(expression, ANY_NAME, scope, usage.worked()))
+            }
         }
     }
 
-    fn group_by(&mut self, group_by: &'a GroupByExpr, scope: usize, outputs: Option<&[Span]>) {
+    fn group_by(&mut self, group_by: &'a GroupByExpr, scope: usize, outputs: &Outputs<'a>) {
         match group_by {
             GroupByExpr::All(_) => self.foreign(),
             GroupByExpr::Expressions(keys, modifiers) => {
@@ -337,18 +358,22 @@ impl<'a> Walk<'a> {
     }
 
     /// Keys that rows are grouped or told apart by: names, expressions, or numbers of output columns.
-    fn keys(&mut self, keys: &'a [Expr], scope: usize, outputs: Option<&[Span]>) {
+    fn keys(&mut self, keys: &'a [Expr], scope: usize, outputs: &Outputs<'a>) {
         for key in keys {
             self.expression(key, scope, Use::PROBE);
-            self.numbered(Doing::Decides, key, outputs);
+            self.outputs_of_key(Doing::Decides, key, outputs);
         }
     }
 
-    /// Keys that are numbers of output columns, alone or in lists of keys.
-    fn numbered(&mut self, doing: Doing, key: &'a Expr, outputs: Option<&[Span]>) {
+    /// Keys that are names or numbers of output columns, alone or in lists of keys.
+    fn outputs_of_key(&mut self, doing: Doing, key: &'a Expr, outputs: &Outputs<'a>) {
         let mut keys = Vec::from([key]);
         while let Some(key) = keys.pop() {
             match key {
+                Expr::Identifier(name) => {
+                    let columns = columns_named(outputs, &name.value);
+                    columns.iter().for_each(|column| self.flow.hand_on(doing.usage(), column));
+                }
                 Expr::Value(value) => self.number(doing, &value.value, outputs),
                 Expr::Nested(inner) => keys.push(inner),
                 Expr::Tuple(items) => keys.extend(items),
@@ -358,26 +383,32 @@ impl<'a> Walk<'a> {
         }
     }
 
-    fn number(&mut self, doing: Doing, key: &'a Value, outputs: Option<&[Span]>) {
+    fn number(&mut self, doing: Doing, key: &'a Value, outputs: &Outputs<'a>) {
         let Value::Number(number, _) = key else { return };
-        let span = number.parse::<usize>().ok().and_then(|number| outputs?.get(number.checked_sub(1)?));
-        match span {
-            Some(span) => self.flow.turn_to(doing, &span.clone()),
+        let place = number.parse::<usize>().ok().and_then(|number| number.checked_sub(1));
+        match place.and_then(|place| column_at(outputs, place)) {
+            Some(column) => self.flow.hand_on(doing.usage(), column),
             None => self.flow.do_all(doing),
         }
     }
 
-    /// An order alone shows no value; with a limit it picks rows by value.
-    fn order_by(&mut self, order_by: &'a OrderBy, body: &Body, cut: bool) {
+    /// The order of a column alone shows no value; with a limit it picks rows by value, among others it shows where
+    /// between them a value is.
+    fn order_by(&mut self, order_by: &'a OrderBy, body: &Body<'a>, cut: bool) {
         let OrderBy { kind, interpolate } = order_by;
         self.expect(interpolate.is_none());
         match kind {
             OrderByKind::All(_) => self.foreign(),
             OrderByKind::Expressions(keys) => {
-                let (usage, doing) = if cut { (Use::PROBE, Doing::Decides) } else { (Use::TOUCH, Doing::Compared) };
+                let decides = cut || body.combined.is_some();
+                let doing = if decides { Doing::Decides } else { Doing::Orders };
                 for key in keys {
-                    self.order_key(key, body.scope, usage);
-                    self.numbered(doing, &key.expr, body.outputs.as_deref());
+                    self.order_key(key, body.scope, weighing(&key.expr, doing.usage()));
+                    self.outputs_of_key(doing, &key.expr, &body.outputs);
+                }
+                match &body.combined {
+                    Some(region) if body.outputs.is_none() => self.flow.hand_on_to_all(Use::PROBE, region),
+                    Some(_) | None => {}
                 }
             }
         }
@@ -438,6 +469,11 @@ impl<'a> Walk<'a> {
             None => self.foreign(),
         }
     }
+}
+
+/// A usage for something that decides unless it is a column.
+pub(super) fn weighing(expression: &Expr, usage: Use) -> Use {
+    if usage.weighed && !is_column(expression) { usage.probed() } else { usage }
 }
 
 fn is_grouped(select: &Select) -> bool {

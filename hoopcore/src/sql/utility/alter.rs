@@ -2,7 +2,7 @@
 
 use super::maintain::relation;
 use super::object::{Kind, add, kind, object};
-use super::{end, expressions};
+use super::{create, end, expressions};
 use crate::command::sql::{Object, Verb};
 use crate::name::QualifiedName;
 use crate::sql::effects::Effects;
@@ -48,6 +48,7 @@ pub(super) fn effects(effects: &mut Effects, mut cursor: Cursor<'_>) -> Option<(
 /// What the actions of ALTER TABLE and its like do beyond `alter`.
 fn actions(effects: &mut Effects, name: &QualifiedName, cursor: Cursor<'_>) -> Option<()> {
     expressions::calls(effects, cursor);
+    create::references(effects, cursor)?;
     let mut rest = cursor;
     let mut at_start = true;
     while !rest.is_end() {

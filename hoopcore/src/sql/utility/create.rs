@@ -5,11 +5,11 @@ use alloc::collections::BTreeSet;
 use super::maintain::relation;
 use super::object::{Kind, add, kind, object};
 use super::{end, expressions, session};
-use crate::command::sql::{Columns, Effect, Facts, Object, Verb};
+use crate::command::sql::{Columns, Duty, Effect, Facts, Object, Verb};
 use crate::name::QualifiedName;
 use crate::sql::effects::Effects;
 use crate::sql::effects_of;
-use crate::sql::lex::Cursor;
+use crate::sql::lex::{Cursor, Lexeme};
 use crate::sql::scanner::TokenKind;
 
 /// `CREATE …`
@@ -99,10 +99,7 @@ fn sources(effects: &mut Effects, definition: Cursor<'_>) -> Option<()> {
     while let Some(next) = cursor.advance() {
         let begun = core::mem::replace(&mut begins, matches!(next.kind(), TokenKind::Open | TokenKind::Comma));
         if next.is_word(cursor.text, "references") {
-            let name = cursor.name()?;
-            let columns = cursor.group().map_or_else(Columns::none, names);
-            let facts = Facts { inferred: columns.clone(), compared: columns.clone(), columns, ..Facts::default() };
-            effects.add(Effect { facts, ..Effect::new(Verb::Read, Object::Relation(name)) });
+            reference(effects, &mut cursor)?;
         } else if next.is_word(cursor.text, "inherits") {
             let mut parents = cursor.group()?;
             while let Some(parent) = parents.name() {
@@ -114,6 +111,26 @@ fn sources(effects: &mut Effects, definition: Cursor<'_>) -> Option<()> {
             && let Some(model) = cursor.name()
         {
             effects.relation(Verb::Read, model);
+        }
+    }
+    Some(())
+}
+
+/// What a foreign key points at: each value that is written is looked for there.
+fn reference(effects: &mut Effects, cursor: &mut Cursor<'_>) -> Option<()> {
+    let name = cursor.name()?;
+    let columns = cursor.group().map_or_else(Columns::none, names);
+    let facts = Facts { inferred: columns.clone(), compared: columns.clone(), columns, ..Facts::default() };
+    effects.add(Effect { facts, ..Effect::new(Verb::Read, Object::Relation(name)) });
+    Some(())
+}
+
+/// The foreign keys in a definition.
+pub(super) fn references(effects: &mut Effects, definition: Cursor<'_>) -> Option<()> {
+    let mut cursor = definition;
+    while let Some(next) = cursor.advance() {
+        if next.is_word(cursor.text, "references") {
+            reference(effects, &mut cursor)?;
         }
     }
     Some(())
@@ -138,9 +155,34 @@ fn index(effects: &mut Effects, mut cursor: Cursor<'_>) -> Option<()> {
     cursor.eat_word("on").then_some(())?;
     let table = relation(&mut cursor)?;
     let name = name.unwrap_or_else(|| table.name.clone());
-    effects.relation(Verb::Create, QualifiedName { schema: table.schema, name });
+    effects.relation(Verb::Create, QualifiedName { schema: table.schema.clone(), name });
+    effects.add(indexed(table, cursor));
     expressions::calls(effects, cursor);
     Some(())
+}
+
+/// What an index makes of its table's rows. Expressions and conditions are evaluated for each of them and may fail, so
+/// what they name decides; nobody need be asked for it beyond `create`.
+fn indexed(table: QualifiedName, definition: Cursor<'_>) -> Effect {
+    // Whatever stands there: words that are no columns do no harm.
+    let name = |lexeme: &Lexeme| lexeme.identifier(definition.text);
+    let columns = Columns::Named(definition.lexemes.iter().filter_map(name).collect());
+    let computed = has_nested(definition) || definition.after_word("where").is_some();
+    let inferred = if computed { columns.clone() } else { Columns::none() };
+    let facts = Facts { inferred, compared: columns.clone(), columns, ..Facts::default() };
+    Effect { facts, duty: Duty::Harmless, ..Effect::new(Verb::Read, Object::Relation(table)) }
+}
+
+/// Whether there are parentheses within parentheses.
+fn has_nested(mut definition: Cursor<'_>) -> bool {
+    while !definition.is_end() {
+        match definition.group() {
+            Some(inside) if inside.lexemes.iter().any(|lexeme| lexeme.kind() == TokenKind::Open) => return true,
+            Some(_) => {}
+            None => drop(definition.advance()),
+        }
+    }
+    false
 }
 
 /// A trigger, rule or policy on a table.

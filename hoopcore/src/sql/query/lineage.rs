@@ -1,0 +1,306 @@
+//! What the columns of sub-selects are made of, and how what is done to them reaches that.
+//!
+//! A sub-select, a common table expression or a function in FROM is a table with outputs. A name that meets an output
+//! does to what was mentioned there what it does itself; so does a star to all outputs, and a whole row. Where it is
+//! not known which output a name means, it is any.
+
+use alloc::borrow::Cow;
+use alloc::collections::BTreeSet;
+use alloc::vec;
+use alloc::vec::Vec;
+use core::ops::Range;
+
+use super::flow::{Flow, Mention, Source, Star, Use};
+
+/// More names than this are not followed.
+const MAX_MENTIONS: usize = 1 << 16;
+
+/// Stands for a name that is not known: an output that has it may be any.
+pub(super) const ANY_NAME: &str = "";
+
+/// What a part of the statement mentioned.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct Span {
+    pub(super) mentions: Range<usize>,
+    pub(super) stars: Range<usize>,
+}
+
+impl Span {
+    fn is_empty(&self) -> bool {
+        self.mentions.is_empty() && self.stars.is_empty()
+    }
+}
+
+/// A column of a query under its name.
+#[derive(Clone, Debug)]
+pub(super) struct Column<'a> {
+    pub(super) name: Cow<'a, str>,
+    /// What was mentioned for it, in each arm of a set operation.
+    pub(super) spans: Vec<Span>,
+    /// Whether it is a column as it is: neither computed nor mixed with others.
+    pub(super) bare: bool,
+}
+
+/// What a query gives.
+#[derive(Clone, Debug)]
+pub(super) enum Output<'a> {
+    Column(Column<'a>),
+    /// The columns that the star of this number stands for.
+    Star(usize),
+}
+
+/// The columns that a query gives, in order; `None` where that is not known.
+pub(super) type Outputs<'a> = Option<Vec<Output<'a>>>;
+
+/// A sub-select, a common table expression, a function in FROM.
+#[derive(Debug, Default)]
+pub(super) struct Table<'a> {
+    outputs: Outputs<'a>,
+    /// All that was mentioned in it.
+    region: Span,
+}
+
+/// One thing that was mentioned.
+#[derive(Clone, Copy, Debug)]
+enum Mentioned {
+    Name(usize),
+    Star(usize),
+}
+
+/// What an output hands something on to.
+enum Target {
+    Spans(Vec<Span>, bool),
+    /// The star as a whole.
+    Star(usize),
+    /// One name of those that the star stands for.
+    Through(usize),
+}
+
+impl<'a> Column<'a> {
+    pub(super) fn new(name: impl Into<Cow<'a, str>>, span: Span, bare: bool) -> Self {
+        let spans = if span.is_empty() { Vec::new() } else { vec![span] };
+        Self { name: name.into(), spans, bare }
+    }
+
+    fn is(&self, name: &str) -> bool {
+        self.name == name || self.name == ANY_NAME
+    }
+}
+
+/// The columns of a set operation: each stands for those of both arms, under the name of the first.
+pub(super) fn joined<'a>(first: Outputs<'a>, other: Outputs<'a>) -> Outputs<'a> {
+    let (first, other) = (columns(first)?, columns(other)?);
+    let join = |(one, two): (Column<'a>, Column<'a>)| {
+        let spans = one.spans.into_iter().chain(two.spans).collect();
+        Output::Column(Column { name: one.name, spans, bare: false })
+    };
+    (first.len() == other.len()).then(|| first.into_iter().zip(other).map(join).collect())
+}
+
+fn columns(outputs: Outputs<'_>) -> Option<Vec<Column<'_>>> {
+    outputs?
+        .into_iter()
+        .map(|output| match output {
+            Output::Column(column) => Some(column),
+            Output::Star(_) => None,
+        })
+        .collect()
+}
+
+/// The column at a place that is counted from zero, where no star stands before it.
+pub(super) fn column_at<'o, 'a>(outputs: &'o Outputs<'a>, place: usize) -> Option<&'o Column<'a>> {
+    let outputs = outputs.as_ref()?;
+    let counted = outputs.get(..place)?.iter().all(|output| matches!(output, Output::Column(_)));
+    match outputs.get(place)? {
+        Output::Column(column) if counted => Some(column),
+        Output::Column(_) | Output::Star(_) => None,
+    }
+}
+
+impl<'a> Flow<'a> {
+    /// A table that is defined later.
+    pub(super) fn declare(&mut self) -> usize {
+        self.tables.push(Table { outputs: Some(Vec::new()), region: Span::default() });
+        self.tables.len() - 1
+    }
+
+    /// A table with what it gives and all that it mentions.
+    pub(super) fn define(&mut self, table: usize, outputs: Outputs<'a>, region: Span) {
+        if let Some(table) = self.tables.get_mut(table) {
+            *table = Table { outputs, region };
+        }
+    }
+
+    /// Hands what is done to a column on to what was mentioned for it.
+    pub(super) fn hand_on(&mut self, usage: Use, column: &Column<'_>) {
+        let usage = usage.through(column.bare);
+        column.spans.iter().for_each(|span| drop(self.add_to(usage, span)));
+    }
+
+    /// Hands it on to all that was mentioned in a region.
+    pub(super) fn hand_on_to_all(&mut self, usage: Use, region: &Span) {
+        drop(self.add_to(usage.through(false), region));
+    }
+
+    /// Adds a usage to what a span mentions; gives what changed by it.
+    fn add_to(&mut self, usage: Use, span: &Span) -> Vec<Mentioned> {
+        let mut changed = Vec::new();
+        for at in span.mentions.clone() {
+            if self.mentions.get_mut(at).is_some_and(|mention| mention.usage.gain(usage)) {
+                changed.push(Mentioned::Name(at));
+            }
+        }
+        for at in span.stars.clone() {
+            if self.stars.get_mut(at).is_some_and(|star| star.usage.gain(usage)) {
+                changed.push(Mentioned::Star(at));
+            }
+        }
+        changed
+    }
+
+    /// Follows all that is done to outputs to what they are made of; whether that was few enough.
+    pub(super) fn follow(&mut self) -> bool {
+        if self.tables.is_empty() {
+            return true;
+        }
+        if self.weigh_all {
+            self.weigh_computed();
+        }
+        let names = (0..self.mentions.len()).map(Mentioned::Name);
+        let mut pending: Vec<Mentioned> = names.chain((0..self.stars.len()).map(Mentioned::Star)).collect();
+        let mut passed = BTreeSet::new();
+        while let Some(next) = pending.pop() {
+            match next {
+                Mentioned::Name(at) => self.follow_name(at, &mut passed, &mut pending),
+                Mentioned::Star(at) => self.follow_star(at, &mut pending),
+            }
+            if self.mentions.len() > MAX_MENTIONS {
+                return false;
+            }
+        }
+        true
+    }
+
+    /// Every output may be one that rows are ordered by.
+    fn weigh_computed(&mut self) {
+        let outputs = self.tables.iter().filter_map(|table| table.outputs.as_ref()).flatten();
+        let columns: Vec<Column<'a>> = outputs.filter_map(Output::column).cloned().collect();
+        columns.iter().for_each(|column| self.hand_on(Use::TOUCH.weighed(), column));
+    }
+
+    fn follow_name(&mut self, at: usize, passed: &mut Passed<'a>, pending: &mut Vec<Mentioned>) {
+        let Some(mention) = self.mentions.get(at).copied().filter(|mention| mention.usage.compared) else { return };
+        for source in 0..self.sources.len() {
+            let targets = self.sources.get(source).map_or_else(Vec::new, |source| self.met_by(&mention, source));
+            for target in targets {
+                match target {
+                    Target::Spans(spans, bare) => {
+                        let usage = mention.usage.through(bare);
+                        spans.iter().for_each(|span| pending.extend(self.add_to(usage, span)));
+                    }
+                    Target::Star(star) => pending.extend(self.add_to_star(mention.usage, star)),
+                    Target::Through(star) => pending.extend(self.pass_through(&mention, star, passed)),
+                }
+            }
+        }
+    }
+
+    fn follow_star(&mut self, at: usize, pending: &mut Vec<Mentioned>) {
+        let Some(star) = self.stars.get(at).copied().filter(|star| star.usage.compared) else { return };
+        let met = self.sources.iter().filter(|source| self.is_of_star(&star, source));
+        let tables: Vec<usize> = met.filter_map(Source::table).collect();
+        for target in
+            tables.into_iter().filter_map(|table| self.tables.get(table)).flat_map(Table::all).collect::<Vec<_>>()
+        {
+            match target {
+                Target::Spans(spans, bare) => {
+                    let usage = star.usage.through(bare);
+                    spans.iter().for_each(|span| pending.extend(self.add_to(usage, span)));
+                }
+                Target::Star(inner) | Target::Through(inner) => pending.extend(self.add_to_star(star.usage, inner)),
+            }
+        }
+    }
+
+    fn add_to_star(&mut self, usage: Use, star: usize) -> Option<Mentioned> {
+        let changed = self.stars.get_mut(star)?.usage.gain(usage);
+        changed.then_some(Mentioned::Star(star))
+    }
+
+    /// A name of those that a star stands for is one where the star stands.
+    fn pass_through(&mut self, mention: &Mention<'a>, star: usize, passed: &mut Passed<'a>) -> Option<Mentioned> {
+        let Star { scope, qualifier, .. } = *self.stars.get(star)?;
+        let mut usage = Use::TOUCH;
+        usage.gain(mention.usage);
+        if !passed.insert((star, mention.name, usage.inferred, usage.weighed)) {
+            return None;
+        }
+        self.mentions.push(Mention { scope, qualifier, name: mention.name, usage });
+        Some(Mentioned::Name(self.mentions.len() - 1))
+    }
+
+    /// The outputs of a source that a name may mean.
+    fn met_by(&self, mention: &Mention<'a>, source: &Source<'a>) -> Vec<Target> {
+        let Some(table) = source.table().and_then(|table| self.tables.get(table)) else { return Vec::new() };
+        if !self.sees(mention.scope, source.scope) {
+            return Vec::new();
+        }
+        if self.is_row(mention, source) {
+            return table.all();
+        }
+        if !self.may_belong(mention, source) {
+            return Vec::new();
+        }
+        if source.renamed { table.all() } else { table.named(mention.name, &source.columns) }
+    }
+}
+
+/// What was passed through stars already.
+type Passed<'a> = BTreeSet<(usize, &'a str, bool, bool)>;
+
+impl Table<'_> {
+    fn all(&self) -> Vec<Target> {
+        match &self.outputs {
+            None => vec![Target::Spans(vec![self.region.clone()], false)],
+            Some(outputs) => outputs
+                .iter()
+                .map(|output| match output {
+                    Output::Column(column) => Target::Spans(column.spans.clone(), column.bare),
+                    Output::Star(star) => Target::Star(*star),
+                })
+                .collect(),
+        }
+    }
+
+    /// The outputs of this name, where the first ones have these names instead of their own.
+    fn named(&self, name: &str, names: &[&str]) -> Vec<Target> {
+        let Some(outputs) = &self.outputs else { return self.all() };
+        let counted = outputs.iter().take(names.len()).all(|output| matches!(output, Output::Column(_)));
+        if !counted {
+            return self.all();
+        }
+        let is_it = |(place, output): (usize, &Output<'_>)| match (names.get(place), output) {
+            (Some(given), Output::Column(column)) => {
+                (*given == name).then(|| Target::Spans(column.spans.clone(), column.bare))
+            }
+            (None, Output::Column(column)) => column.is(name).then(|| Target::Spans(column.spans.clone(), column.bare)),
+            (_, Output::Star(star)) => Some(Target::Through(*star)),
+        };
+        outputs.iter().enumerate().filter_map(is_it).collect()
+    }
+}
+
+impl<'a> Output<'a> {
+    fn column(&self) -> Option<&Column<'a>> {
+        match self {
+            Self::Column(column) => Some(column),
+            Self::Star(_) => None,
+        }
+    }
+}
+
+/// The columns of this name in an order or a grouping: those that a query gives go by it too.
+pub(super) fn columns_named<'a>(outputs: &Outputs<'a>, name: &str) -> Vec<Column<'a>> {
+    let all = outputs.iter().flatten().filter_map(Output::column);
+    all.filter(|column| column.is(name)).cloned().collect()
+}
