@@ -217,16 +217,19 @@ pub fn parameter_status(body: &[u8]) -> Result<(&[u8], &[u8]), Malformed> {
     reader.end().map(|()| status)
 }
 
-/// The types of a statement's parameters (`t`).
+/// The types of a statement's parameters (`t`). Of more than 65,535, which can be prepared and not bound, PostgreSQL writes as
+/// much of their count as fits.
 ///
 /// # Errors
 /// Where the body is malformed.
 pub fn parameter_types(body: &[u8]) -> Result<Vec<u32>, Malformed> {
     let mut reader = Reader::new(body);
     let count = reader.count()?;
-    let types = reader.items(count, 4)?;
-    reader.end()?;
-    Ok(types.as_chunks().0.iter().map(|oid| u32::from_be_bytes(*oid)).collect())
+    let (types, rest) = reader.rest().as_chunks();
+    if !rest.is_empty() || types.len() & usize::from(u16::MAX) != count {
+        return Err(Malformed);
+    }
+    Ok(types.iter().map(|oid| u32::from_be_bytes(*oid)).collect())
 }
 
 /// A copy that begins (`G`, `H`). Its formats are for the client to read.
@@ -340,6 +343,8 @@ mod tests {
         assert_eq!(parameter_status(b"TimeZone\0UTC\0\0"), Err(Malformed));
         assert_eq!(parameter_types(b"\0\x02\0\0\0\x17\0\0\0\x19"), Ok(vec![23, 25]));
         assert_eq!(parameter_types(b"\0\x02\0\0\0\x17"), Err(Malformed));
+        assert_eq!(parameter_types(b"\0\x01\0\0\0\x17\0"), Err(Malformed));
+        assert_eq!(parameter_types(&[&[0, 1], &[0; 4 * 65_537][..]].concat()), Ok(vec![0; 65_537]));
         assert_eq!(copy_begins(b"\x01\0\x02\0\0\0\x01"), Ok(CopyBegins { binary: true, columns: 2 }));
         assert_eq!(copy_begins(b"\0\0\x02\0\0"), Err(Malformed));
         let notified = Notification { process: 7, channel: b"c", payload: b"hi" };

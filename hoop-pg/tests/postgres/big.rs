@@ -2,8 +2,8 @@
 
 use std::fs;
 
-use crate::setting::{Gateway, run, shop};
-use crate::wire::frame;
+use crate::setting::{Gateway, direct, run, shop};
+use crate::wire::{Wire, frame};
 
 /// Everything is allowed, and masks are armed for a column that is there.
 pub(crate) const POLICY: &str = r#"
@@ -55,4 +55,20 @@ fn a_hundred_megabytes_under_sixty_four() {
     assert!(drain(&gateway, "copy long to stdout") > hundred);
     let peak = peak(gateway.process());
     assert!(peak < 64 * 1024, "the gateway held {peak} KiB");
+}
+
+#[test]
+fn more_parameters_than_can_be_bound_are_prepared() {
+    let database = shop();
+    let gateway = Gateway::start(&database, POLICY);
+    let list: Vec<String> = (1..=65_536).map(|number| format!("(${number}::text)")).collect();
+    let parse = format!("\0values {}\0\0\0", list.join(", "));
+    let script = [frame(b'P', parse.as_bytes()), frame(b'D', b"S\0"), frame(b'S', b"")].concat();
+    let answers = [Wire::connect(&direct(&database)).unwrap(), gateway.connect("ann")].map(|mut client| {
+        client.send(&script);
+        client.until(b"Z")
+    });
+    let tags: Vec<u8> = answers[0].iter().map(|message| message.tag).collect();
+    assert_eq!(tags, b"1tTZ");
+    assert!(answers[0] == answers[1], "{:?}", answers[1].last());
 }
