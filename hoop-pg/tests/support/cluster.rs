@@ -194,7 +194,7 @@ pub(crate) fn write_private(file: &Path, text: &str) -> io::Result<()> {
 fn initialise(initdb: &Path, directory: &Path, owner: &Owner) -> Result<(), ClusterError> {
     let output = owner
         .command(initdb)
-        .args(["--no-sync", "--no-instructions", "--auth=scram-sha-256", "--username=postgres"])
+        .args(["--no-sync", "--auth=scram-sha-256", "--username=postgres"])
         .args(["--encoding=UTF8", "--locale=C", "--pwfile"])
         .arg(directory.join("password"))
         .arg("--pgdata")
