@@ -32,6 +32,8 @@ impl Setting {
             return Err(Refusal::new(code::NAME, format!("`{}` is not the name of a setting", name.escape_debug())));
         }
         match name.as_str() {
+            // PostgreSQL looks for nothing but letters and digits in it: drivers write `'utf-8'` with its quotes.
+            "client_encoding" => Ok(Self { name, value: utf8(value).unwrap_or(value).to_owned() }),
             "standard_conforming_strings" if is_on(value) => Ok(Self { name, value: String::from("on") }),
             "standard_conforming_strings" => Err(pinned()),
             _ => Ok(Self { name, value: value.to_owned() }),
@@ -48,8 +50,7 @@ impl Setting {
     /// Whether it asks for another encoding than UTF-8.
     #[must_use]
     pub fn is_foreign_encoding(&self) -> bool {
-        let plain = self.value.chars().filter(char::is_ascii_alphanumeric).collect::<String>();
-        self.name == UTF8.0 && !["utf8", "unicode"].contains(&plain.to_ascii_lowercase().as_str())
+        self.name == UTF8.0 && utf8(&self.value).is_none()
     }
 
     /// The name, in lower case.
@@ -63,6 +64,12 @@ impl Setting {
     pub fn value(&self) -> &str {
         &self.value
     }
+}
+
+/// The name of UTF-8 that is meant, where it is UTF-8 that is asked for.
+fn utf8(value: &str) -> Option<&'static str> {
+    let plain = || value.chars().filter(char::is_ascii_alphanumeric);
+    ["UTF8", "UNICODE"].into_iter().find(|name| plain().map(|letter| letter.to_ascii_uppercase()).eq(name.chars()))
 }
 
 fn pinned() -> Refusal {
@@ -223,7 +230,12 @@ mod tests {
         check("LATIN1", true);
         check("SQL_ASCII", true);
         check("", true);
+        check("'utf-8'", false);
+        check("utf", true);
         assert!(!Setting::new("application_name", "LATIN1").unwrap().is_foreign_encoding());
+        assert_eq!(Setting::new("client_encoding", "'utf-8'").unwrap().value(), "UTF8");
+        assert_eq!(Setting::new("client_encoding", "unicode").unwrap().value(), "UNICODE");
+        assert_eq!(Setting::new("client_encoding", "Latin-1").unwrap().value(), "Latin-1");
     }
 
     #[test]

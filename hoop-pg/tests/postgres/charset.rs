@@ -146,6 +146,8 @@ fn a_client_begins_in_the_encoding_that_the_policy_lets_it_have() {
     check(&closed, &[], "UTF8");
     check(&closed, &[("client_encoding", "latin1")], "UTF8");
     check(&closed, &[("client_encoding", "nonsense")], "UTF8");
+    check(&closed, &[("client_encoding", "'utf-8'")], "UTF8");
+    check(&closed, &[("client_encoding", "unicode")], "UNICODE");
     let refused = Wire::connect_with(&open.address("ann"), &[("client_encoding", "nonsense")]).err().unwrap();
     assert_eq!(refused.field('C'), "22023");
 }
