@@ -346,9 +346,6 @@ impl Conversation {
             self.works.release(work);
             return self.refuse(head, kind, b"", told);
         }
-        if let Some(work) = self.works.get(work) {
-            self.reading.forwarded(&work.command, facts);
-        }
         match kind {
             Kind::Query if self.copies(work) => self.look_ahead(head, work),
             Kind::Query => {
@@ -360,6 +357,10 @@ impl Conversation {
             Kind::Bind => self.permit_bind(head, name, work),
             Kind::Execute => self.permit_execute(head, work),
             Kind::Call => self.permit_call(head, work),
+        }
+        // A copy is asked about first, in the encoding that it was written in.
+        if let Some(work) = self.works.get(work) {
+            self.reading.forwarded(&work.command, facts);
         }
     }
 

@@ -47,7 +47,8 @@ impl Conversation {
     pub(super) fn ask_columns(&mut self, id: WorkId) {
         let Some(work) = self.works.get(id) else { return };
         let Some(copy) = work.planned_copy() else { return };
-        let query = self.reading.sent().encode_or_ask(&copy.query).into_owned();
+        // Where nothing is asked, all that is copied is hidden.
+        let Some(query) = self.reading.sent().encode(&copy.query).map(Cow::into_owned) else { return };
         let statement = Arc::new(Prepared { command: work.command.clone(), types: Vec::new() });
         self.client.say(|out| {
             frame(out, b'P', |body| {

@@ -207,8 +207,10 @@ fn masks_read_and_write_the_encoding_of_the_client() {
     let gateway = Gateway::start(&database, &format!("{POLICY}{MASKS}"));
     let check = |encoding: &str, sql: &str, expected: &[u8]| {
         let mut session = gateway.connect("ann");
-        session.query(&format!("set client_encoding to {encoding}"));
-        let got = session.query(sql);
+        session.query(&format!("begin; set local client_encoding to {encoding}"));
+        let text = Charset::named(&encoding.to_uppercase(), "UTF8").encode(sql).unwrap();
+        session.send(&frame(b'Q', &[&*text, b"\0"].concat()));
+        let got = session.until(b"Z");
         let found = got.iter().any(|message| memchr::memmem::find(&message.body, expected).is_some());
         assert!(found, "{encoding} {sql}: {got:?}");
     };
@@ -219,6 +221,9 @@ fn masks_read_and_write_the_encoding_of_the_client() {
     check("sql_ascii", select, "****mplé\0\0\0\x15wörtlich: [redacted]".as_bytes());
     let copy = "copy (select email, note from customers where id = 9) to stdout";
     check("latin1", copy, b"****mpl\xe9\tw\xf6rtlich: [redacted]\n");
+    let copy = "copy (select email, id as \"é\" from customers where id = 9) to stdout (format csv, header)";
+    check("latin1", copy, b"email,\xe9\n");
+    check("latin1", copy, b"****mpl\xe9,9\n");
     // What cannot be read is hidden where a mask may act on it, and passes where none does.
     let other = "select email, note, id from customers where id = 10";
     check("gbk", other, b"****\0\0\0\x04\xd6\xd0\xce\xc4\0\0\0\x0210");
