@@ -130,6 +130,18 @@ impl Charset {
         }
     }
 
+    /// What can be read of bytes among which texts stand, for those who look for something in it; `None` where nothing beyond
+    /// ASCII is read.
+    #[must_use]
+    pub fn skim(self, bytes: &[u8]) -> Option<Cow<'_, str>> {
+        match self.0 {
+            Kind::Utf8 => Some(String::from_utf8_lossy(bytes)),
+            Kind::Latin(_) => self.decode(bytes),
+            Kind::Table(encoding, _) => Some(encoding.decode_without_bom_handling(bytes).0),
+            Kind::Unread => None,
+        }
+    }
+
     /// The bytes that stand for this text; `None` where there are none.
     #[must_use]
     pub fn encode(self, text: &str) -> Option<Cow<'_, [u8]>> {

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use hoopcore::RowMasker;
 use hoopcore::copy::CopyOut;
-use hoopcore::mask::{Cell, CellFormat, CellType, Column, Layout, Origin, Width};
+use hoopcore::mask::{Cell, CellFormat, CellType, Column, Layout, Origin, Texts, Width};
 
 use crate::catalog::Catalog;
 use crate::charset::Charset;
@@ -146,13 +146,24 @@ fn masked<'a>(
     value: Option<&[u8]>,
     charset: Charset,
 ) -> Option<Option<Cow<'a, [u8]>>> {
-    let Some(text) = value.filter(|_| !charset.is_utf8() && masker.is_text(index)) else {
-        return match masker.cell(index, value) {
+    match (value.filter(|_| !charset.is_utf8()), masker.texts(index)) {
+        (Some(text), Texts::Whole) => masked_text(masker, index, text, charset),
+        (Some(value), Texts::Within) if hides_text(masker, index, value, charset) => Some(None),
+        (Some(_), Texts::Within) => None,
+        (Some(_), Texts::Nowhere) | (None, _) => match masker.cell(index, value) {
             Cell::Pass => None,
             Cell::Null => Some(None),
             Cell::Replace(bytes) => Some(Some(Cow::Borrowed(bytes))),
-        };
-    };
+        },
+    }
+}
+
+fn masked_text<'a>(
+    masker: &'a mut RowMasker,
+    index: usize,
+    text: &[u8],
+    charset: Charset,
+) -> Option<Option<Cow<'a, [u8]>>> {
     let Some(text) = charset.decode(text) else {
         masker.hide();
         return Some(None);
@@ -162,6 +173,21 @@ fn masked<'a>(
         Cell::Null => Some(None),
         Cell::Replace(bytes) => Some(core::str::from_utf8(bytes).ok().and_then(|text| charset.encode(text))),
     }
+}
+
+/// Whether a value with texts somewhere within it becomes NULL: a mask acts on it as it stands, or on what can be read of it.
+fn hides_text(masker: &mut RowMasker, index: usize, value: &[u8], charset: Charset) -> bool {
+    if masker.cell(index, Some(value)) != Cell::Pass {
+        return true;
+    }
+    if value.is_ascii() {
+        return false;
+    }
+    let Some(read) = charset.skim(value) else {
+        masker.hide();
+        return true;
+    };
+    masker.cell(index, Some(read.as_bytes())) != Cell::Pass
 }
 
 #[cfg(test)]
@@ -265,6 +291,29 @@ rules:
         // JIS X 0212 is read, and not written.
         check("EUC_JP", b"\x8f\xb0\xa1", None);
         check("EUC_JP", b"\x8f\xb0\xa1 b@x.org", Some(None));
+    }
+
+    #[test]
+    fn a_text_within_a_value_is_found_in_its_encoding() {
+        let check = |client: &str, cell: &[u8], hidden: bool| {
+            // An array of texts in binary form.
+            let columns = vec![Column {
+                name: String::from("c"),
+                origin: Origin::Clean,
+                kind: CellType::Other,
+                format: CellFormat::Binary,
+            }];
+            let mut masker = passage().rows(&Layout { columns });
+            let masked = masked(&mut masker, 0, Some(cell), Charset::named(client, "UTF8"));
+            assert_eq!(masked.is_some(), hidden, "{client} {cell:?}");
+        };
+        check("LATIN1", b"\0\x03\xf1\0plain", false);
+        check("LATIN1", b"\0\x03\xf1\0b@x.org", true);
+        check("LATIN1", b"\0\x03\xf1\0zo\xeb@x.org", true);
+        check("EUC_JP", b"\0\x03\xf1\0 \xa4\xa2@x.org", true);
+        check("SJIS", b"\0\x03\xff\0plain", false);
+        check("BIG5", b"\0\0\0plain", false);
+        check("BIG5", b"\0\x03\xf1\0plain", true);
     }
 
     #[test]

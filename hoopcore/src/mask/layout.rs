@@ -25,18 +25,27 @@ pub struct Column {
     pub format: CellFormat,
 }
 
+/// Where texts stand in the values of a column, in the encoding of the session.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Texts {
+    /// The whole value is a text: those of every type in text form, and those of texts in any.
+    Whole,
+    /// Somewhere within it, perhaps: arrays, composites and the like in binary form.
+    Within,
+    /// Nowhere: numbers, times and the like in binary form.
+    Nowhere,
+}
+
 impl Column {
-    /// Whether its values are texts: those of every type in text form, and those of texts in any.
-    #[must_use]
-    pub(crate) fn is_text(&self) -> bool {
-        match self.kind {
-            CellType::Text | CellType::Json => true,
-            CellType::Integer(_)
-            | CellType::Uuid
-            | CellType::Date
-            | CellType::Timestamp
-            | CellType::Scalar
-            | CellType::Other => self.format == CellFormat::Text,
+    /// Where texts stand in its values.
+    pub(crate) fn texts(&self) -> Texts {
+        match (self.format, self.kind) {
+            (CellFormat::Text, _) | (CellFormat::Binary, CellType::Text | CellType::Json) => Texts::Whole,
+            (CellFormat::Binary, CellType::Other) => Texts::Within,
+            (
+                CellFormat::Binary,
+                CellType::Integer(_) | CellType::Uuid | CellType::Date | CellType::Timestamp | CellType::Scalar,
+            ) => Texts::Nowhere,
         }
     }
 }

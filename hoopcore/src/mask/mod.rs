@@ -52,7 +52,7 @@ mod tally;
 pub use detect::{Detector, Finding};
 pub use json::{JsonMask, JsonPath};
 pub use key::{Domain, Keyring};
-pub use layout::{CellFormat, CellType, Column, Layout, Origin, Width};
+pub use layout::{CellFormat, CellType, Column, Layout, Origin, Texts, Width};
 pub use rows::{Cell, RowMasker, RowVerdict};
 pub use style::Style;
 pub use tally::{CellCounts, Tally};

@@ -9,7 +9,7 @@ use crate::limit::Meter;
 use crate::mask::detect::Scanner;
 use crate::mask::json::Paths;
 use crate::mask::rewrite::{self, Form};
-use crate::mask::{CellFormat, CellType, Column, Layout, MaskPlan, Origin, Style, Tally};
+use crate::mask::{CellFormat, CellType, Column, Layout, MaskPlan, Origin, Style, Tally, Texts};
 
 /// Masks the rows of one layout.
 ///
@@ -17,8 +17,8 @@ use crate::mask::{CellFormat, CellType, Column, Layout, MaskPlan, Origin, Style,
 #[derive(Debug)]
 pub struct RowMasker {
     columns: Box<[Treatment]>,
-    /// Of which columns the cells are texts.
-    texts: Box<[bool]>,
+    /// Where texts stand in the cells of each column.
+    texts: Box<[Texts]>,
     /// A cell that the layout does not describe.
     undescribed: Treatment,
     scanner: Scanner,
@@ -133,7 +133,7 @@ impl RowMasker {
     pub(crate) fn new(plan: &MaskPlan, layout: &Layout, tally: Tally) -> Self {
         Self {
             columns: layout.columns.iter().map(|column| Treatment::of(plan, column)).collect(),
-            texts: layout.columns.iter().map(Column::is_text).collect(),
+            texts: layout.columns.iter().map(Column::texts).collect(),
             undescribed: if plan.is_armed() { Treatment::Hide } else { Treatment::Pass },
             scanner: Scanner::new(plan.detectors.clone()),
             buffer: Vec::new(),
@@ -161,11 +161,11 @@ impl RowMasker {
         matches!(self.columns.get(index).unwrap_or(&self.undescribed), Treatment::Pass)
     }
 
-    /// Whether the cells in column `index` are texts in the encoding of the session. Masks are made for UTF-8: where that is
-    /// another, the adapter turns a cell before it is masked, and what comes of it back.
+    /// Where texts stand in the cells of column `index`, in the encoding of the session. Masks are made for UTF-8: where that
+    /// is another, the adapter turns a text before it is masked, and what comes of it back.
     #[must_use]
-    pub fn is_text(&self, index: usize) -> bool {
-        self.texts.get(index).copied().unwrap_or(true)
+    pub fn texts(&self, index: usize) -> Texts {
+        self.texts.get(index).copied().unwrap_or(Texts::Whole)
     }
 
     /// Counts a cell that the adapter hides, because it cannot be read or its mask cannot be written.

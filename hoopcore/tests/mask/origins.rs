@@ -6,7 +6,7 @@ use hoopcore::ColumnName;
 use hoopcore::RowVerdict;
 use hoopcore::decision::RuleRef;
 use hoopcore::mask::{
-    Cell, CellFormat, CellType, Column, ColumnMask, Detector, Layout, MaskPlan, Origin, Style, Tally, Width,
+    Cell, CellFormat, CellType, Column, ColumnMask, Detector, Layout, MaskPlan, Origin, Style, Tally, Texts, Width,
 };
 use hoopcore::policy::{ColumnPattern, Glob};
 
@@ -86,21 +86,23 @@ fn a_cell_that_no_layout_describes_is_hidden() {
 #[test]
 fn texts_are_told_from_values_that_have_no_encoding() {
     let tally = Tally::default();
-    let check = |kind: CellType, format: CellFormat, expected: bool| {
+    let check = |kind: CellType, format: CellFormat, expected: Texts| {
         let mut described = layout([Origin::Clean]);
         described.columns[0] = Column { kind, format, ..described.columns[0].clone() };
-        assert_eq!(MaskPlan::default().rows(&described, &tally).is_text(0), expected, "{kind:?} {format:?}");
+        assert_eq!(MaskPlan::default().rows(&described, &tally).texts(0), expected, "{kind:?} {format:?}");
     };
     for kind in [CellType::Text, CellType::Json] {
-        check(kind, CellFormat::Text, true);
-        check(kind, CellFormat::Binary, true);
+        check(kind, CellFormat::Text, Texts::Whole);
+        check(kind, CellFormat::Binary, Texts::Whole);
     }
-    for kind in [CellType::Integer(Width::Four), CellType::Uuid, CellType::Date, CellType::Scalar, CellType::Other] {
-        check(kind, CellFormat::Text, true);
-        check(kind, CellFormat::Binary, false);
+    for kind in [CellType::Integer(Width::Four), CellType::Uuid, CellType::Date, CellType::Scalar] {
+        check(kind, CellFormat::Text, Texts::Whole);
+        check(kind, CellFormat::Binary, Texts::Nowhere);
     }
+    check(CellType::Other, CellFormat::Text, Texts::Whole);
+    check(CellType::Other, CellFormat::Binary, Texts::Within);
     let mut rows = MaskPlan::default().rows(&layout([]), &tally);
-    assert!(rows.is_text(0));
+    assert_eq!(rows.texts(0), Texts::Whole);
     rows.hide();
     assert_eq!(tally.counts().masked, 1);
 }
