@@ -110,7 +110,8 @@ impl Grant {
     pub(crate) fn beyond(pending: &Pending, now: Timestamp) -> Option<Self> {
         let demands = pending.demands();
         let bounds = Bounds::of(demands, now);
-        if demands.is_empty() || bounds.times.is_some_and(|times| times <= 1) {
+        let once = bounds.times.is_some_and(|times| times <= 1) || is_for_a_place(pending);
+        if demands.is_empty() || once {
             return None;
         }
         Some(Self {
@@ -230,6 +231,13 @@ impl GrantNote {
 
 fn asked_by(pending: &Pending, rules: &BTreeSet<Arc<str>>) -> bool {
     pending.demands().iter().all(|demand| rules.contains(&demand.rule.name))
+}
+
+/// Whether a command means the row that a cursor stands on: the next time that is another one.
+fn is_for_a_place(pending: &Pending) -> bool {
+    let request = pending.request();
+    let mut commands = request.named.iter().map(|(_, command)| command).chain([&request.command]);
+    commands.any(|command| command.canonical().contains("where current of "))
 }
 
 /// SHA-256 over all that a grant is bound to: who, on what, the command and its parameters, the policy.

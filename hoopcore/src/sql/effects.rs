@@ -75,6 +75,12 @@ impl Effects {
         self.conceded.get_or_insert(why);
     }
 
+    /// Whether a function of this name is called.
+    pub(super) fn calls(&self, name: &str) -> bool {
+        let is_it = |effect: &Effect| matches!(&effect.object, Object::Function(function) if function.name == name);
+        self.list.iter().any(is_it)
+    }
+
     /// The effect of an operator.
     pub(super) fn operator(&mut self, name: QualifiedName) {
         let duty = duty_of(&name, catalogue::is_shipped_operator(&name.name));

@@ -46,9 +46,13 @@ fn check(policies: [&str; 2], effects: &str, answers: &[&str], expected: &[&str]
 }
 
 fn ask(policy: &Policy, effects: &str) -> Outcome {
+    ask_for(policy, &command(effects))
+}
+
+fn ask_for(policy: &Policy, command: &Command) -> Outcome {
     let who = Verified::vouched(Identity::named("etl").with_groups(["dba", "ops"]), "test");
-    let (command, facts, on) = (command(effects), SessionFacts::default(), Resource::postgres("db"));
-    let call = Call::new(&command, &facts, at("00:00"));
+    let (facts, on) = (SessionFacts::default(), Resource::postgres("db"));
+    let call = Call::new(command, &facts, at("00:00"));
     policy.evaluate(&Request { who: &who, on: &on, call }).record(|_| Ok::<(), String>(()))
 }
 
@@ -230,7 +234,11 @@ fn with_terms(terms: &[&str]) -> Policy {
 
 /// The grant that comes with consent at `01:00` to `update public.orders`.
 fn granted(policy: &Policy) -> Option<Grant> {
-    let Outcome::Approve(mut pending) = ask(policy, "update public.orders") else { panic!("it is held") };
+    granted_for(policy, &command("update public.orders"))
+}
+
+fn granted_for(policy: &Policy, command: &Command) -> Option<Grant> {
+    let Outcome::Approve(mut pending) = ask_for(policy, command) else { panic!("it is held") };
     pending.hold_as("q1".into());
     let groups = (0..9).map(|number| format!("g{number}"));
     let who = Verified::vouched(Identity::named("lea").with_groups(groups), "test");
@@ -291,6 +299,20 @@ fn a_grant_is_good_for_what_was_shown_and_nothing_else() {
     check(update, "02:00", |asking| asking.facts.search_path = vec!["other".into()], "held");
     check(update, "30:59", |_| {}, "permit, masked 3 of None");
     check(update, "31:00", |_| {}, "held");
+}
+
+/// The row that a cursor stands on is another one the next time.
+#[test]
+fn what_a_cursor_stands_on_is_granted_once() {
+    let policy = Policy::from_yaml(
+        "hoop: 1\nrules:\n  - { rule: a0, who: anyone, on: '*', approve: { sql: [update, read] }, by: { group: g0 }, grant: session }\n",
+    );
+    let policy = policy.unwrap();
+    let check = |sql: &str, expected: bool| {
+        assert_eq!(granted_for(&policy, &Command::sql(sql)).is_some(), expected, "{sql}");
+    };
+    check("UPDATE orders SET paid = true WHERE id = 1", true);
+    check("UPDATE orders SET paid = true WHERE /* */ Current\nOf c", false);
 }
 
 #[test]

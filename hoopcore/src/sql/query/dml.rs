@@ -42,13 +42,20 @@ impl<'a> Walk<'a> {
             self.query(source, outside, Use::RETURN);
         }
         let alias = insert.table_alias.as_ref().map_or(&parts.name.value, |alias| &alias.alias.value);
+        let met = self.may_meet_all(parts);
         self.flow.add_relation(scope, parts.owned(), alias, false, false);
         match &insert.on {
             None => {}
-            Some(OnInsert::OnConflict(conflict)) => self.conflict(conflict, parts, scope),
+            Some(OnInsert::OnConflict(conflict)) => self.conflict(conflict, parts, met, scope),
             Some(_) => self.foreign(),
         }
         self.returning(insert.returning.as_deref(), parts, scope);
+    }
+
+    /// Whether what is inserted may conflict with every row that is there: it comes from the target, or from a series.
+    fn may_meet_all(&self, target: Parts<'a>) -> Truth {
+        let again = self.flow.reads(&target.name.value) || self.effects.calls("generate_series");
+        if again { Truth::May } else { Truth::No }
     }
 
     fn insert_dialects(&mut self, insert: &'a Insert) {
@@ -92,7 +99,7 @@ impl<'a> Walk<'a> {
     }
 
     /// ON CONFLICT reads the columns that it names, and may update.
-    fn conflict(&mut self, conflict: &'a OnConflict, target: Parts<'a>, scope: usize) {
+    fn conflict(&mut self, conflict: &'a OnConflict, target: Parts<'a>, met: Truth, scope: usize) {
         let OnConflict { conflict_target, action } = conflict;
         match conflict_target {
             None | Some(ConflictTarget::OnConstraint(_)) => {}
@@ -105,7 +112,7 @@ impl<'a> Walk<'a> {
         match action {
             OnConflictAction::DoNothing => {}
             OnConflictAction::DoUpdate(DoUpdate { assignments, selection }) => {
-                self.effects.relation(Verb::Update, target.owned());
+                self.write(Verb::Update, target, met);
                 // What was to be inserted: nothing is read for it that was not mentioned before.
                 let excluded = self.flow.declare();
                 self.flow.add_table(scope, "excluded", excluded, Vec::new());

@@ -68,6 +68,8 @@ pub(super) struct Use {
 impl Use {
     pub(super) const TOUCH: Self =
         Self { returned: false, stored: false, inferred: false, compared: true, weighed: false, unused: false };
+    /// The list of a sub-select in FROM: what becomes of it, those that name it say.
+    pub(super) const PASS: Self = Self { compared: false, ..Self::TOUCH };
     pub(super) const RETURN: Self = Self { returned: true, stored: true, compared: false, ..Self::TOUCH };
     /// What RETURNING hands to the client goes nowhere else.
     pub(super) const RETURNING: Self = Self { stored: false, ..Self::RETURN };
@@ -100,9 +102,21 @@ impl Use {
         Self { inferred, weighed: self.weighed && !inferred, ..self }
     }
 
-    /// Takes on what another use does; whether that is more than before. What is returned or stored stays.
+    /// Whether anything is done.
+    pub(super) fn does(self) -> bool {
+        self.returned || self.stored || self.compared
+    }
+
+    /// Only where it goes to.
+    pub(super) fn gone(self) -> Self {
+        Self { inferred: false, compared: false, weighed: false, ..self }
+    }
+
+    /// Takes on what another use does; whether that is more than before.
     pub(super) fn gain(&mut self, other: Self) -> bool {
         let before = *self;
+        self.returned |= other.returned;
+        self.stored |= other.stored;
         self.inferred |= other.inferred;
         self.compared |= other.compared;
         self.weighed |= other.weighed;
@@ -304,6 +318,11 @@ impl<'a> Flow<'a> {
     /// The relations met since there were so many sources, under the name that the statement gives them.
     pub(super) fn relations_since(&self, count: usize) -> impl Iterator<Item = (&'a str, &QualifiedName)> {
         self.sources.iter().skip(count).filter_map(|source| Some((source.exposed, source.relation()?)))
+    }
+
+    /// Whether a relation of this name was met.
+    pub(super) fn reads(&self, name: &str) -> bool {
+        self.sources.iter().filter_map(Source::relation).any(|relation| relation.name == name)
     }
 
     pub(super) fn source_count(&self) -> usize {

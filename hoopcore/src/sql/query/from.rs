@@ -91,7 +91,7 @@ impl<'a> Walk<'a> {
                 self.sample(sample.as_ref(), scope);
                 let parent = if *lateral { scope } else { self.flow.parent(scope).unwrap_or(scope) };
                 let mark = self.flow.mark();
-                let outputs = self.query(subquery, parent, Use::RETURN);
+                let outputs = self.query(subquery, parent, self.passing);
                 self.derived(alias.as_ref(), outputs, mark, scope);
             }
             TableFactor::Function { lateral: _, name, args, with_ordinality: _, alias } => {

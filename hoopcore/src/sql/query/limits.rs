@@ -22,6 +22,9 @@ use crate::truth::Truth;
 const SMALLEST_LOWER: f64 = 1.0;
 const LARGEST_UPPER: f64 = 100_000.0;
 
+/// Columns of the system's own, which all rows may have alike.
+const ALIKE: [&str; 5] = ["cmax", "cmin", "tableoid", "xmax", "xmin"];
+
 /// The target of a statement and what stands beside it in FROM or USING.
 pub(super) struct Limits<'a> {
     verb: Verb,
@@ -237,8 +240,10 @@ fn is_true(condition: &Expr) -> bool {
 /// Whether a column is surely one of the relation exposed by this name.
 fn is_column_of(column: &Expr, exposed: &str, alone: bool) -> bool {
     match strip(column) {
-        Expr::Identifier(_) => alone,
-        Expr::CompoundIdentifier(_) => qualifier(column) == Some(exposed),
+        Expr::Identifier(name) => alone && !ALIKE.contains(&name.value.as_str()),
+        Expr::CompoundIdentifier(_) => {
+            qualifier(column) == Some(exposed) && last(column).is_some_and(|name| !ALIKE.contains(&name))
+        }
         _ => false,
     }
 }

@@ -74,6 +74,10 @@ enum Target {
     Star(usize),
     /// One name of those that the star stands for.
     Through(usize),
+    /// Where these go to, they may go as parts of a row that a function takes.
+    Row(Vec<Span>),
+    /// The same of all that the star stands for.
+    RowOf(usize),
 }
 
 impl<'a> Column<'a> {
@@ -189,7 +193,7 @@ impl<'a> Flow<'a> {
     }
 
     fn follow_name(&mut self, at: usize, passed: &mut Passed<'a>, pending: &mut Vec<Mentioned>) {
-        let Some(mention) = self.mentions.get(at).copied().filter(|mention| mention.usage.compared) else { return };
+        let Some(mention) = self.mentions.get(at).copied().filter(|mention| mention.usage.does()) else { return };
         for source in 0..self.sources.len() {
             let targets = self.sources.get(source).map_or_else(Vec::new, |source| self.met_by(&mention, source));
             for target in targets {
@@ -200,13 +204,18 @@ impl<'a> Flow<'a> {
                     }
                     Target::Star(star) => pending.extend(self.add_to_star(mention.usage, star)),
                     Target::Through(star) => pending.extend(self.pass_through(&mention, star, passed)),
+                    Target::Row(spans) => {
+                        let usage = mention.usage.gone();
+                        spans.iter().for_each(|span| pending.extend(self.add_to(usage, span)));
+                    }
+                    Target::RowOf(star) => pending.extend(self.add_to_star(mention.usage.gone(), star)),
                 }
             }
         }
     }
 
     fn follow_star(&mut self, at: usize, pending: &mut Vec<Mentioned>) {
-        let Some(star) = self.stars.get(at).copied().filter(|star| star.usage.compared) else { return };
+        let Some(star) = self.stars.get(at).copied().filter(|star| star.usage.does()) else { return };
         let met = self.sources.iter().filter(|source| self.is_of_star(&star, source));
         let tables: Vec<usize> = met.filter_map(Source::table).collect();
         for target in
@@ -218,6 +227,7 @@ impl<'a> Flow<'a> {
                     spans.iter().for_each(|span| pending.extend(self.add_to(usage, span)));
                 }
                 Target::Star(inner) | Target::Through(inner) => pending.extend(self.add_to_star(star.usage, inner)),
+                Target::Row(_) | Target::RowOf(_) => {}
             }
         }
     }
@@ -230,9 +240,9 @@ impl<'a> Flow<'a> {
     /// A name of those that a star stands for is one where the star stands.
     fn pass_through(&mut self, mention: &Mention<'a>, star: usize, passed: &mut Passed<'a>) -> Option<Mentioned> {
         let Star { scope, qualifier, .. } = *self.stars.get(star)?;
-        let mut usage = Use::TOUCH;
-        usage.gain(mention.usage);
-        if !passed.insert((star, mention.name, usage.inferred, usage.weighed)) {
+        let usage = Use { unused: false, ..mention.usage };
+        let does = [usage.returned, usage.stored, usage.inferred, usage.compared, usage.weighed];
+        if !passed.insert((star, mention.name, does)) {
             return None;
         }
         self.mentions.push(Mention { scope, qualifier, name: mention.name, usage });
@@ -251,12 +261,31 @@ impl<'a> Flow<'a> {
         if !self.may_belong(mention, source) {
             return Vec::new();
         }
-        if source.renamed { table.all() } else { table.named(mention.name, &source.columns) }
+        if source.renamed {
+            return table.all();
+        }
+        let mut met = table.named(mention.name, &source.columns);
+        let is_column = met.iter().any(|target| matches!(target, Target::Spans(..)));
+        if mention.qualifier.is_some() && !is_column {
+            // `t.f` for `f(t)`
+            met.extend(table.all().into_iter().filter_map(Target::part_of_row));
+        }
+        met
     }
 }
 
 /// What was passed through stars already.
-type Passed<'a> = BTreeSet<(usize, &'a str, bool, bool)>;
+type Passed<'a> = BTreeSet<(usize, &'a str, [bool; 5])>;
+
+impl Target {
+    fn part_of_row(self) -> Option<Self> {
+        match self {
+            Self::Spans(spans, _) => Some(Self::Row(spans)),
+            Self::Star(star) => Some(Self::RowOf(star)),
+            Self::Through(_) | Self::Row(_) | Self::RowOf(_) => None,
+        }
+    }
+}
 
 impl Table<'_> {
     fn all(&self) -> Vec<Target> {

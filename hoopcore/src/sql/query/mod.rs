@@ -33,6 +33,8 @@ pub(super) fn effects(parsed: &Parsed) -> Effects {
         intos: 0,
         expands: parsed.expands,
         names_joins: parsed.names_joins,
+        // A clause that was left out may return what it names under another name.
+        passing: if parsed.compares { Use::RETURN } else { Use::PASS },
     };
     if parsed.compares {
         walk.flow.compare_all();
@@ -61,6 +63,8 @@ struct Walk<'a> {
     expands: bool,
     /// The columns that some join is made by go by a name of the join's own.
     names_joins: bool,
+    /// How the lists of sub-selects in FROM are used.
+    passing: Use,
 }
 
 impl<'a> Walk<'a> {

@@ -79,7 +79,8 @@ impl<'a> Walk<'a> {
             self.expect(from.is_none() && alias.at.is_none());
             let mark = self.flow.mark();
             let mut outputs = None;
-            self.deeper(|walk| outputs = walk.query(query, scope, Use::RETURN));
+            let usage = self.passing;
+            self.deeper(|walk| outputs = walk.query(query, scope, usage));
             let outputs = self.named_outputs(&alias.columns, outputs);
             self.flow.define(table, outputs, self.flow.since(mark));
             if !*recursive {
