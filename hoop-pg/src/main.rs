@@ -10,6 +10,7 @@ use clap::{CommandFactory as _, Parser, Subcommand};
 use hoop_pg::{Server, dsn};
 use hoop_runtime::config::{Config, Enforcement};
 use hoop_runtime::{Gateway, logging, policy_files};
+use tokio::runtime::Builder;
 use tokio::signal::unix::{SignalKind, signal};
 
 /// How long sessions may go on after the gateway was told to end.
@@ -86,8 +87,17 @@ fn half_of_the_cores() -> usize {
 fn start(path: &Path, workers: usize) -> Result<(), Failure> {
     logging::start();
     let gateway = Gateway::open(Config::read(path)?)?;
-    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(workers).enable_all().build()?;
-    runtime.block_on(run(gateway))
+    runtime(workers).enable_all().build()?.block_on(run(gateway))
+}
+
+/// One thread needs none of what several have to agree on.
+fn runtime(workers: usize) -> Builder {
+    if workers == 1 {
+        return Builder::new_current_thread();
+    }
+    let mut several = Builder::new_multi_thread();
+    several.worker_threads(workers);
+    several
 }
 
 async fn run(gateway: Gateway) -> Result<(), Failure> {

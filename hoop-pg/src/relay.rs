@@ -123,6 +123,13 @@ impl From<Refusal> for Stop {
     }
 }
 
+/// The sides that had nothing more to read: they wake the task when they have.
+#[derive(Default)]
+struct Silent {
+    client: bool,
+    server: bool,
+}
+
 /// A decision that the client's next message waits for.
 enum Decision {
     None,
@@ -231,8 +238,9 @@ where
     }
 
     fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Stop> {
+        let mut silent = Silent::default();
         loop {
-            let moved = match self.step(cx) {
+            let moved = match self.step(cx, &mut silent) {
                 Ok(moved) => moved,
                 Err(stop) => return Poll::Ready(stop),
             };
@@ -243,17 +251,16 @@ where
     }
 
     /// Does once everything that can be done now; whether there was anything.
-    fn step(&mut self, cx: &mut Context<'_>) -> Result<bool, Stop> {
+    fn step(&mut self, cx: &mut Context<'_>, silent: &mut Silent) -> Result<bool, Stop> {
         self.follow_policy()?;
-        let mut moved = self.keep_limits(cx)?;
+        let mut moved = self.read_client(cx, silent);
+        moved |= self.read_server(cx, silent);
+        moved |= self.keep_limits(cx)?;
         moved |= self.poll_decision(cx)?;
         moved |= self.hear_client(cx)?;
         moved |= self.hear_server()?;
         moved |= self.write(cx)?;
-        moved |= self.read_client(cx);
-        moved |= self.read_server(cx);
-        moved |= self.keep_waits(cx)?;
-        Ok(moved)
+        Ok(moved || self.keep_waits(cx)?)
     }
 
     /// Ends the session, or what its server runs, where one side is waited for too long; whether anything was done.
@@ -306,9 +313,11 @@ where
     fn hear_client(&mut self, cx: &mut Context<'_>) -> Result<bool, Stop> {
         let mut moved = false;
         while !self.farewell && !self.conversation.client.is_full() {
-            self.follow_policy()?;
             match self.conversation.hear_client()? {
-                Next::Onward => moved = true,
+                Next::Onward => {
+                    moved = true;
+                    self.follow_policy()?;
+                }
                 Next::Wait => break,
                 Next::Refresh if self.conversation.is_at_rest() => return Err(Stop::Refresh),
                 Next::Refresh => break,
@@ -460,12 +469,14 @@ where
         Ok(moved)
     }
 
-    fn read_client(&mut self, cx: &mut Context<'_>) -> bool {
+    fn read_client(&mut self, cx: &mut Context<'_>, silent: &mut Silent) -> bool {
         let lane = &mut self.conversation.client;
-        if self.client_gone || lane.is_full() || !(self.client_starved || lane.buffered() < READ_AHEAD) {
+        if silent.client || self.client_gone || lane.is_full() || !(self.client_starved || lane.buffered() < READ_AHEAD)
+        {
             return false;
         }
         let read = lane.poll_read(cx, &mut self.client);
+        silent.client = read.is_pending();
         self.client_starved &= read.is_pending();
         match read {
             Poll::Pending => false,
@@ -479,12 +490,14 @@ where
         }
     }
 
-    fn read_server(&mut self, cx: &mut Context<'_>) -> bool {
+    fn read_server(&mut self, cx: &mut Context<'_>, silent: &mut Silent) -> bool {
         let lane = &mut self.conversation.server;
-        if self.server_gone || lane.is_full() || !(self.server_starved || lane.buffered() < READ_AHEAD) {
+        if silent.server || self.server_gone || lane.is_full() || !(self.server_starved || lane.buffered() < READ_AHEAD)
+        {
             return false;
         }
         let read = lane.poll_read(cx, &mut self.server);
+        silent.server = read.is_pending();
         self.server_starved &= read.is_pending();
         match read {
             Poll::Pending => false,

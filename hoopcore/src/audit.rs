@@ -88,6 +88,25 @@ impl Event {
         self.id
     }
 
+    /// The record that will close the execution which it permits, until that says how it ended.
+    pub(crate) fn unclosed(&self) -> Self {
+        let completion = Completion { status: CompletionStatus::Unknown, rows: 0, bytes: 0 };
+        let kind = EventKind::Closed { completion, cells: CellCounts::default() };
+        let Self { id, at, who, resource, command, digest, effects, policy, observed, kind: _ } = self;
+        Self {
+            id: *id,
+            at: *at,
+            who: Arc::clone(who),
+            resource: Arc::clone(resource),
+            command: Arc::clone(command),
+            digest: *digest,
+            effects: Arc::clone(effects),
+            policy: *policy,
+            observed: *observed,
+            kind,
+        }
+    }
+
     /// The sink's word that the bytes of this event are safe.
     pub fn written(self) -> Receipt {
         Receipt { id: self.id }

@@ -247,7 +247,7 @@ impl NearRule {
 #[derive(Debug)]
 pub struct Decision {
     pub(crate) id: DecisionId,
-    pub(crate) explanation: Explanation,
+    pub(crate) explanation: Arc<Explanation>,
     pub(crate) event: Event,
     pub(crate) outcome: Outcome,
 }
@@ -288,6 +288,14 @@ impl Decision {
     /// ```
     pub fn observe(self) -> Self {
         crate::decide::observe(self)
+    }
+
+    /// What it permits without anybody's consent, to be permitted again.
+    pub(crate) fn granted(&self) -> Option<Granted> {
+        let Outcome::Allow(permit) = &self.outcome else { return None };
+        let EventKind::Decided { grant: None, .. } = &self.event.kind else { return None };
+        let (explanation, event) = (Arc::clone(&self.explanation), self.event.clone());
+        Some(Granted { explanation, event, plan: Arc::clone(&permit.plan) })
     }
 
     /// Splits the decision into the event to write and what that releases.
@@ -364,19 +372,42 @@ impl Denial {
     }
 }
 
+/// What was permitted, to be permitted again in the same circumstances.
+#[derive(Clone, Debug)]
+pub(crate) struct Granted {
+    explanation: Arc<Explanation>,
+    event: Event,
+    plan: Arc<MaskPlan>,
+}
+
+impl Granted {
+    /// The same decision at another time.
+    pub(crate) fn again(&self, now: Timestamp) -> Decision {
+        let event = Event { id: DecisionId::next(), at: now, ..self.event.clone() };
+        let permit = Permit::of(&event, Arc::clone(&self.plan), &self.explanation.limits);
+        Decision { id: event.id, explanation: Arc::clone(&self.explanation), event, outcome: Outcome::Allow(permit) }
+    }
+}
+
 /// The right to carry out one command once.
 #[must_use = "an unspent permit means that a permitted command was dropped"]
 #[derive(Debug)]
 pub struct Permit {
     pub(crate) id: DecisionId,
     pub(crate) plan: Arc<MaskPlan>,
-    pub(crate) limits: Box<Limits>,
+    pub(crate) meter: Meter,
     pub(crate) closing: Box<Event>,
     /// What people agreed to beyond this execution.
     pub(crate) grant: Option<Box<Grant>>,
 }
 
 impl Permit {
+    /// The permit of a decision that goes on record with this event.
+    pub(crate) fn of(event: &Event, plan: Arc<MaskPlan>, limits: &Limits) -> Self {
+        let (meter, closing) = (Meter::new(limits.clone()), Box::new(event.unclosed()));
+        Self { id: event.id, plan, meter, closing, grant: None }
+    }
+
     /// The id of the decision that gave it, which its records bear.
     #[must_use]
     pub fn id(&self) -> DecisionId {
@@ -396,7 +427,8 @@ impl Permit {
 
     /// Begins the one execution that the permit stands for.
     pub fn spend(self) -> Passage {
-        Passage { plan: self.plan, meter: Meter::new(*self.limits), closing: self.closing, tally: Tally::default() }
+        let Self { plan, meter, closing, .. } = self;
+        Passage { plan, meter, closing, tally: Tally::default() }
     }
 }
 

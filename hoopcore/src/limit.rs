@@ -53,8 +53,14 @@ pub struct Limits {
 /// Counts what comes back under one permit. Clones count together.
 #[derive(Clone, Debug, Default)]
 pub struct Meter {
-    limits: Arc<Limits>,
-    counters: Arc<Counters>,
+    /// Nothing counts what nothing limits.
+    limited: Option<Arc<Limited>>,
+}
+
+#[derive(Debug)]
+struct Limited {
+    limits: Limits,
+    counters: Counters,
 }
 
 #[derive(Debug, Default)]
@@ -154,25 +160,32 @@ impl Meter {
     /// A meter that has counted nothing.
     #[must_use]
     pub fn new(limits: Limits) -> Self {
-        Self { limits: Arc::new(limits), counters: Arc::default() }
+        if limits.is_empty() {
+            return Self::default();
+        }
+        Self { limited: Some(Arc::new(Limited { limits, counters: Counters::default() })) }
     }
 
     /// What it lets through.
     #[must_use]
     pub fn limits(&self) -> &Limits {
-        &self.limits
+        static NONE: Limits = Limits { rows: None, bytes: None, seconds: None };
+        self.limited.as_ref().map_or(&NONE, |limited| &limited.limits)
     }
 
     /// Whether it lets everything through.
     #[must_use]
     pub fn is_unlimited(&self) -> bool {
-        self.limits.is_empty()
+        self.limited.is_none()
     }
 
     /// Whether both count together.
     #[must_use]
     pub fn counts_with(&self, other: &Self) -> bool {
-        Arc::ptr_eq(&self.counters, &other.counters)
+        match (&self.limited, &other.limited) {
+            (Some(one), Some(other)) => Arc::ptr_eq(one, other),
+            (None, _) | (_, None) => false,
+        }
     }
 
     /// Counts a row of so many bytes before it goes on.
@@ -180,8 +193,9 @@ impl Meter {
     /// # Errors
     /// The limit that it goes beyond: then it must not go on, and nothing after it either.
     pub fn row(&self, bytes: u64) -> Result<(), &Limit> {
-        charge(&self.limits.rows, &self.counters.rows, 1)?;
-        self.bytes(bytes)
+        let Some(Limited { limits, counters }) = self.limited.as_deref() else { return Ok(()) };
+        charge(&limits.rows, &counters.rows, 1)?;
+        charge(&limits.bytes, &counters.bytes, bytes)
     }
 
     /// Counts bytes that are no row, before they go on.
@@ -189,7 +203,8 @@ impl Meter {
     /// # Errors
     /// As [`Meter::row`].
     pub fn bytes(&self, bytes: u64) -> Result<(), &Limit> {
-        charge(&self.limits.bytes, &self.counters.bytes, bytes)
+        let Some(Limited { limits, counters }) = self.limited.as_deref() else { return Ok(()) };
+        charge(&limits.bytes, &counters.bytes, bytes)
     }
 
     /// Counts time for which the command ran.
@@ -197,9 +212,10 @@ impl Meter {
     /// # Errors
     /// As [`Meter::row`].
     pub fn ran(&self, time: Duration) -> Result<(), &Limit> {
+        let Some(Limited { limits, counters }) = self.limited.as_deref() else { return Ok(()) };
         let nanoseconds = u64::try_from(time.as_nanos()).unwrap_or(u64::MAX);
-        let all = Duration::from_nanos(count(&self.counters.nanoseconds, nanoseconds));
-        match &self.limits.seconds {
+        let all = Duration::from_nanos(count(&counters.nanoseconds, nanoseconds));
+        match &limits.seconds {
             Some(limit) if all >= Duration::from_secs(limit.most) => Err(limit),
             Some(_) | None => Ok(()),
         }
@@ -208,16 +224,18 @@ impl Meter {
     /// For how much longer the command may run, where that is limited.
     #[must_use]
     pub fn time_left(&self) -> Option<Duration> {
-        let ran = Duration::from_nanos(self.counters.nanoseconds.load(Ordering::Relaxed));
-        self.limits.seconds.as_ref().map(|limit| Duration::from_secs(limit.most).saturating_sub(ran))
+        let Limited { limits, counters } = self.limited.as_deref()?;
+        let ran = Duration::from_nanos(counters.nanoseconds.load(Ordering::Relaxed));
+        limits.seconds.as_ref().map(|limit| Duration::from_secs(limit.most).saturating_sub(ran))
     }
 
     /// The limit on rows or bytes that was gone beyond, if one was. What time does, whoever measures it says.
     #[must_use]
     pub fn exceeded(&self) -> Option<&Limit> {
+        let Limited { limits, counters } = self.limited.as_deref()?;
         let counted = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
-        let rows = within(&self.limits.rows, counted(&self.counters.rows));
-        rows.and_then(|()| within(&self.limits.bytes, counted(&self.counters.bytes))).err()
+        let rows = within(&limits.rows, counted(&counters.rows));
+        rows.and_then(|()| within(&limits.bytes, counted(&counters.bytes))).err()
     }
 }
 

@@ -1,6 +1,6 @@
 //! A record as one line of text that no terminal and no log reader can be fooled by.
 
-use std::io::{self, Write as _};
+use std::io;
 use std::sync::Arc;
 
 use hoopcore::AuditFailure;
@@ -45,16 +45,25 @@ pub(crate) fn write_members(part: &impl Serialize, out: &mut Vec<u8>) -> serde_j
     }
 }
 
-fn write(part: &impl Serialize, out: &mut Vec<u8>) -> serde_json::Result<()> {
+/// Writes a part as it stands in a record.
+pub(crate) fn write(part: &impl Serialize, out: &mut Vec<u8>) -> serde_json::Result<()> {
     part.serialize(&mut Serializer::with_formatter(out, Plain(CompactFormatter)))
 }
 
 /// The line with its number and the instance in front.
 pub(crate) fn number(line: &[u8], seq: u64, instance: &str, out: &mut Vec<u8>) {
-    // Writing to memory does not fail.
-    drop(write!(out, "{{\"seq\":{seq},\"instance\":\"{instance}\","));
+    out.extend_from_slice(b"{\"seq\":");
+    digits(seq, out);
+    out.extend_from_slice(b",\"instance\":\"");
+    out.extend_from_slice(instance.as_bytes());
+    out.extend_from_slice(b"\",");
     out.extend_from_slice(line.get(1..).unwrap_or_default());
     out.push(b'\n');
+}
+
+/// Writes a number.
+pub(crate) fn digits(number: u64, out: &mut Vec<u8>) {
+    out.extend_from_slice(itoa::Buffer::new().format(number).as_bytes());
 }
 
 struct Plain(CompactFormatter);

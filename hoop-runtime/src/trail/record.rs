@@ -105,10 +105,8 @@ enum What {
     },
     #[serde(skip)]
     Decided(Option<Members>),
-    Closed {
-        rule: Option<Rule>,
-        completion: Closing,
-    },
+    #[serde(skip)]
+    Closed(Closing),
     Approval(Approval),
     Policy {
         before: Hex,
@@ -178,10 +176,12 @@ struct Mask {
     rule: Arc<str>,
 }
 
-#[derive(Debug, Serialize)]
+/// How an execution ended.
+#[derive(Debug, Default)]
 struct Closing {
+    /// The rule whose limit ended it.
+    rule: Option<Rule>,
     status: &'static str,
-    #[serde(skip_serializing_if = "Option::is_none")]
     error: Option<String>,
     rows: u64,
     bytes: u64,
@@ -271,7 +271,10 @@ impl Record {
     /// The record as JSON.
     pub(super) fn write(&self, out: &mut Vec<u8>) -> serde_json::Result<()> {
         let Self { time, kind, observed, about, decision, what } = self;
-        write!(out, "{{\"time\":\"{time}\",\"kind\":\"{kind}\"").map_err(serde_json::Error::io)?;
+        write!(out, "{{\"time\":\"{time}").map_err(serde_json::Error::io)?;
+        out.extend_from_slice(b"\",\"kind\":\"");
+        out.extend_from_slice(kind.as_bytes());
+        out.push(b'"');
         if *observed {
             out.extend_from_slice(b",\"observed\":true");
         }
@@ -281,10 +284,12 @@ impl Record {
             About::Parties(parties) => line::write_members(parties, out)?,
         }
         if let Some(decision) = decision {
-            write!(out, ",\"decision\":{decision}").map_err(serde_json::Error::io)?;
+            out.extend_from_slice(b",\"decision\":");
+            line::digits(*decision, out);
         }
         match what {
             What::Decided(members) => known(members, out)?,
+            What::Closed(closing) => closing.write(out)?,
             told => line::write_members(told, out)?,
         }
         out.push(b'}');
@@ -322,7 +327,7 @@ impl Record {
     pub(crate) fn event(origin: &Origin, event: &Event) -> Self {
         let (kind, what) = match &event.kind {
             EventKind::Decided { .. } => ("decision", What::Decided(origin.said.words(event))),
-            EventKind::Closed { completion, cells } => ("closing", closed(event, Closing::new(completion, *cells))),
+            EventKind::Closed { completion, cells } => ("closing", What::Closed(Closing::new(completion, *cells))),
         };
         let decision = Some(event.id().number());
         Self { observed: event.observed, decision, ..Self::whole(origin, event.at, kind, what) }
@@ -330,10 +335,8 @@ impl Record {
 
     /// A permit that nobody carried out: its decision was recorded, and the command never left the gateway.
     pub(crate) fn not_carried_out(at: Timestamp, origin: &Origin, decision: u64) -> Self {
-        let completion =
-            Closing { status: "not_carried_out", error: None, rows: 0, bytes: 0, cells_masked: 0, cells_clear: 0 };
-        let what = What::Closed { rule: None, completion };
-        Self { decision: Some(decision), ..Self::of(origin, at, "closing", what) }
+        let closing = Closing { status: "not_carried_out", ..Closing::default() };
+        Self { decision: Some(decision), ..Self::of(origin, at, "closing", What::Closed(closing)) }
     }
 
     /// Somebody took too long: the session ends, or what its server runs is cancelled.
@@ -381,16 +384,6 @@ impl Record {
     fn whole(origin: &Origin, time: Timestamp, kind: &'static str, what: What) -> Self {
         Self { about: About::Session(origin.whole.clone()), ..Self::of(origin, time, kind, what) }
     }
-}
-
-fn closed(event: &Event, completion: Closing) -> What {
-    let rule = match &event.kind {
-        EventKind::Closed { completion: Completion { status: CompletionStatus::Limited(limit), .. }, .. } => {
-            Some(Rule::from(&limit.rule))
-        }
-        EventKind::Closed { .. } | EventKind::Decided { .. } => None,
-    };
-    What::Closed { rule, completion }
 }
 
 impl Decided {
@@ -540,14 +533,17 @@ pub fn style_word(style: &Style) -> &'static str {
 
 impl Closing {
     fn new(completion: &Completion, cells: CellCounts) -> Self {
-        let (status, error) = match &completion.status {
-            CompletionStatus::Done => ("done", None),
-            CompletionStatus::Failed(code) => ("failed", Some(code.clone())),
-            CompletionStatus::Limited(limit) => ("limited", Some(limit.kind.word().to_owned())),
-            CompletionStatus::Aborted => ("aborted", None),
-            CompletionStatus::Unknown => ("unknown", None),
+        let (status, error, rule) = match &completion.status {
+            CompletionStatus::Done => ("done", None, None),
+            CompletionStatus::Failed(code) => ("failed", Some(code.clone()), None),
+            CompletionStatus::Limited(limit) => {
+                ("limited", Some(limit.kind.word().to_owned()), Some(Rule::from(&limit.rule)))
+            }
+            CompletionStatus::Aborted => ("aborted", None, None),
+            CompletionStatus::Unknown => ("unknown", None, None),
         };
         Self {
+            rule,
             status,
             error,
             rows: completion.rows,
@@ -555,6 +551,30 @@ impl Closing {
             cells_masked: cells.masked,
             cells_clear: cells.clear,
         }
+    }
+
+    /// Its members, which stand in every other record: they are written straight away.
+    fn write(&self, out: &mut Vec<u8>) -> serde_json::Result<()> {
+        let Self { rule, status, error, rows, bytes, cells_masked, cells_clear } = self;
+        out.extend_from_slice(b",\"rule\":");
+        line::write(rule, out)?;
+        out.extend_from_slice(b",\"completion\":{\"status\":\"");
+        out.extend_from_slice(status.as_bytes());
+        out.push(b'"');
+        if let Some(error) = error {
+            out.extend_from_slice(b",\"error\":");
+            line::write(error, out)?;
+        }
+        for (name, number) in
+            [("rows", rows), ("bytes", bytes), ("cells_masked", cells_masked), ("cells_clear", cells_clear)]
+        {
+            out.extend_from_slice(b",\"");
+            out.extend_from_slice(name.as_bytes());
+            out.extend_from_slice(b"\":");
+            line::digits(*number, out);
+        }
+        out.push(b'}');
+        Ok(())
     }
 }
 

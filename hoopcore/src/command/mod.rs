@@ -178,6 +178,11 @@ impl Command {
         Self::analysed(&text, text.as_str().into(), Box::new([statement]))
     }
 
+    /// Whether both are one analysis of one text.
+    pub(crate) fn is_same(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.0, &other.0)
+    }
+
     /// The text as it came. It may hold secrets: never log it.
     #[must_use]
     pub fn text(&self) -> &str {

@@ -36,6 +36,6 @@ impl Scene<'_> {
         let rule = self.words(findings, &minutes).rule;
         let reason = Some(format!("approved before by {}", quoted(draw.people())).into());
         let words = Words { verdict, rule, reason, limit: None, grant: Some(draw.note().clone()) };
-        self.decision(words, findings, minutes, |_, id, _, permit| Outcome::Allow(permit(id)))
+        self.decision(words, findings, minutes, |_, _, permit| Outcome::Allow(permit()))
     }
 }

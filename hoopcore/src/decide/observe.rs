@@ -1,9 +1,7 @@
 //! What a decision comes to where the policy is watched and not enforced.
 
-use alloc::boxed::Box;
 use alloc::sync::Arc;
 
-use super::outcome::closing;
 use crate::decision::{Decision, Outcome, Permit};
 use crate::limit::Limits;
 use crate::mask::MaskPlan;
@@ -13,12 +11,6 @@ use crate::mask::MaskPlan;
 pub(crate) fn observe(decision: Decision) -> Decision {
     let Decision { id, explanation, mut event, outcome: _ } = decision;
     event.observed = true;
-    let permit = Permit {
-        id,
-        plan: Arc::new(MaskPlan::default()),
-        limits: Box::new(Limits::default()),
-        closing: Box::new(closing(&event)),
-        grant: None,
-    };
+    let permit = Permit::of(&event, Arc::new(MaskPlan::default()), &Limits::default());
     Decision { id, explanation, event, outcome: Outcome::Allow(permit) }
 }

@@ -14,7 +14,7 @@ use sha2::{Digest as _, Sha256};
 use super::protect::{Refusal, is_opaque, reads_through};
 use super::scene::{Item, Scene, SqlItem, Step};
 use super::{Finding, Findings, Minutes};
-use crate::audit::{Completion, CompletionStatus, Event, EventKind};
+use crate::audit::{Event, EventKind};
 use crate::command::sql::{Columns, Object, Verb};
 use crate::command::{Command, Coverage, Digest, Effects};
 use crate::decision::{
@@ -23,7 +23,7 @@ use crate::decision::{
 };
 use crate::grant::{GrantNote, after};
 use crate::limit::{LimitKind, Limits};
-use crate::mask::{AppliedMask, CellCounts, ColumnMask, MaskPlan};
+use crate::mask::{AppliedMask, ColumnMask, MaskPlan};
 use crate::policy::rule::{Action, Rule};
 use crate::policy::standings::Named;
 use crate::request::{Call, Exposures};
@@ -43,10 +43,10 @@ impl<'a> Scene<'a> {
     pub(super) fn conclude(&self, findings: &Findings, minutes: Minutes) -> Decision {
         let words = self.words(findings, &minutes);
         let demands = self.demands(&minutes);
-        self.decision(words, findings, minutes, |scene, id, words, permit| match words.verdict {
+        self.decision(words, findings, minutes, |scene, words, permit| match words.verdict {
             Verdict::Block => Outcome::Block(words.denial()),
             Verdict::Approve => Outcome::Approve(scene.pending(demands)),
-            Verdict::Allow | Verdict::Mask => Outcome::Allow(permit(id)),
+            Verdict::Allow | Verdict::Mask => Outcome::Allow(permit()),
         })
     }
 
@@ -56,24 +56,18 @@ impl<'a> Scene<'a> {
         words: Words,
         findings: &Findings,
         minutes: Minutes,
-        release: impl FnOnce(&Self, DecisionId, &Words, &dyn Fn(DecisionId) -> Permit) -> Outcome,
+        release: impl FnOnce(&Self, &Words, &dyn Fn() -> Permit) -> Outcome,
     ) -> Decision {
         let id = DecisionId::next();
         let masks = if words.verdict == Verdict::Block || !findings.masked { Vec::new() } else { self.applied_masks() };
         let uncertain = self.uncertain();
         let event = self.event(id, &words, minutes.recorded, masks.clone(), uncertain.clone());
         let limits = if words.verdict == Verdict::Block { Limits::default() } else { self.limits() };
-        let permit = |id| Permit {
-            id,
-            plan: self.mask_plan(findings.masked),
-            limits: Box::new(limits.clone()),
-            closing: Box::new(closing(&event)),
-            grant: None,
-        };
-        let outcome = release(self, id, &words, &permit);
+        let permit = || Permit::of(&event, self.mask_plan(findings.masked), &limits);
+        let outcome = release(self, &words, &permit);
         let Words { verdict, rule, reason, limit: _, grant: _ } = words;
         let explanation = Explanation { verdict, rule, reason, effects: minutes.notes, masks, limits, uncertain };
-        Decision { id, explanation, event, outcome }
+        Decision { id, explanation: Arc::new(explanation), event, outcome }
     }
 
     /// The deciding rule: an explicit block before `default`, a mask's refusal after it, then the approve, then the
@@ -417,25 +411,6 @@ fn is_identifier(item: &SqlItem<'_>) -> bool {
             let plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'.' | b'$' | b'-');
             name.bytes().all(plain) && name.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_')
         }
-    }
-}
-
-/// The record that will close an execution, until it says how it ended.
-pub(super) fn closing(event: &Event) -> Event {
-    let completion = Completion { status: CompletionStatus::Unknown, rows: 0, bytes: 0 };
-    let kind = EventKind::Closed { completion, cells: CellCounts::default() };
-    let Event { id, at, who, resource, command, digest, effects, policy, observed, kind: _ } = event;
-    Event {
-        id: *id,
-        at: *at,
-        who: Arc::clone(who),
-        resource: Arc::clone(resource),
-        command: Arc::clone(command),
-        digest: *digest,
-        effects: Arc::clone(effects),
-        policy: *policy,
-        observed: *observed,
-        kind,
     }
 }
 

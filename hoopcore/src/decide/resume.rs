@@ -107,7 +107,7 @@ impl Resumption<'_> {
         let rule = pending.demands.first().map_or_else(|| reserved("default"), |demand| demand.rule.clone());
         let words = Words { verdict: Verdict::Block, rule, reason: Some(why.into()), limit: None, grant: None };
         let denial = words.denial();
-        self.scene.decision(words, &self.findings, self.minutes, |_, _, _, _| Outcome::Block(denial))
+        self.scene.decision(words, &self.findings, self.minutes, |_, _, _| Outcome::Block(denial))
     }
 
     /// It goes on waiting, for the rest of its time.
@@ -116,7 +116,7 @@ impl Resumption<'_> {
         let missing = || format!("still waiting for {}", missing(&pending.demands));
         let reason = if why.is_empty() { missing().into() } else { Cow::Borrowed(why) };
         let words = Words { verdict: Verdict::Approve, rule, reason: Some(reason), limit: None, grant: None };
-        self.scene.decision(words, &self.findings, self.minutes, |_, _, _, _| Outcome::Approve(pending))
+        self.scene.decision(words, &self.findings, self.minutes, |_, _, _| Outcome::Approve(pending))
     }
 
     fn release(self, pending: &Pending) -> Decision {
@@ -130,8 +130,8 @@ impl Resumption<'_> {
         let once = || GrantNote::once(pending.request.id.clone());
         let note = (!pending.demands.is_empty()).then(|| grant.as_ref().map_or_else(once, Grant::note));
         let words = Words { verdict, rule, reason: Some(reason), limit: None, grant: note };
-        self.scene.decision(words, &self.findings, self.minutes, |_, id, _, permit| {
-            Outcome::Allow(Permit { grant: grant.map(Box::new), ..permit(id) })
+        self.scene.decision(words, &self.findings, self.minutes, |_, _, permit| {
+            Outcome::Allow(Permit { grant: grant.map(Box::new), ..permit() })
         })
     }
 }

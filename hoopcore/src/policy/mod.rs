@@ -21,6 +21,7 @@ mod problem;
 pub(crate) mod reach;
 #[cfg(feature = "yaml")]
 mod read;
+mod recent;
 pub(crate) mod rule;
 pub(crate) mod session;
 pub(crate) mod shipped;

@@ -4,6 +4,7 @@ use alloc::sync::Arc;
 use alloc::vec::Vec;
 
 use super::index::Classes;
+use super::recent::Recent;
 use super::rule::{Condition, OnFact, Rule, WhoFact};
 use super::standings::{Kept, Named, Standings, Standpoint};
 use super::{ColumnPattern, Glob, Policy};
@@ -24,6 +25,7 @@ pub struct PolicySession {
     on: Resource,
     rules: Standings,
     kept: Kept,
+    recent: Recent,
 }
 
 /// Mask plans made once.
@@ -39,7 +41,8 @@ impl PolicySession {
         let rules = policy.standings(who, on, Classes::EVERY).by_class();
         let point = Standpoint { policy, who, on, rules: &rules, kept: None };
         let kept = Kept { named: Named::of(who, on), plans: Plans::new(point), settled: Settled::new(point) };
-        Self { policy: policy.clone(), who: who.clone(), on: on.clone(), rules, kept }
+        let recent = Recent::of(point);
+        Self { policy: policy.clone(), who: who.clone(), on: on.clone(), rules, kept, recent }
     }
 
     /// The bare answer; allocates nothing.
@@ -55,13 +58,23 @@ impl PolicySession {
 
     /// Decides a call.
     pub fn decide(&mut self, call: &Call<'_>) -> Decision {
-        crate::decide::decide(self.standpoint(), call)
+        self.decide_by(call, |session| crate::decide::decide(session, call))
     }
 
     /// Decides a call for which people may have agreed before. Where it would be held, `draw` is asked for one execution
     /// out of a grant: what it gives is used up, whatever becomes of the decision.
     pub fn decide_granted(&mut self, call: &Call<'_>, draw: &mut dyn FnMut(&Pending) -> Option<Draw>) -> Decision {
-        crate::decide::decide_granted(self.standpoint(), call, draw)
+        self.decide_by(call, |session| crate::decide::decide_granted(session, call, draw))
+    }
+
+    /// The decision that was made before, or the one that is made now.
+    fn decide_by(&mut self, call: &Call<'_>, judge: impl FnOnce(Standpoint<'_>) -> Decision) -> Decision {
+        if let Some(decision) = self.recent.again(call) {
+            return decision;
+        }
+        let decision = judge(self.standpoint());
+        self.recent.keep(call, &decision);
+        decision
     }
 
     /// Patterns of the columns that a mask may hide from this caller: an adapter resolves them in the catalog
@@ -84,7 +97,7 @@ impl PolicySession {
     }
 
     pub(crate) fn standpoint(&self) -> Standpoint<'_> {
-        let Self { policy, who, on, rules, kept } = self;
+        let Self { policy, who, on, rules, kept, recent: _ } = self;
         Standpoint { policy, who, on, rules, kept: Some(kept) }
     }
 }

@@ -199,6 +199,14 @@ impl<'a> Standpoint<'a> {
         self.policy.rules().get(at)
     }
 
+    /// Every rule that may concern the caller.
+    pub(super) fn standing_rules(&self) -> impl Iterator<Item = &'a Rule> {
+        let Standings { blocks, allows, limited: _, approves, masks } = self.rules;
+        let policy = self.policy;
+        let all = blocks.all.iter().chain(&allows.all).chain(approves).chain(masks);
+        all.filter_map(move |standing| policy.rules().get(standing.rule))
+    }
+
     /// The mask rules that may concern the caller.
     pub(crate) fn mask_rules(&self) -> impl Iterator<Item = (&'a Rule, &'a Masks)> {
         let policy = self.policy;

@@ -18,6 +18,9 @@ const NO_DELIMITERS: &[u8] = b"\\.abcdefghijklmnopqrstuvwxyz0123456789";
 
 /// What the text copies to the client, if it does.
 pub(crate) fn copy_out(text: &str) -> Option<Result<CopyOut, &'static str>> {
+    if !may_copy(text) {
+        return None;
+    }
     let lexed = lex::lex(text);
     let statements = lex::statements(text, &lexed.lexemes);
     let copies = statements.iter().find_map(|statement| statement_of(*statement))?;
@@ -26,6 +29,11 @@ pub(crate) fn copy_out(text: &str) -> Option<Result<CopyOut, &'static str>> {
         1 => copies,
         _ => Err(SEVERAL),
     })
+}
+
+/// Whether the keyword may stand in a text: it can be written in no other letters.
+fn may_copy(text: &str) -> bool {
+    text.as_bytes().windows(4).any(|word| word.eq_ignore_ascii_case(b"copy"))
 }
 
 fn statement_of(mut cursor: Cursor<'_>) -> Option<Result<CopyOut, &'static str>> {

@@ -1,12 +1,24 @@
 //! What holds between a policy and a stricter or freer one, and between what is known and what is not.
 
-use hoopcore::{Policy, Verdict};
+use hoopcore::audit::EventKind;
+use hoopcore::request::SessionFacts;
+use hoopcore::{Call, Decision, Outcome, Policy, Request, Timestamp, Verdict};
 use proptest::prelude::*;
 
 use crate::evaluate::Most;
 use crate::generate::{allow, approve, block, limits, mask, policy, request, rule_that};
 use crate::model::{ActionModel, LimitsModel, PolicyModel, RequestModel, RuleModel};
 use crate::{cases, engine, useless};
+
+/// What a decision records, and whether it comes to a permit with masks.
+fn told(decision: Decision) -> (Timestamp, EventKind, Option<bool>) {
+    let (event, sealed) = decision.seal();
+    let (at, kind) = (event.at, event.kind.clone());
+    match sealed.release(event.written()) {
+        Outcome::Allow(permit) => (at, kind, Some(permit.masks_armed())),
+        Outcome::Approve(_) | Outcome::Block(_) => (at, kind, None),
+    }
+}
 
 fn with(policy: &PolicyModel, rule: RuleModel) -> PolicyModel {
     let mut rules = policy.rules.clone();
@@ -120,6 +132,39 @@ proptest! {
             let rules = policy.rules.iter().filter(|rule| rule.name != name).cloned().collect();
             let after = engine(&PolicyModel { rules }, &request);
             prop_assert_eq!(after.verdict, before.verdict, "without {} of\n{}\n{:#?}", name, policy.yaml(), request);
+        }
+    }
+
+    #[test]
+    fn what_was_asked_before_means_nothing(policy in policy(), one in request(), other in request()) {
+        let compiled = Policy::from_yaml(&policy.yaml()).unwrap();
+        let (who, on, command) = (one.caller(), &one.on, one.command());
+        let (facts, others) = (one.facts(), other.facts());
+        let strangers = [
+            SessionFacts { search_path: others.search_path.clone(), ..facts.clone() },
+            SessionFacts { shadows: others.shadows.clone(), ..facts.clone() },
+            SessionFacts { prepared: others.prepared.clone(), ..facts.clone() },
+            SessionFacts { cursors: others.cursors.clone(), ..facts.clone() },
+            SessionFacts { exposures: others.exposures.clone(), ..facts.clone() },
+        ];
+        // Only one thing is other than before, or everything is.
+        let (first, last) = (one.call(&command, &facts), other.call(&command, &others));
+        let mut steps = vec![
+            first,
+            first,
+            Call { source: last.source, ..first },
+            Call { parameters: last.parameters, ..first },
+            Call { now: last.now, ..first },
+            Call { rates: last.rates, ..first },
+            last,
+            first,
+        ];
+        steps.extend(strangers.iter().map(|session| Call { session, ..first }));
+        let mut session = compiled.session(&who, on);
+        for call in steps {
+            let (before, alone) = (session.decide(&call), compiled.evaluate(&Request { who: &who, on, call }));
+            prop_assert_eq!(before.explanation(), alone.explanation());
+            prop_assert_eq!(told(before), told(alone));
         }
     }
 

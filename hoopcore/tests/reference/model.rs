@@ -143,19 +143,32 @@ pub(crate) struct StatementModel {
 impl RequestModel {
     /// The request in the engine's types.
     pub(crate) fn with<T>(&self, then: impl FnOnce(&Request<'_>) -> T) -> T {
-        let who = Verified::vouched(self.who.clone(), "test");
-        let command = Command::analysed("text", "text".into(), self.statements.iter().map(statement).collect());
-        let facts = SessionFacts {
+        let (command, facts) = (self.command(), self.facts());
+        then(&Request { who: &self.caller(), on: &self.on, call: self.call(&command, &facts) })
+    }
+
+    pub(crate) fn caller(&self) -> Verified<Identity> {
+        Verified::vouched(self.who.clone(), "test")
+    }
+
+    pub(crate) fn command(&self) -> Command {
+        Command::analysed("text", "text".into(), self.statements.iter().map(statement).collect())
+    }
+
+    pub(crate) fn facts(&self) -> SessionFacts {
+        SessionFacts {
             search_path: self.path.clone(),
             shadows: Arc::new(self.shadows.clone()),
             prepared: commands(&self.prepared),
             cursors: commands(&self.cursors),
             exposures: if self.exposed { Exposures::Assumed } else { Exposures::Known(Arc::new([])) },
-        };
-        let parameters = self.parameters.as_deref();
-        let rates = self.rates.rates();
-        let call = Call { parameters, source: self.source, rates, ..Call::new(&command, &facts, self.now()) };
-        then(&Request { who: &who, on: &self.on, call })
+        }
+    }
+
+    /// The call of a command in the circumstances of this request.
+    pub(crate) fn call<'a>(&'a self, command: &'a Command, facts: &'a SessionFacts) -> Call<'a> {
+        let (parameters, rates) = (self.parameters.as_deref(), self.rates.rates());
+        Call { parameters, source: self.source, rates, ..Call::new(command, facts, self.now()) }
     }
 
     fn now(&self) -> Timestamp {
