@@ -10,9 +10,11 @@
     reason = "a test fails by panicking"
 )]
 
+mod answers;
 mod evaluate;
 mod generate;
 mod laws;
+mod masks;
 mod model;
 mod protocols;
 
