@@ -18,6 +18,7 @@ mod copies;
 mod denials;
 mod direct;
 mod front;
+mod full;
 mod gate;
 mod hostile;
 mod inference;

@@ -73,15 +73,21 @@ impl Gateway {
     pub(crate) fn start_with(database: &str, policy: &str, listener: &str, resource: &str) -> Self {
         let ca = cluster().ca();
         let server = format!("address: 'localhost:{}', tls: {{ verify: full, ca: {} }},", cluster().port, ca.display());
-        Self::open(database, policy, listener, &format!("{resource} {server}"))
+        Self::open(database, policy, "written", listener, &format!("{resource} {server}"))
+    }
+
+    /// The same, with a mode of its audit trail.
+    pub(crate) fn start_recording(database: &str, policy: &str, mode: &str) -> Self {
+        let server = format!("address: 'localhost:{}', tls: {{ verify: none }},", cluster().port);
+        Self::open(database, policy, mode, "", &server)
     }
 
     /// The same in front of whatever listens on this port of the machine, in clear.
     pub(crate) fn start_before(server: u16, database: &str, policy: &str) -> Self {
-        Self::open(database, policy, "", &format!("address: 'localhost:{server}', tls: {{ verify: none }},"))
+        Self::open(database, policy, "written", "", &format!("address: 'localhost:{server}', tls: {{ verify: none }},"))
     }
 
-    fn open(database: &str, policy: &str, listener: &str, resource: &str) -> Self {
+    fn open(database: &str, policy: &str, mode: &str, listener: &str, resource: &str) -> Self {
         let directory = tempfile::tempdir().unwrap();
         let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
         write_certificates(directory.path()).unwrap_or_else(|error| panic!("{error}"));
@@ -89,10 +95,12 @@ impl Gateway {
         write_private(&directory.path().join("server.secret"), &cluster().password).unwrap();
         write_private(&directory.path().join("masks.secret"), "a key of masks that is long enough").unwrap();
         fs::write(directory.path().join("policy.yaml"), policy).unwrap();
-        fs::write(directory.path().join("gateway.yaml"), configuration(port, database, listener, resource)).unwrap();
+        let configuration = configuration(port, database, mode, listener, resource);
+        fs::write(directory.path().join("gateway.yaml"), configuration).unwrap();
         let log = fs::File::create(directory.path().join("log")).unwrap();
-        let process = Command::new(env!("CARGO_BIN_EXE_hoop-pg"))
-            .args(["--config", "gateway.yaml"])
+        // To the gateway a file that must not grow is an error of the write, as a full disk is.
+        let process = Command::new("/bin/sh")
+            .args(["-c", "trap '' XFSZ; exec \"$0\" --config gateway.yaml", env!("CARGO_BIN_EXE_hoop-pg")])
             .current_dir(directory.path())
             .stdin(Stdio::null())
             .stdout(Stdio::null())
@@ -146,6 +154,13 @@ impl Gateway {
         files.map(|file| fs::read_to_string(file.unwrap().path()).unwrap()).collect()
     }
 
+    /// Lets no file of the gateway grow beyond so many bytes; `None` for any size.
+    pub(crate) fn bound_files(&self, bytes: Option<u64>) {
+        let process = rustix::process::Pid::from_child(&self.process);
+        let limit = rustix::process::Rlimit { current: bytes, maximum: None };
+        rustix::process::prlimit(Some(process), rustix::process::Resource::Fsize, limit).unwrap();
+    }
+
     /// Tells the gateway to end.
     pub(crate) fn terminate(&self) {
         let process = rustix::process::Pid::from_child(&self.process);
@@ -177,12 +192,12 @@ impl Drop for Gateway {
     }
 }
 
-fn configuration(port: u16, database: &str, listener: &str, resource: &str) -> String {
+fn configuration(port: u16, database: &str, mode: &str, listener: &str, resource: &str) -> String {
     let me = uzers::get_current_username().unwrap_or_default();
     let me = Path::new(&me).display();
     format!(
         "policy: [policy.yaml]
-audit: {{ directory: audit, mode: written }}
+audit: {{ directory: audit, mode: {mode} }}
 identities:
   job: {{ kind: workload, groups: [callers], password: {{ file: caller.secret }} }}
   ann: {{ kind: human, groups: [developers], password: {{ file: caller.secret }} }}
