@@ -163,6 +163,30 @@ class Go:
         return run
 
 
+class Perl:
+    """Tests of a Perl module that is built first, a program each."""
+
+    name, installed = "perl", "libdbi-perl libpq-dev"
+
+    def __call__(self, stage, folder):
+        needed("perl", "pg_config", "make", debian=self.installed)
+        if not (folder / "blib").exists():
+            log = stage.cache / "perl.log"
+            execute(["perl", "Makefile.PL"], log, cwd=folder)
+            execute(["make"], log, cwd=folder)
+
+        def run(environment, log):
+            # Hashes in one order.
+            environment = {**environment, "PERL_HASH_SEED": "0"}
+            results = {}
+            for file in sorted(folder.glob("t/*.t")):
+                text, succeeded = said(["perl", "-Mblib", file], folder, environment, log)
+                results.update({file.name: "ok" if succeeded else "failed"} | tap(text, file.name))
+            return results
+
+        return run
+
+
 class Pipelines:
     """libpq's own tests of pipelines, each with the messages that PostgreSQL's sources say it exchanges."""
 
