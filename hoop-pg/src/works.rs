@@ -140,7 +140,9 @@ impl Work {
     /// # Errors
     /// Where they could not be masked: why.
     pub(crate) fn plan_copy(&mut self) -> Result<(), &'static str> {
-        if let (Copying::Unmaskable, Some(copy)) = (&self.copying, CopyOut::read(self.command.text())) {
+        if let Copying::Unmaskable = self.copying
+            && let Some(copy) = CopyOut::read(self.command.text())
+        {
             self.copying = Copying::Planned(Box::new(copy?), None);
         }
         Ok(())
