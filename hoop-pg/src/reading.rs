@@ -106,10 +106,10 @@ impl Reading {
         self.charset = Charset::named(&String::from_utf8_lossy(name), &self.held_in);
     }
 
-    /// A command is forwarded.
-    pub(crate) fn forwarded(&mut self, command: &Command, facts: &SessionFacts) {
+    /// A command is forwarded, or what was bound before is run; `changes` is what [`changes`] says of it.
+    pub(crate) fn forwarded(&mut self, changes: bool) {
         self.ran = true;
-        if command.statements().iter().any(|statement| may_change(statement, facts)) {
+        if changes {
             (self.touched, self.within) = (true, true);
         }
     }
@@ -191,6 +191,11 @@ impl Reading {
             Cow::Owned(name) => Cow::Owned(name.into_bytes()),
         })
     }
+}
+
+/// Whether a command may change a setting by which texts are read.
+pub(crate) fn changes(command: &Command, facts: &SessionFacts) -> bool {
+    command.statements().iter().any(|statement| may_change(statement, facts))
 }
 
 /// Whether a statement may change a setting; what an EXECUTE or FETCH runs is that of the statement it names.
@@ -289,7 +294,7 @@ mod tests {
             facts.prepared.insert("loosen".into(), loosen);
             facts.prepared.insert("harmless".into(), Command::sql("SELECT 1"));
             let mut reading = reading("UTF8", "UTF8");
-            reading.forwarded(&Command::sql(sql), &facts);
+            reading.forwarded(changes(&Command::sql(sql), &facts));
             for text in [r"SELECT '\'", "SELECT 'é'"] {
                 assert_eq!(matches!(reading.text(text.as_bytes()), Text::Doubtful(..)), doubtful, "{sql}");
             }
@@ -327,7 +332,7 @@ mod tests {
     #[test]
     fn a_backslash_that_may_be_half_of_a_character_waits_for_what_was_sent_before() {
         let mut reading = reading("UTF8", "UTF8");
-        reading.forwarded(&Command::sql("SELECT * FROM a_view"), &SessionFacts::default());
+        reading.forwarded(changes(&Command::sql("SELECT * FROM a_view"), &SessionFacts::default()));
         assert!(matches!(reading.text("E'あ\\''".as_bytes()), Text::Doubtful(..)));
         assert!(matches!(reading.text("'あ'".as_bytes()), Text::Read(_)));
         assert!(matches!(reading.text(b"E'\\''"), Text::Read(_)));
@@ -339,7 +344,7 @@ mod tests {
     fn what_a_transaction_changed_is_in_doubt_where_it_may_be_taken_back() {
         let facts = SessionFacts::default();
         let mut reading = reading("UTF8", "UTF8");
-        let forward = |reading: &mut Reading, sql: &str| reading.forwarded(&Command::sql(sql), &facts);
+        let forward = |reading: &mut Reading, sql: &str| reading.forwarded(changes(&Command::sql(sql), &facts));
         forward(&mut reading, "BEGIN; SET LOCAL client_encoding TO 'LATIN1'");
         reading.encoding_reported(b"LATIN1");
         reading.settled(Status::Open);

@@ -253,14 +253,15 @@ where
     /// Does once everything that can be done now; whether there was anything.
     fn step(&mut self, cx: &mut Context<'_>, silent: &mut Silent) -> Result<bool, Stop> {
         self.follow_policy()?;
-        let mut moved = self.read_client(cx, silent);
+        let mut moved = self.keep_waits(cx)?;
+        moved |= self.read_client(cx, silent);
         moved |= self.read_server(cx, silent);
         moved |= self.keep_limits(cx)?;
         moved |= self.poll_decision(cx)?;
         moved |= self.hear_client(cx)?;
         moved |= self.hear_server()?;
         moved |= self.write(cx)?;
-        Ok(moved || self.keep_waits(cx)?)
+        Ok(moved)
     }
 
     /// Ends the session, or what its server runs, where one side is waited for too long; whether anything was done.
@@ -327,6 +328,8 @@ where
                     moved = true;
                 }
                 Next::Starved => {
+                    // Then it may be read, though it was read ahead.
+                    moved |= !self.client_starved;
                     self.client_starved = true;
                     if self.client_gone {
                         self.conversation.take_leave();
@@ -367,6 +370,7 @@ where
         while !self.conversation.server.is_full() {
             match self.conversation.hear_server(self.session.facts_mut())? {
                 Next::Starved => {
+                    moved |= !self.server_starved;
                     self.server_starved = true;
                     break;
                 }

@@ -56,6 +56,8 @@ pub(crate) struct Work {
     pub(crate) is_portal: bool,
     /// Facts about the session depend on its outcome.
     pub(crate) changes: bool,
+    /// It may change a setting by which texts are read.
+    pub(crate) rereads: bool,
     /// What becomes of what it copies to the client.
     pub(crate) copying: Copying,
     armed: bool,
@@ -86,6 +88,7 @@ impl Work {
             statement: 0,
             is_portal: false,
             changes: true,
+            rereads: true,
             copying: if passage.masks_copies() { Copying::Unmaskable } else { Copying::Free },
             armed,
             meter: passage.meter().clone(),

@@ -15,6 +15,7 @@ use crate::fifo::{Hearing, Lookup, Origin, Request, name};
 use crate::frame::Head;
 use crate::message::{Bind, Call, Execute, Malformed, Parse, Subject, close_or_describe, copy_fail, nothing, query};
 use crate::poison::refused;
+use crate::reading;
 use crate::refusal::{Refusal, code};
 use crate::upkeep;
 use crate::works::{FRAME, Work, WorkId};
@@ -329,10 +330,10 @@ impl Conversation {
     /// The command is permitted once.
     pub(crate) fn permitted(&mut self, permit: Permit, facts: &SessionFacts) {
         let Some(Asked { head, kind, name, command, parameters, .. }) = self.asked.take() else { return };
-        let changes = upkeep::changes(&command, facts);
+        let (changes, rereads) = (upkeep::changes(&command, facts), reading::changes(&command, facts));
         let mut work = Work::new(command, parameters, permit);
         work.is_portal = matches!(kind, Kind::Bind | Kind::Execute);
-        work.changes = changes;
+        (work.changes, work.rereads) = (changes, rereads);
         let work = self.works.begin(work);
         self.meter_fetch(work);
         if !self.is_still_heard(head) {
@@ -360,7 +361,7 @@ impl Conversation {
         }
         // A copy is asked about first, in the encoding that it was written in.
         if let Some(work) = self.works.get(work) {
-            self.reading.forwarded(&work.command, facts);
+            self.reading.forwarded(work.rereads);
         }
     }
 

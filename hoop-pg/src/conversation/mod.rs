@@ -301,10 +301,11 @@ impl Conversation {
     /// Enters a message that runs a work, which is forwarded now.
     fn run(&mut self, request: Request<Arc<Prepared>, WorkId, Poison>) {
         let work = request.work().and_then(|work| self.works.get_mut(work));
-        let changes = work.is_some_and(|work| {
+        let (changes, rereads) = work.map_or((false, false), |work| {
             work.run();
-            work.changes
+            (work.changes, work.rereads)
         });
+        self.reading.forwarded(rereads);
         self.brake_for(&request);
         self.owe(request, Origin::Client, changes);
     }

@@ -43,6 +43,19 @@ fn drain(gateway: &Gateway, sql: &str) -> usize {
     bytes
 }
 
+/// Masked rows of every length around what one read brings: none is waited for that has arrived.
+#[test]
+fn rows_longer_than_a_read_are_masked() {
+    let database = shop();
+    run(&database, "create table wide as select g, repeat('x', g * 997) as body from generate_series(1, 100) g");
+    let gateway = Gateway::start(&database, POLICY);
+    let rows = "select c.ssn, w.body from wide w join customers c on c.id = 1";
+    for order in ["g", "-g", "g % 7, g", "md5(g::text)"] {
+        let bytes = drain(&gateway, &format!("{rows} order by {order}"));
+        assert!(bytes > 997 * 5000, "{order}: {bytes}");
+    }
+}
+
 #[test]
 #[cfg(target_os = "linux")]
 fn a_hundred_megabytes_under_sixty_four() {

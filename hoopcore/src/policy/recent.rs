@@ -19,6 +19,9 @@ use crate::request::{Call, Exposures, SessionFacts};
 /// How many commands are kept.
 const KEPT: usize = 8;
 
+/// Longer texts are not, in bytes.
+const KEPT_BYTES: usize = 2048;
+
 /// The commands that a session permitted last.
 #[derive(Clone, Debug)]
 pub(super) struct Recent {
@@ -52,7 +55,7 @@ impl Recent {
 
     /// Keeps a decision for the calls that follow, where it may be kept.
     pub(super) fn keep(&mut self, call: &Call<'_>, decision: &Decision) {
-        if !self.steady || stands_for_others(call.command) {
+        if !self.steady || call.command.text().len() > KEPT_BYTES || stands_for_others(call.command) {
             return;
         }
         let Some(granted) = decision.granted() else { return };

@@ -3,7 +3,9 @@
 use std::cell::Cell;
 
 use hoopcore::limit::Charge;
-use hoopcore::{Call, Identity, Policy, RateCounter, Rates, Resource, SessionFacts, Timestamp, Verdict, Verified};
+use hoopcore::{
+    Call, Identity, Outcome, Policy, RateCounter, Rates, Resource, SessionFacts, Timestamp, Verdict, Verified,
+};
 
 use crate::effects::command;
 
@@ -64,4 +66,29 @@ fn what_changes_from_call_to_call_counts_at_each() {
     };
     check("", "session prepared:p", prepare("read a.t"), same, [Block, Allow, Allow]);
     check("", "session prepared:p", prepare("read b.t"), same, [Block, Block, Block]);
+}
+
+/// Decisions that were made once are one in memory; each is an act of its own all the same.
+#[test]
+fn a_decision_that_is_made_again_has_its_own_id_time_and_meter() {
+    let policy = "hoop: 1\nrules:\n  - { rule: reads, who: anyone, on: db, allow: { sql: { read: a.t } }, limits: { rows: 1 } }\n";
+    let policy = Policy::from_yaml(policy).unwrap();
+    let who = Verified::vouched(Identity::named("etl"), "test");
+    let mut session = policy.session(&who, &Resource::postgres("db"));
+    let (command, other, facts) = (command("read a.t"), command("read a.t"), SessionFacts::default());
+    let call = |command, at: &str| Call::new(command, &facts, at.parse().unwrap());
+    let first = session.decide(&call(&command, MONDAY));
+    let second = session.decide(&call(&command, SUNDAY));
+    let third = session.decide(&call(&other, MONDAY));
+    assert!(std::ptr::eq(first.explanation(), second.explanation()));
+    assert!(!std::ptr::eq(first.explanation(), third.explanation()));
+    let passage = |decision: hoopcore::Decision| {
+        let (event, sealed) = decision.seal();
+        let (id, at) = (event.id(), event.at);
+        let Outcome::Allow(permit) = sealed.release(event.written()) else { panic!("it is allowed") };
+        (id, at, permit.spend())
+    };
+    let ((one, monday, first), (two, sunday, second)) = (passage(first), passage(second));
+    assert!(one != two && monday > sunday);
+    assert!(first.meter().row(1).is_ok() && second.meter().row(1).is_ok() && second.meter().row(1).is_err());
 }

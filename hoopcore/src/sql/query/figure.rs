@@ -55,14 +55,36 @@ fn figure(expression: &Expr) -> Figured<'_> {
         // `date_part` before PostgreSQL 14; the name of a column inside; operators that are functions.
         Expr::Extract { .. } | Expr::Subquery(_) => strong(ANY_NAME),
         Expr::BinaryOp { op: sqlparser::ast::BinaryOperator::Overlaps, .. } => strong("overlaps"),
-        _ => weak("?column?"),
+        Expr::Value(_)
+        | Expr::UnaryOp { .. }
+        | Expr::BinaryOp { .. }
+        | Expr::IsNull(_)
+        | Expr::IsNotNull(_)
+        | Expr::IsTrue(_)
+        | Expr::IsNotTrue(_)
+        | Expr::IsFalse(_)
+        | Expr::IsNotFalse(_)
+        | Expr::IsUnknown(_)
+        | Expr::IsNotUnknown(_)
+        | Expr::IsDistinctFrom(..)
+        | Expr::IsNotDistinctFrom(..)
+        | Expr::InList { .. }
+        | Expr::InSubquery { .. }
+        | Expr::Between { .. }
+        | Expr::Like { .. }
+        | Expr::ILike { .. }
+        | Expr::SimilarTo { .. }
+        | Expr::AnyOp { .. }
+        | Expr::AllOp { .. } => weak("?column?"),
+        _ => weak(ANY_NAME),
     }
 }
 
 fn field(chain: &[AccessExpr]) -> Option<&str> {
     chain.iter().rev().find_map(|access| match access {
         AccessExpr::Dot(Expr::Identifier(name)) => Some(name.value.as_str()),
-        AccessExpr::Dot(_) | AccessExpr::Subscript(_) => None,
+        AccessExpr::Dot(_) => Some(ANY_NAME),
+        AccessExpr::Subscript(_) => None,
     })
 }
 

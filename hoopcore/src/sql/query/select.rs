@@ -24,13 +24,19 @@ use crate::name::QualifiedName;
 struct Body<'a> {
     outputs: Outputs<'a>,
     scope: usize,
-    distinct_on: bool,
+    /// Whether its order decides which rows there are.
+    cut: bool,
     /// Of a set operation, all that it mentions.
     combined: Option<Span>,
 }
 
 impl<'a> Walk<'a> {
     pub(super) fn query(&mut self, query: &'a Query, parent: usize, usage: Use) -> Outputs<'a> {
+        self.clauses(query, parent, usage, false).outputs
+    }
+
+    /// A query's body with what stands around it; `cut` says that clauses around the query leave some of its rows out.
+    fn clauses(&mut self, query: &'a Query, parent: usize, usage: Use, cut: bool) -> Body<'a> {
         let Query {
             with,
             body,
@@ -49,8 +55,12 @@ impl<'a> Walk<'a> {
             self.with(with, scope);
         }
         let sources = self.flow.source_count();
-        let body = self.body(body, scope, usage);
-        let cut = limit_clause.is_some() || fetch.is_some() || body.distinct_on;
+        let cut = cut || limit_clause.is_some() || fetch.is_some();
+        let body = match &**body {
+            SetExpr::Query(inner) => self.in_parentheses(inner, scope, usage, cut),
+            body => self.body(body, scope, usage),
+        };
+        let cut = cut || body.cut;
         if let Some(order_by) = order_by {
             self.order_by(order_by, &body, cut);
         }
@@ -63,7 +73,14 @@ impl<'a> Walk<'a> {
         for lock in locks {
             self.lock(lock, sources);
         }
-        body.outputs
+        Body { cut, ..body }
+    }
+
+    /// Clauses behind a query in parentheses are its own: PostgreSQL reads them as if they stood inside.
+    fn in_parentheses(&mut self, query: &'a Query, scope: usize, usage: Use, cut: bool) -> Body<'a> {
+        let mut inner = Body { outputs: None, scope, cut, combined: None };
+        self.deeper(|walk| inner = walk.clauses(query, scope, usage, cut));
+        inner
     }
 
     fn with(&mut self, with: &'a With, scope: usize) {
@@ -178,7 +195,7 @@ impl<'a> Walk<'a> {
                 None
             }
         };
-        Body { outputs, scope, distinct_on: false, combined: None }
+        Body { outputs, scope, cut: false, combined: None }
     }
 
     /// The columns of VALUES are called `column1`, `column2` and so on.
@@ -224,7 +241,7 @@ impl<'a> Walk<'a> {
         if let Some(into) = &select.into {
             self.into(into);
         }
-        Body { outputs, scope, distinct_on, combined: None }
+        Body { outputs, scope, cut: distinct_on, combined: None }
     }
 
     /// Clauses that PostgreSQL does not have.
