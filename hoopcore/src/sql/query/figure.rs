@@ -44,7 +44,7 @@ fn figure(expression: &Expr) -> Figured<'_> {
             Some(TrimWhereField::Both) | None => "btrim",
         }),
         Expr::TypedString(_) | Expr::Interval(_) => weak(ANY_NAME),
-        Expr::Exists { .. } => strong("exists"),
+        Expr::Exists { negated: false, .. } => strong("exists"),
         Expr::Array(_) => strong("array"),
         Expr::Tuple(_) => strong("row"),
         Expr::Substring { .. } => strong("substring"),
@@ -56,6 +56,7 @@ fn figure(expression: &Expr) -> Figured<'_> {
         Expr::Extract { .. } | Expr::Subquery(_) => strong(ANY_NAME),
         Expr::BinaryOp { op: sqlparser::ast::BinaryOperator::Overlaps, .. } => strong("overlaps"),
         Expr::Value(_)
+        | Expr::Exists { negated: true, .. }
         | Expr::UnaryOp { .. }
         | Expr::BinaryOp { .. }
         | Expr::IsNull(_)

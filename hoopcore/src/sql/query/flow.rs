@@ -320,6 +320,11 @@ impl<'a> Flow<'a> {
         self.sources.iter().skip(count).filter_map(|source| Some((source.exposed, source.relation()?)))
     }
 
+    /// Whether a sub-select or the like was met since under this name.
+    pub(super) fn has_table_since(&self, count: usize, exposed: &str) -> bool {
+        self.sources.iter().skip(count).any(|source| source.exposed == exposed && source.table().is_some())
+    }
+
     /// Whether a relation of this name was met.
     pub(super) fn reads(&self, name: &str) -> bool {
         self.sources.iter().filter_map(Source::relation).any(|relation| relation.name == name)

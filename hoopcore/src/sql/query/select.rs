@@ -24,6 +24,8 @@ use crate::name::QualifiedName;
 struct Body<'a> {
     outputs: Outputs<'a>,
     scope: usize,
+    /// The scope of the innermost query in parentheses, whose WITH the clauses behind them see.
+    names: usize,
     /// Whether its order decides which rows there are.
     cut: bool,
     /// Of a set operation, all that it mentions.
@@ -65,10 +67,10 @@ impl<'a> Walk<'a> {
             self.order_by(order_by, &body, cut);
         }
         if let Some(limit) = limit_clause {
-            self.limit(limit, scope);
+            self.limit(limit, body.names);
         }
         if let Some(quantity) = fetch.as_ref().and_then(|fetch| fetch.quantity.as_ref()) {
-            self.expression(quantity, scope, Use::PROBE);
+            self.expression(quantity, body.names, Use::PROBE);
         }
         for lock in locks {
             self.lock(lock, sources);
@@ -78,7 +80,7 @@ impl<'a> Walk<'a> {
 
     /// Clauses behind a query in parentheses are its own: PostgreSQL reads them as if they stood inside.
     fn in_parentheses(&mut self, query: &'a Query, scope: usize, usage: Use, cut: bool) -> Body<'a> {
-        let mut inner = Body { outputs: None, scope, cut, combined: None };
+        let mut inner = Body { outputs: None, scope, names: scope, cut, combined: None };
         self.deeper(|walk| inner = walk.clauses(query, scope, usage, cut));
         inner
     }
@@ -162,7 +164,7 @@ impl<'a> Walk<'a> {
         }
         match op {
             SetOperator::Union if quantifier == SetQuantifier::All => usage,
-            SetOperator::Union => usage.weighed(),
+            SetOperator::Union => Use { unused: false, ..usage.weighed() },
             SetOperator::Except | SetOperator::Intersect | SetOperator::Minus => {
                 Use { unused: false, ..usage.probed() }
             }
@@ -195,7 +197,7 @@ impl<'a> Walk<'a> {
                 None
             }
         };
-        Body { outputs, scope, cut: false, combined: None }
+        Body { outputs, scope, names: scope, cut: false, combined: None }
     }
 
     /// The columns of VALUES are called `column1`, `column2` and so on.
@@ -241,7 +243,7 @@ impl<'a> Walk<'a> {
         if let Some(into) = &select.into {
             self.into(into);
         }
-        Body { outputs, scope, cut: distinct_on, combined: None }
+        Body { outputs, scope, names: parent, cut: distinct_on, combined: None }
     }
 
     /// Clauses that PostgreSQL does not have.
@@ -388,6 +390,7 @@ impl<'a> Walk<'a> {
         let mut keys = Vec::from([key]);
         while let Some(key) = keys.pop() {
             match key {
+                Expr::Identifier(_) if self.expands && outputs.is_none() => self.flow.do_all(doing),
                 Expr::Identifier(name) => {
                     let columns = columns_named(outputs, &name.value);
                     columns.iter().for_each(|column| self.flow.hand_on(doing.usage(), column));
@@ -456,7 +459,9 @@ impl<'a> Walk<'a> {
 
     fn lock(&mut self, lock: &'a LockClause, since: usize) {
         let of = lock.of.as_ref().and_then(parts).map(|parts| parts.name.value.as_str());
-        let all = !self.flow.relations_since(since).any(|(exposed, _)| Some(exposed) == of);
+        let known = self.flow.relations_since(since).any(|(exposed, _)| Some(exposed) == of);
+        // The name may be that of a sub-select, of which all is locked.
+        let all = !known || of.is_some_and(|of| self.flow.has_table_since(since, of));
         let locked: Vec<QualifiedName> = self
             .flow
             .relations_since(since)
