@@ -265,6 +265,10 @@ impl<'a> Flow<'a> {
             return table.all();
         }
         let mut met = table.named(mention.name, &source.columns);
+        if mention.qualifier.is_some() && met.is_empty() {
+            // Nothing but `t.f` for `f(t)`: what is done to its value is done to every column.
+            return table.all().into_iter().map(Target::computed).collect();
+        }
         let is_column = met.iter().any(|target| matches!(target, Target::Spans(..)));
         if mention.qualifier.is_some() && !is_column {
             // `t.f` for `f(t)`
@@ -278,6 +282,14 @@ impl<'a> Flow<'a> {
 type Passed<'a> = BTreeSet<(usize, &'a str, [bool; 5])>;
 
 impl Target {
+    /// The same, as a part of something that is computed.
+    fn computed(self) -> Self {
+        match self {
+            Self::Spans(spans, _) => Self::Spans(spans, false),
+            Self::Star(_) | Self::Through(_) | Self::Row(_) | Self::RowOf(_) => self,
+        }
+    }
+
     fn part_of_row(self) -> Option<Self> {
         match self {
             Self::Spans(spans, _) => Some(Self::Row(spans)),
