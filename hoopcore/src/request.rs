@@ -98,6 +98,8 @@ pub struct Exposure {
     pub relation: QualifiedName,
     /// Its column; `None` where any of its columns may carry the value.
     pub column: Option<String>,
+    /// Whether it is no column but a function of the row, which can be written like one (`t.f` for `f(t)`).
+    pub computed: bool,
     /// The protected column whose value it is.
     pub exposes: ColumnName,
 }

@@ -279,9 +279,10 @@ fn named(exposed: &Exposed, findings: &Findings) -> Arc<[Exposure]> {
     for ((oid, exposes), attributes) in places {
         let columns = columns(oid, &attributes, findings);
         for relation in names(oid, &findings.relations) {
-            named.extend(columns.iter().map(|column| Exposure {
+            named.extend(columns.iter().map(|(column, computed)| Exposure {
                 relation: relation.clone(),
                 column: column.clone(),
+                computed: *computed,
                 exposes: exposes.clone(),
             }));
         }
@@ -293,22 +294,23 @@ fn named(exposed: &Exposed, findings: &Findings) -> Arc<[Exposure]> {
 /// The type of a column, or of a whole relation: to change it is to change what has it.
 fn typed(exposed: &Exposed, column: Column, name: &QualifiedName) -> impl Iterator<Item = Exposure> {
     let name = name.clone();
-    carried(exposed, column).into_iter().map(move |exposes| Exposure { relation: name.clone(), column: None, exposes })
+    let exposure = move |exposes| Exposure { relation: name.clone(), column: None, computed: false, exposes };
+    carried(exposed, column).into_iter().map(exposure)
 }
 
-/// The names of these columns, and of what can be written like one; `None` for any column of the relation. Where each
+/// The names of these columns, and of what can be written like one, which is computed; `None` for any column of the relation. Where each
 /// column of a relation of the server's own carries a value, that says it shorter: every statement is held against it.
-fn columns(oid: u32, attributes: &[i16], findings: &Findings) -> Vec<Option<String>> {
+fn columns(oid: u32, attributes: &[i16], findings: &Findings) -> Vec<(Option<String>, bool)> {
     let relation = findings.relations.get(&oid);
     let own = relation.filter(|relation| relation.schema == "pg_catalog");
     if own.is_some_and(|relation| relation.columns.len() == attributes.len()) {
-        return vec![None];
+        return vec![(None, false)];
     }
-    let name = |attribute| relation.and_then(|relation| relation.columns.get(attribute)).cloned();
+    let name = |attribute| (relation.and_then(|relation| relation.columns.get(attribute)).cloned(), false);
     // A column of that name comes before a function.
     let is_column = |name: &&String| relation.is_some_and(|relation| relation.columns.values().any(|one| one == *name));
     let functions = findings.attributes.iter().filter(|name| !is_column(name));
-    attributes.iter().map(name).chain(functions.cloned().map(Some)).collect()
+    attributes.iter().map(name).chain(functions.map(|name| (Some(name.clone()), true))).collect()
 }
 
 /// The names of a relation: a temporary one is in a schema of the session's own that is called `pg_temp` too.

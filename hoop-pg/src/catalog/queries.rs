@@ -161,14 +161,17 @@ JOIN pg_catalog.pg_attribute a ON a.attrelid = d.adrelid AND a.attnum = d.adnum 
 WHERE d.adrelid {these}"
         ),
         TELLTALES.to_owned(),
-        // Functions that can be written like a column of a row: `c.f` for `f(c)`.
+        // What can be written like a column of a row: `c.f` for `f(c)`, `c.d` for `c::d` where `d` is a domain over rows.
         format!(
-            "SELECT DISTINCT p.proname FROM pg_catalog.pg_proc p
-JOIN pg_catalog.pg_type t ON t.oid = p.proargtypes[0]
-LEFT JOIN pg_catalog.pg_class c ON c.oid = t.typrelid
+            "WITH RECURSIVE shape(type) AS (
+    SELECT t.oid FROM pg_catalog.pg_type t WHERE t.typrelid {these}
+    UNION SELECT c.reloftype FROM pg_catalog.pg_class c WHERE c.oid {these}
+    UNION SELECT d.oid FROM pg_catalog.pg_type d JOIN shape s ON d.typtype = 'd' AND d.typbasetype = s.type)
+SELECT p.proname FROM pg_catalog.pg_proc p JOIN pg_catalog.pg_type t ON t.oid = p.proargtypes[0]
 WHERE NOT (p.pronamespace = 'pg_catalog'::pg_catalog.regnamespace AND ({KNOWN}))
-    AND (c.oid {these} OR t.typtype = 'p' AND t.typname IN
-    ('record', 'any', 'anyelement', 'anynonarray', 'anycompatible', 'anycompatiblenonarray'))"
+    AND (t.oid IN (SELECT s.type FROM shape s) OR t.typtype = 'p' AND t.typname IN
+    ('record', 'any', 'anyelement', 'anynonarray', 'anycompatible', 'anycompatiblenonarray'))
+UNION SELECT d.typname FROM pg_catalog.pg_type d JOIN shape s ON s.type = d.oid WHERE d.typtype = 'd'"
         ),
         // Types of others that columns have, or whole relations: a domain checks values, a relation's type its columns.
         format!(

@@ -129,7 +129,7 @@ impl Table {
 fn exposures() -> Arc<[Exposure]> {
     let exposes = ColumnName::new("public", "people", "ssn");
     let relation = QualifiedName::qualified("public", "people");
-    Arc::new([Exposure { relation, column: Some("ssn".into()), exposes }])
+    Arc::new([Exposure { relation, column: Some("ssn".into()), computed: false, exposes }])
 }
 
 /// What a lane has to write.

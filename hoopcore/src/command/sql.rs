@@ -118,6 +118,9 @@ pub struct Facts {
     /// Those of them that the statement does anything else with than return or store the bare column: compares, orders,
     /// groups, counts, computes.
     pub compared: Columns,
+    /// Those of the compared that are written behind their relation (`t.c`): each may be a function of the row (`c(t)`),
+    /// of which an equality, an order or a count reveals whatever was asked.
+    pub behind: Columns,
 }
 
 impl Facts {
@@ -125,7 +128,15 @@ impl Facts {
     #[must_use]
     pub fn of_all_columns() -> Self {
         let all = || Columns::All;
-        Self { columns: all(), returned: all(), stored: all(), inferred: all(), compared: all(), ..Self::default() }
+        Self {
+            columns: all(),
+            returned: all(),
+            stored: all(),
+            inferred: all(),
+            compared: all(),
+            behind: all(),
+            ..Self::default()
+        }
     }
 }
 
@@ -140,6 +151,7 @@ impl Default for Facts {
             stored: Columns::none(),
             inferred: Columns::none(),
             compared: Columns::none(),
+            behind: Columns::none(),
         }
     }
 }

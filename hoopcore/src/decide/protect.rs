@@ -162,7 +162,9 @@ impl<'a> Scene<'a> {
         let inferred = || self.reads_any(&masks.columns, item.effect, &facts.inferred);
         let compared = || self.reads_any(&masks.columns, item.effect, &facts.compared);
         match masks.on_inference {
-            OnInference::Equality if inferred() => flow.refuse(rule, Leak::Inference),
+            OnInference::Equality if inferred() || self.computes_any(&masks.columns, item.effect) => {
+                flow.refuse(rule, Leak::Inference)
+            }
             OnInference::Block if compared() => flow.refuse(rule, Leak::Comparison),
             OnInference::Equality | OnInference::Block | OnInference::Allow => {}
         }
@@ -170,6 +172,15 @@ impl<'a> Scene<'a> {
 
     fn reads_any(&self, masks: &[ColumnMask], effect: &Effect, columns: &Columns) -> bool {
         !columns.is_empty() && masks.iter().any(|mask| self.may_read(&mask.pattern, effect, columns))
+    }
+
+    /// Whether something is decided by a function of the row that a protected value goes into.
+    fn computes_any(&self, masks: &[ColumnMask], effect: &Effect) -> bool {
+        let Exposures::Known(exposures) = &self.call.session.exposures else { return false };
+        let reads = |exposure: &Exposure| {
+            masks.iter().any(|mask| reads_through(exposure, &mask.pattern, effect, &effect.facts.behind))
+        };
+        !effect.facts.behind.is_empty() && exposures.iter().filter(|exposure| exposure.computed).any(reads)
     }
 
     /// Whether some of these columns of an effect's object may carry a value that the pattern protects.

@@ -23,6 +23,7 @@ static FETCHED: Effect = Effect {
         stored: Columns::All,
         inferred: Columns::none(),
         compared: Columns::none(),
+        behind: Columns::none(),
     },
     duty: Duty::Harmless,
 };
@@ -40,6 +41,7 @@ static UNKNOWN: Effect = Effect {
         stored: Columns::All,
         inferred: Columns::All,
         compared: Columns::All,
+        behind: Columns::All,
     },
     duty: Duty::Covered,
 };

@@ -37,6 +37,10 @@ pub(super) struct Parsed {
     pub(super) names_joins: bool,
     /// How often `INTO` stands in the statement.
     pub(super) intos: usize,
+    /// Names that clauses which were left out give to columns and joins.
+    pub(super) given: Vec<String>,
+    /// Names may stand for columns of a row that is not in FROM.
+    pub(super) of_row: bool,
 }
 
 /// Parses one query or data-modifying statement; `None` where sqlparser does not understand it.
@@ -68,6 +72,7 @@ struct Found {
     expands: bool,
     names_joins: bool,
     intos: usize,
+    given: Vec<String>,
 }
 
 impl<'a> Bridge<'a> {
@@ -82,8 +87,9 @@ impl<'a> Bridge<'a> {
         let mut parser = Parser::new(&dialect).with_recursion_limit(bounds::RECURSION).with_tokens(self.out);
         let statement = Box::new(parser.parse_statement().ok()?);
         let whole = parser.peek_token_ref().token == Token::EOF;
-        let Found { operators, calls, compares, expands, names_joins, intos } = self.found;
-        whole.then_some(Parsed { statement, operators, calls, compares, expands, names_joins, intos })
+        let Found { operators, calls, compares, expands, names_joins, intos, given } = self.found;
+        let of_row = false;
+        whole.then_some(Parsed { statement, operators, calls, compares, expands, names_joins, intos, given, of_row })
     }
 
     fn run(&mut self) -> Option<()> {

@@ -86,15 +86,15 @@ fn understood(cursor: Cursor<'_>) -> Result<Effects, &'static str> {
     Ok(query::effects(&parsed))
 }
 
-/// The effects of a list of expressions, as `SELECT` has them.
-fn effects_of_expressions(cursor: Cursor<'_>) -> Option<Effects> {
+/// The effects of a list of expressions, as `SELECT` has them; with `of_row` their names may be columns of a given row.
+fn effects_of_expressions(cursor: Cursor<'_>, of_row: bool) -> Option<Effects> {
     if cursor.is_end() {
         return Some(Effects::default());
     }
     if bounds::excess(cursor).is_some() {
         return None;
     }
-    bridge::parse_list(cursor).map(|parsed| query::effects(&parsed))
+    bridge::parse_list(cursor).map(|parsed| query::effects(&bridge::Parsed { of_row, ..parsed }))
 }
 
 /// The relation that a text names as a statement would: `customers`, `"Odd Name"`, `public.seq1`.

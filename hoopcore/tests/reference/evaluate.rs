@@ -120,7 +120,8 @@ fn happenings(request: &RequestModel) -> Vec<Happening> {
 /// What a cursor returns of which nothing is known: it was judged when it was declared, and may return anything.
 fn fetched_unseen() -> Effect {
     let mut effect = Effect::new(Verb::Session, Object::Any);
-    effect.facts = Facts { inferred: Columns::none(), compared: Columns::none(), ..Facts::of_all_columns() };
+    let none = Columns::none;
+    effect.facts = Facts { inferred: none(), compared: none(), behind: none(), ..Facts::of_all_columns() };
     effect.duty = Duty::Harmless;
     effect
 }

@@ -195,7 +195,7 @@ impl Bridge<'_> {
         if !rest.eat_word("as") {
             return Some(false);
         }
-        rest.identifier()?;
+        self.found.given.push(rest.identifier()?);
         self.imply(&["="]);
         self.found.names_joins = true;
         self.out.extend([keyword(Keyword::USING, "using"), Token::LParen]);
@@ -460,7 +460,7 @@ impl Bridge<'_> {
         }
         names(&mut rest)?;
         rest.eat_word("set").then_some(())?;
-        rest.identifier()?;
+        self.found.given.push(rest.identifier()?);
         if cycle {
             if rest.eat_word("to") {
                 constant(&mut rest)?;
@@ -468,7 +468,7 @@ impl Bridge<'_> {
                 constant(&mut rest)?;
             }
             rest.eat_word("using").then_some(())?;
-            rest.identifier()?;
+            self.found.given.push(rest.identifier()?);
         }
         self.found.compares = true;
         self.cursor = rest;

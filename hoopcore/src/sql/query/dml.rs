@@ -43,7 +43,7 @@ impl<'a> Walk<'a> {
         }
         let alias = insert.table_alias.as_ref().map_or(&parts.name.value, |alias| &alias.alias.value);
         let met = self.may_meet_all(parts);
-        self.flow.add_relation(scope, parts.owned(), alias, false, false);
+        self.flow.add_relation(scope, parts.owned(), alias, false, Vec::new());
         match &insert.on {
             None => {}
             Some(OnInsert::OnConflict(conflict)) => self.conflict(conflict, parts, met, scope),
@@ -138,7 +138,7 @@ impl<'a> Walk<'a> {
             let usage = if self.nesting == 0 { Use::RETURNING } else { Use::RETURN };
             // The row as it was and as it is, in PostgreSQL 18.
             for version in ["old", "new"] {
-                self.flow.add_relation(scope, target.owned(), version, false, false);
+                self.flow.add_relation(scope, target.owned(), version, false, Vec::new());
             }
             self.items(items, scope, usage);
         }
@@ -202,7 +202,7 @@ impl<'a> Walk<'a> {
     ) -> Option<Parts<'a>> {
         self.expect(table.joins.is_empty());
         let (parts, exposed) = self.target(&table.relation)?;
-        self.flow.add_relation(scope, parts.owned(), exposed, false, false);
+        self.flow.add_relation(scope, parts.owned(), exposed, false, Vec::new());
         for other in others {
             self.joins(other, scope);
         }
@@ -242,7 +242,7 @@ impl<'a> Walk<'a> {
         self.expect(optimizer_hints.is_empty() && *into);
         self.intos += 1;
         let Some((parts, exposed)) = self.target(table) else { return };
-        self.flow.add_relation(scope, parts.owned(), exposed, true, false);
+        self.flow.add_relation(scope, parts.owned(), exposed, true, Vec::new());
         self.factor(source, scope);
         self.expression(on, scope, Use::PROBE);
         let unbounded = |verb| {

@@ -80,6 +80,10 @@ const RESERVED: &[&str] = &[
     "with",
 ];
 
+/// Words of the grammar that may be names as well: forms of `normalize`, a function without parentheses, and one that is
+/// a word since PostgreSQL 16.
+const MAY_BE_WORDS: &[&str] = &["current_schema", "nfc", "nfd", "nfkc", "nfkd", "system_user"];
+
 impl<'a> Walk<'a> {
     /// Walks an expression whose value is used so.
     pub(super) fn expression(&mut self, expression: &'a Expr, scope: usize, usage: Use) {
@@ -281,7 +285,11 @@ impl<'a> Walk<'a> {
         if word && RESERVED.binary_search(&name.value.as_str()).is_ok() {
             self.foreign();
         } else if !(word && name.value == "default") {
+            let mark = self.flow.mark();
             self.flow.mention(scope, None, &name.value, usage);
+            if MAY_BE_WORDS.contains(&name.value.as_str()) {
+                self.flow.excuse(mark, &name.value);
+            }
         }
     }
 

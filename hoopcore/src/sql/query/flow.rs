@@ -5,6 +5,7 @@
 
 use alloc::borrow::ToOwned;
 use alloc::collections::BTreeSet;
+use alloc::string::String;
 use alloc::vec::Vec;
 
 use super::Effects;
@@ -139,7 +140,7 @@ pub(super) struct Source<'a> {
     pub(super) what: What,
     /// Its columns have other names in the statement, and which has which is not known.
     pub(super) renamed: bool,
-    /// The names that the first columns of a table have in the statement.
+    /// The names that the first columns have in the statement.
     pub(super) columns: Vec<&'a str>,
 }
 
@@ -174,6 +175,17 @@ pub(super) struct Mention<'a> {
     pub(super) qualifier: Option<&'a str>,
     pub(super) name: &'a str,
     pub(super) usage: Use,
+    /// It is written behind the name of something in FROM: it may be a function of that's row.
+    pub(super) behind: bool,
+    /// It may be the name of something else than a column of a source.
+    pub(super) excused: bool,
+}
+
+impl Mention<'_> {
+    /// How the value is used: that of a shipped function of the row, written like a column, is computed.
+    pub(super) fn used(&self) -> Use {
+        self.usage.through(!(self.behind && is_row_function(self.name)))
+    }
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -266,10 +278,10 @@ impl<'a> Flow<'a> {
         name: QualifiedName,
         exposed: &'a str,
         read: bool,
-        renamed: bool,
+        columns: Vec<&'a str>,
     ) {
         let what = What::Relation { name, read };
-        self.sources.push(Source { scope, exposed, what, renamed, columns: Vec::new() });
+        self.sources.push(Source { scope, exposed, what, renamed: !columns.is_empty(), columns });
     }
 
     /// A table under a name, and names for its first columns.
@@ -286,7 +298,15 @@ impl<'a> Flow<'a> {
     }
 
     pub(super) fn mention(&mut self, scope: usize, qualifier: Option<&'a str>, name: &'a str, usage: Use) {
-        self.mentions.push(Mention { scope, qualifier, name, usage });
+        let behind = qualifier.is_some();
+        self.mentions.push(Mention { scope, qualifier, name, usage, behind, excused: false });
+    }
+
+    /// What was mentioned since may be no column: an output has this name, or a clause that was left out gives it.
+    pub(super) fn excuse(&mut self, mark: (usize, usize), name: &str) {
+        let since = self.mentions.iter_mut().skip(mark.0);
+        let named = since.filter(|mention| mention.qualifier.is_none() && mention.name == name);
+        named.for_each(|mention| mention.excused = true);
     }
 
     pub(super) fn star(&mut self, scope: usize, qualifier: Option<&'a str>, usage: Use) {
@@ -336,8 +356,7 @@ impl<'a> Flow<'a> {
 
     /// Adds the `read` effects with their columns.
     pub(super) fn distribute(&mut self, effects: &mut Effects) {
-        let pairs = self.sources.len().saturating_mul(self.mentions.len() + self.stars.len());
-        if pairs > MAX_PAIRS || !self.follow() {
+        if self.pairs() > MAX_PAIRS || !self.follow() {
             effects.concede("it names too many columns of too many relations");
             return;
         }
@@ -348,6 +367,33 @@ impl<'a> Flow<'a> {
                 let object = Object::Relation(name.clone());
                 effects.add(Effect { facts, ..Effect::new(Verb::Read, object) });
             }
+        }
+    }
+
+    /// Whether every name and every star may stand for something that it sees, or for what is given elsewhere.
+    /// PostgreSQL refuses what does not: so it was looked for in the wrong place.
+    pub(super) fn all_meet(&self, given: &[String]) -> bool {
+        let few = self.pairs() <= MAX_PAIRS;
+        few && self.mentions.iter().all(|mention| self.meets(mention, given))
+            && self.stars.iter().all(|star| self.sources.iter().any(|source| self.is_of_star(star, source)))
+    }
+
+    fn meets(&self, mention: &Mention<'a>, given: &[String]) -> bool {
+        let elsewhere = mention.excused || given.iter().any(|name| name == mention.name);
+        elsewhere || self.sources.iter().any(|source| self.may_meet(mention, source))
+    }
+
+    fn pairs(&self) -> usize {
+        self.sources.len().saturating_mul(self.mentions.len() + self.stars.len())
+    }
+
+    fn may_meet(&self, mention: &Mention<'a>, source: &Source<'a>) -> bool {
+        let sees = self.sees(mention.scope, source.scope);
+        match source.table() {
+            _ if !sees => false,
+            None => self.may_belong(mention, source) || self.is_row(mention, source),
+            Some(_) if mention.qualifier == Some(source.exposed) => true,
+            Some(_) => self.is_row(mention, source) || !self.met_by(mention, source).is_empty(),
         }
     }
 
@@ -368,9 +414,10 @@ impl<'a> Flow<'a> {
         }
         let belongs = self.may_belong(mention, relation);
         if self.is_row(mention, relation) || relation.renamed && belongs {
-            touched.all(mention.usage);
+            let surely = !mention.behind || relation.columns.contains(&mention.name);
+            touched.all(mention.used().through(!relation.renamed || surely));
         } else if belongs {
-            touched.one(mention.name, mention.usage);
+            touched.one(mention);
         }
     }
 
@@ -419,6 +466,8 @@ struct Touched<'a> {
     stored: Found<'a>,
     inferred: Found<'a>,
     compared: Found<'a>,
+    /// Named behind the relation, and compared.
+    behind: Found<'a>,
 }
 
 #[derive(Debug, Default)]
@@ -436,7 +485,8 @@ impl<'a> Touched<'a> {
         self.compared.all |= usage.compared;
     }
 
-    fn one(&mut self, name: &'a str, usage: Use) {
+    fn one(&mut self, mention: &Mention<'a>) {
+        let (name, usage) = (mention.name, mention.used());
         self.columns.names.insert(name);
         if usage.returned {
             self.returned.names.insert(name);
@@ -450,13 +500,16 @@ impl<'a> Touched<'a> {
         if usage.compared {
             self.compared.names.insert(name);
         }
+        if usage.compared && mention.behind {
+            self.behind.names.insert(name);
+        }
     }
 
     fn facts(self, compare_all: bool, work_all: bool) -> Facts {
         let inferred = if compare_all { Columns::All } else { self.inferred.columns() };
         let compared = if compare_all || work_all { Columns::All } else { self.compared.columns() };
-        let (returned, stored) = (self.returned.columns(), self.stored.columns());
-        Facts { columns: self.columns.columns(), returned, stored, inferred, compared, ..Facts::default() }
+        let (returned, stored, behind) = (self.returned.columns(), self.stored.columns(), self.behind.columns());
+        Facts { columns: self.columns.columns(), returned, stored, inferred, compared, behind, ..Facts::default() }
     }
 }
 

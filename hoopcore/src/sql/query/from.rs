@@ -121,13 +121,11 @@ impl<'a> Walk<'a> {
     fn relation(&mut self, parts: Parts<'a>, alias: Option<&'a TableAlias>, scope: usize) {
         let exposed = alias.map_or(parts.name.value.as_str(), |alias| alias.name.value.as_str());
         let query = if parts.schema.is_none() { self.flow.query(scope, &parts.name.value) } else { None };
-        if let Some(table) = query {
-            let columns = alias.map_or_else(Vec::new, |alias| self.alias(alias));
-            self.flow.add_table(scope, exposed, table, columns);
-            return;
+        let columns = alias.map_or_else(Vec::new, |alias| self.alias(alias));
+        match query {
+            Some(table) => self.flow.add_table(scope, exposed, table, columns),
+            None => self.flow.add_relation(scope, parts.owned(), exposed, true, columns),
         }
-        let renamed = alias.is_some_and(|alias| !alias.columns.is_empty());
-        self.flow.add_relation(scope, parts.owned(), exposed, true, renamed);
     }
 
     fn table_function(

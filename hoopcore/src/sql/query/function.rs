@@ -4,8 +4,8 @@ use alloc::borrow::Cow;
 use alloc::vec::Vec;
 
 use sqlparser::ast::{
-    Function, FunctionArg, FunctionArgExpr, FunctionArgumentClause, FunctionArgumentList, FunctionArguments,
-    WindowFrame, WindowFrameBound, WindowSpec, WindowType,
+    Expr, Function, FunctionArg, FunctionArgExpr, FunctionArgOperator, FunctionArgumentClause, FunctionArgumentList,
+    FunctionArguments, WindowFrame, WindowFrameBound, WindowSpec, WindowType,
 };
 
 use super::expression::{is_column, is_quiet, is_textual, literal};
@@ -144,8 +144,16 @@ impl<'a> Walk<'a> {
             match argument {
                 FunctionArg::Unnamed(arg) => self.argument(arg, scope, used_as(part(name, place, args), arg, usage)),
                 FunctionArg::Named { name: _, arg, operator: _ } => self.argument(arg, scope, usage.probed()),
-                FunctionArg::ExprNamed { name, arg, operator: _ } => {
-                    self.expression(name, scope, usage.probed());
+                FunctionArg::ExprNamed { name, arg, operator } => {
+                    match operator {
+                        // `f(a => 1)`: no name of a column.
+                        FunctionArgOperator::RightArrow => self.expect(matches!(name, Expr::Identifier(_))),
+                        FunctionArgOperator::Equals
+                        | FunctionArgOperator::Assignment
+                        | FunctionArgOperator::Space
+                        | FunctionArgOperator::Colon
+                        | FunctionArgOperator::Value => self.expression(name, scope, usage.probed()),
+                    }
                     self.argument(arg, scope, usage.probed());
                 }
             }

@@ -10,7 +10,7 @@ use alloc::vec;
 use alloc::vec::Vec;
 use core::ops::Range;
 
-use super::flow::{Flow, Mention, Source, Star, Use};
+use super::flow::{Flow, Mention, Source, Use};
 
 /// More names than this are not followed.
 const MAX_MENTIONS: usize = 1 << 16;
@@ -28,6 +28,10 @@ pub(super) struct Span {
 impl Span {
     fn is_empty(&self) -> bool {
         self.mentions.is_empty() && self.stars.is_empty()
+    }
+
+    fn each(&self) -> impl Iterator<Item = Mentioned> {
+        self.mentions.clone().map(Mentioned::Name).chain(self.stars.clone().map(Mentioned::Star))
     }
 }
 
@@ -61,14 +65,14 @@ pub(super) struct Table<'a> {
 }
 
 /// One thing that was mentioned.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Mentioned {
     Name(usize),
     Star(usize),
 }
 
 /// What an output hands something on to.
-enum Target {
+pub(super) enum Target {
     Spans(Vec<Span>, bool),
     /// The star as a whole.
     Star(usize),
@@ -194,6 +198,7 @@ impl<'a> Flow<'a> {
 
     fn follow_name(&mut self, at: usize, passed: &mut Passed<'a>, pending: &mut Vec<Mentioned>) {
         let Some(mention) = self.mentions.get(at).copied().filter(|mention| mention.usage.does()) else { return };
+        let mention = Mention { usage: mention.used(), ..mention };
         for source in 0..self.sources.len() {
             let targets = self.sources.get(source).map_or_else(Vec::new, |source| self.met_by(&mention, source));
             for target in targets {
@@ -203,10 +208,12 @@ impl<'a> Flow<'a> {
                         spans.iter().for_each(|span| pending.extend(self.add_to(usage, span)));
                     }
                     Target::Star(star) => pending.extend(self.add_to_star(mention.usage, star)),
-                    Target::Through(star) => pending.extend(self.pass_through(&mention, star, passed)),
+                    Target::Through(star) => pending.extend(self.pass_on(&mention, Mentioned::Star(star), passed)),
                     Target::Row(spans) => {
                         let usage = mention.usage.gone();
                         spans.iter().for_each(|span| pending.extend(self.add_to(usage, span)));
+                        let parts: Vec<Mentioned> = spans.iter().flat_map(Span::each).collect();
+                        pending.extend(parts.into_iter().filter_map(|part| self.pass_on(&mention, part, passed)));
                     }
                     Target::RowOf(star) => pending.extend(self.add_to_star(mention.usage.gone(), star)),
                 }
@@ -237,20 +244,24 @@ impl<'a> Flow<'a> {
         changed.then_some(Mentioned::Star(star))
     }
 
-    /// A name of those that a star stands for is one where the star stands.
-    fn pass_through(&mut self, mention: &Mention<'a>, star: usize, passed: &mut Passed<'a>) -> Option<Mentioned> {
-        let Star { scope, qualifier, .. } = *self.stars.get(star)?;
+    /// A name of those that a star stands for is one where the star stands, and a function of a row that something is
+    /// a part of is one of that's row.
+    fn pass_on(&mut self, mention: &Mention<'a>, part: Mentioned, passed: &mut Passed<'a>) -> Option<Mentioned> {
+        let (scope, qualifier) = match part {
+            Mentioned::Star(star) => self.stars.get(star).map(|star| (star.scope, star.qualifier))?,
+            Mentioned::Name(at) => self.mentions.get(at).map(|name| (name.scope, name.qualifier))?,
+        };
         let usage = Use { unused: false, ..mention.usage };
-        let does = [usage.returned, usage.stored, usage.inferred, usage.compared, usage.weighed];
-        if !passed.insert((star, mention.name, does)) {
+        let does = [usage.returned, usage.stored, usage.inferred, usage.compared, usage.weighed, mention.behind];
+        if !passed.insert((part, mention.name, does)) {
             return None;
         }
-        self.mentions.push(Mention { scope, qualifier, name: mention.name, usage });
+        self.mentions.push(Mention { scope, qualifier, usage, excused: true, ..*mention });
         Some(Mentioned::Name(self.mentions.len() - 1))
     }
 
     /// The outputs of a source that a name may mean.
-    fn met_by(&self, mention: &Mention<'a>, source: &Source<'a>) -> Vec<Target> {
+    pub(super) fn met_by(&self, mention: &Mention<'a>, source: &Source<'a>) -> Vec<Target> {
         let Some(table) = source.table().and_then(|table| self.tables.get(table)) else { return Vec::new() };
         if !self.sees(mention.scope, source.scope) {
             return Vec::new();
@@ -278,8 +289,8 @@ impl<'a> Flow<'a> {
     }
 }
 
-/// What was passed through stars already.
-type Passed<'a> = BTreeSet<(usize, &'a str, [bool; 5])>;
+/// What was passed on already.
+type Passed<'a> = BTreeSet<(Mentioned, &'a str, [bool; 6])>;
 
 impl Target {
     /// The same, as a part of something that is computed.

@@ -48,6 +48,9 @@ pub(super) fn effects(parsed: &Parsed) -> Effects {
         walk.effects.call(function.clone(), &[]);
     }
     walk.expect(walk.intos == parsed.intos);
+    if !parsed.of_row && !walk.flow.all_meet(&parsed.given) {
+        walk.effects.concede("a name that nothing in FROM has");
+    }
     walk.flow.distribute(&mut walk.effects);
     walk.effects
 }

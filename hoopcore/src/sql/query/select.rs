@@ -380,19 +380,25 @@ impl<'a> Walk<'a> {
     /// Keys that rows are grouped or told apart by: names, expressions, or numbers of output columns.
     fn keys(&mut self, keys: &'a [Expr], scope: usize, outputs: &Outputs<'a>) {
         for key in keys {
+            let mark = self.flow.mark();
             self.expression(key, scope, Use::PROBE);
-            self.outputs_of_key(Doing::Decides, key, outputs);
+            self.outputs_of_key(Doing::Decides, key, outputs, mark);
         }
     }
 
     /// Keys that are names or numbers of output columns, alone or in lists of keys.
-    fn outputs_of_key(&mut self, doing: Doing, key: &'a Expr, outputs: &Outputs<'a>) {
+    fn outputs_of_key(&mut self, doing: Doing, key: &'a Expr, outputs: &Outputs<'a>, mark: (usize, usize)) {
         let mut keys = Vec::from([key]);
         while let Some(key) = keys.pop() {
             match key {
-                Expr::Identifier(_) if self.expands && outputs.is_none() => self.flow.do_all(doing),
                 Expr::Identifier(name) => {
+                    if self.expands && outputs.is_none() {
+                        self.flow.do_all(doing);
+                    }
                     let columns = columns_named(outputs, &name.value);
+                    if outputs.is_none() || !columns.is_empty() {
+                        self.flow.excuse(mark, &name.value);
+                    }
                     columns.iter().for_each(|column| self.flow.hand_on(doing.usage(), column));
                 }
                 Expr::Value(value) => self.number(doing, &value.value, outputs),
@@ -424,8 +430,9 @@ impl<'a> Walk<'a> {
                 let decides = cut || body.combined.is_some();
                 let doing = if decides { Doing::Decides } else { Doing::Orders };
                 for key in keys {
+                    let mark = self.flow.mark();
                     self.order_key(key, body.scope, weighing(&key.expr, doing.usage()));
-                    self.outputs_of_key(doing, &key.expr, &body.outputs);
+                    self.outputs_of_key(doing, &key.expr, &body.outputs, mark);
                 }
                 match &body.combined {
                     Some(region) if body.outputs.is_none() => self.flow.hand_on_to_all(Use::PROBE, region),

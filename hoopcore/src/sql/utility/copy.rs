@@ -71,8 +71,7 @@ fn place(effects: &mut Effects, mut cursor: Cursor<'_>, direction: Direction) ->
     }
     options(effects, &mut cursor)?;
     if direction == Direction::From && cursor.eat_word("where") {
-        expressions::all(effects, cursor)?;
-        return Some(());
+        return expressions::of_row(effects, cursor);
     }
     end(cursor)
 }

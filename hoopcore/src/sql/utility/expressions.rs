@@ -8,7 +8,13 @@ use crate::sql::{catalogue, effects_of_expressions};
 
 /// The effects of a list of expressions that makes up the whole cursor.
 pub(super) fn all(effects: &mut Effects, cursor: Cursor<'_>) -> Option<()> {
-    effects.absorb(effects_of_expressions(cursor)?);
+    effects.absorb(effects_of_expressions(cursor, false)?);
+    Some(())
+}
+
+/// The same of expressions that are evaluated for each row that comes in.
+pub(super) fn of_row(effects: &mut Effects, cursor: Cursor<'_>) -> Option<()> {
+    effects.absorb(effects_of_expressions(cursor, true)?);
     Some(())
 }
 
