@@ -1,10 +1,13 @@
 //! The same command asked again in one session: what a rule asks for at each call counts at each call.
 
 use std::cell::Cell;
+use std::sync::Arc;
 
 use hoopcore::limit::Charge;
+use hoopcore::request::{Exposure, Exposures};
 use hoopcore::{
-    Call, Identity, Outcome, Policy, RateCounter, Rates, Resource, SessionFacts, Timestamp, Verdict, Verified,
+    Call, ColumnName, Decision, Identity, Outcome, Policy, QualifiedName, RateCounter, Rates, Resource, SessionFacts,
+    Timestamp, Verdict, Verified,
 };
 
 use crate::effects::command;
@@ -66,6 +69,102 @@ fn what_changes_from_call_to_call_counts_at_each() {
     };
     check("", "session prepared:p", prepare("read a.t"), same, [Block, Allow, Allow]);
     check("", "session prepared:p", prepare("read b.t"), same, [Block, Block, Block]);
+}
+
+/// The verdicts of one session for the same command in each of these circumstances in turn, each asked twice.
+fn turns(rules: &str, effects: &str, circumstances: &[(SessionFacts, Option<&str>)]) -> String {
+    let policy = Policy::from_yaml(&format!("hoop: 1\nrules:\n{rules}"));
+    let policy = policy.unwrap_or_else(|errors| panic!("{errors:#?}"));
+    let who = Verified::vouched(Identity::named("etl"), "test");
+    let mut session = policy.session(&who, &Resource::postgres("db"));
+    let command = command(effects);
+    let mut verdicts = Vec::new();
+    for (facts, source) in circumstances {
+        let source = source.map(|source| source.parse().unwrap());
+        let call = Call { source, ..Call::new(&command, facts, MONDAY.parse().unwrap()) };
+        let (verdict, again) = (session.decide(&call).verdict(), session.decide(&call).verdict());
+        assert_eq!(verdict, again);
+        verdicts.push(verdict.to_string());
+    }
+    verdicts.join(" ")
+}
+
+#[test]
+fn another_source_is_asked_for_anew() {
+    let rule = "  - { rule: near, who: anyone, on: db, allow: { sql: { read: a.t } }, when: { source: 10.0.0.0/8 } }";
+    let from = |sources: &[Option<&'static str>]| {
+        let facts = SessionFacts::default();
+        let circumstances: Vec<_> = sources.iter().map(|source| (facts.clone(), *source)).collect();
+        turns(rule, "read a.t", &circumstances)
+    };
+    assert_eq!(from(&[Some("10.1.1.1"), Some("192.168.0.1"), None]), "allow block block");
+    assert_eq!(from(&[Some("192.168.0.1"), Some("10.1.1.1"), Some("10.2.2.2")]), "block allow allow");
+}
+
+/// What is shadowed is the caller's own function, and no harmless one any more.
+#[test]
+fn another_set_of_shadows_is_asked_for_anew() {
+    let rule = "  - { rule: reads, who: anyone, on: db, allow: { sql: { read: a.t } } }";
+    let shadowed = |names: &[&str]| {
+        let shadows = Arc::new(names.iter().map(|name| String::from(*name)).collect());
+        (SessionFacts { shadows, ..SessionFacts::default() }, None)
+    };
+    let told =
+        turns(rule, "read a.t; call lower shadowable", &[shadowed(&[]), shadowed(&["lower"]), shadowed(&["upper"])]);
+    assert_eq!(told, "allow block allow");
+}
+
+/// A column through which a protected value can be read is masked from the first command on that knows of it.
+#[test]
+fn other_exposures_are_asked_for_anew() {
+    let rules = "
+  - { rule: reads, who: anyone, on: db, allow: { sql: { read: a.* } } }
+  - { rule: hides, who: anyone, on: db, mask: { columns: { a.t.x: redact } } }";
+    let facts = SessionFacts::default();
+    let known = |columns: &[&str]| {
+        let exposure = |column: &&str| Exposure {
+            relation: QualifiedName::qualified("a", "v"),
+            column: Some(String::from(*column)),
+            exposes: ColumnName::new("a", "t", "x"),
+        };
+        let exposures = Exposures::Known(columns.iter().map(exposure).collect());
+        (SessionFacts { exposures, ..facts.clone() }, None)
+    };
+    let assumed = || (facts.clone(), None);
+    assert_eq!(turns(rules, "read a.v(y)", &[known(&[]), known(&["y"]), known(&["z"])]), "allow mask allow");
+    assert_eq!(turns(rules, "read a.v(y)", &[known(&["y"]), assumed(), known(&["y"])]), "mask allow mask");
+    assert_eq!(turns(rules, "read a.t(x)", &[known(&[]), assumed()]), "allow mask");
+    assert_eq!(turns(rules, "read a.t(x)", &[assumed(), known(&[])]), "mask allow");
+}
+
+/// The last eight commands are kept, and the ninth takes the place of the first: each has its own decision all the same.
+#[test]
+fn the_ninth_command_takes_the_place_of_the_first() {
+    let rules: String = (0..9)
+        .map(|at| format!("  - {{ rule: r{at}, who: anyone, on: db, allow: {{ sql: {{ read: a.t{at} }} }} }}\n"))
+        .collect();
+    let policy = Policy::from_yaml(&format!("hoop: 1\nrules:\n{rules}")).unwrap();
+    let who = Verified::vouched(Identity::named("etl"), "test");
+    let mut session = policy.session(&who, &Resource::postgres("db"));
+    let (commands, facts) = ((0..9).map(|at| command(&format!("read a.t{at}"))), SessionFacts::default());
+    let commands: Vec<_> = commands.collect();
+    let mut ask = |at: usize| -> Decision {
+        let decision = session.decide(&Call::new(&commands[at], &facts, MONDAY.parse().unwrap()));
+        assert_eq!(*decision.explanation().rule.name, *format!("r{at}"));
+        decision
+    };
+    let is_kept = |one: &Decision, again: Decision| std::ptr::eq(one.explanation(), again.explanation());
+    let first: Vec<_> = (0..8).map(&mut ask).collect();
+    for (at, one) in first.iter().enumerate() {
+        assert!(is_kept(one, ask(at)), "{at} of eight");
+    }
+    let ninth = ask(8);
+    assert!(is_kept(&ninth, ask(8)));
+    for (at, one) in first.iter().enumerate().skip(1) {
+        assert!(is_kept(one, ask(at)), "{at} of nine");
+    }
+    assert!(!is_kept(&first[0], ask(0)), "the first is judged anew");
+    assert!(!is_kept(&first[1], ask(1)), "it takes the place of the second");
 }
 
 /// Decisions that were made once are one in memory; each is an act of its own all the same.
