@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 
+use bytes::BytesMut;
 use hoopcore::RowMasker;
 use hoopcore::copy::CopyOut;
 use hoopcore::mask::{Cell, CellFormat, CellType, Column, Layout, Origin, Texts, Width};
@@ -110,6 +111,7 @@ pub(crate) fn mask(
     if reader.count()? != columns {
         return Err(Malformed);
     }
+    let watching = masker.is_watching();
     let begin = out.len() + before.len();
     let (mut untouched, mut anew) = (Some(out), None);
     // What stands before here was written, or is a cell's old value.
@@ -120,7 +122,8 @@ pub(crate) fn mask(
         if masker.passes(index) {
             continue;
         }
-        let Some(cell) = masked(masker, index, value, charset) else { continue };
+        let cell = masked(masker, index, value, charset);
+        let Some(cell) = cell.filter(|_| !watching) else { continue };
         if let Some(out) = untouched.take() {
             out.reserve(before.len() + body.len() + ROOM);
             out.extend_from_slice(before);
@@ -177,7 +180,7 @@ fn masked_text<'a>(
 
 /// Whether a value with texts somewhere within it becomes NULL: a mask acts on it as it stands, or on what can be read of it.
 fn hides_text(masker: &mut RowMasker, index: usize, value: &[u8], charset: Charset) -> bool {
-    if masker.cell(index, Some(value)) != Cell::Pass {
+    if masker.masks(index, Some(value)) {
         return true;
     }
     if value.is_ascii() {
@@ -187,14 +190,21 @@ fn hides_text(masker: &mut RowMasker, index: usize, value: &[u8], charset: Chars
         masker.hide();
         return true;
     };
-    masker.cell(index, Some(read.as_bytes())) != Cell::Pass
+    masker.masks(index, Some(read.as_bytes()))
+}
+
+/// Counts what masks would make of the row (`D`) of this body, where the policy is only watched.
+///
+/// # Errors
+/// Where they could not be made to act on it: why.
+pub(crate) fn watch(body: &[u8], masker: &mut RowMasker, columns: usize, charset: Charset) -> Result<(), &'static str> {
+    let mut row = Rewriting { before: &[], body, out: &mut BytesMut::new() };
+    mask(&mut row, masker, columns, charset).map(drop).map_err(|_| "a row is not as the server described it")
 }
 
 #[cfg(test)]
 mod tests {
     use std::str::FromStr as _;
-
-    use bytes::BytesMut;
 
     use hoopcore::decision::Outcome;
     use hoopcore::{Call, Command, Identity, Passage, Policy, Request, Resource, SessionFacts, Timestamp, Verified};

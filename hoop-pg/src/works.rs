@@ -1,8 +1,8 @@
 //! What runs, or may still run, under a permit: one work for each query, call and portal.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use hoopcore::audit::CompletionStatus;
+use hoopcore::audit::{CompletionStatus, WouldEnd};
 use hoopcore::copy::{CopyOut, Rewriter};
 use hoopcore::{Command, Completion, Event, Layout, Limit, Meter, Passage, Permit, RowMasker};
 
@@ -13,6 +13,9 @@ pub(crate) const FRAME: usize = 1024;
 
 /// What a column of masked rows takes, in bytes, about.
 const COLUMN: usize = 64;
+
+/// Why masks do not act on a message that is not gathered.
+pub(crate) const TOO_LONG: &str = "a row is too long to be looked at";
 
 /// Names a work for as long as something holds it.
 pub(crate) type WorkId = u32;
@@ -61,6 +64,10 @@ pub(crate) struct Work {
     /// What becomes of what it copies to the client.
     pub(crate) copying: Copying,
     armed: bool,
+    /// The policy is only watched: all of it goes on as it is.
+    watched: bool,
+    /// Since when it runs, where the policy is only watched, and has not been counted.
+    since: Option<Instant>,
     meter: Meter,
     /// Counts for the cursor that the statement at hand fetches from.
     fetching: Option<Meter>,
@@ -91,6 +98,8 @@ impl Work {
             rereads: true,
             copying: if passage.masks_copies() { Copying::Unmaskable } else { Copying::Free },
             armed,
+            watched: passage.is_watched(),
+            since: None,
             meter: passage.meter().clone(),
             fetching: None,
             stopped: None,
@@ -112,6 +121,28 @@ impl Work {
     /// Whether masks are armed, and nothing has described its rows.
     pub(crate) fn is_undescribed(&self) -> bool {
         matches!(self.rows, Rows::Undescribed)
+    }
+
+    /// Whether the policy is only watched: all of it goes on as it is, and what would have become of it is counted.
+    pub(crate) fn is_watched(&self) -> bool {
+        self.watched
+    }
+
+    /// Notes that masks could not act on something of it, where the policy is only watched: why.
+    pub(crate) fn unmaskable(&mut self, why: &'static str) {
+        self.would_end(WouldEnd::Unmaskable(why));
+    }
+
+    /// What it copies is not looked at any further, where the policy is only watched: why.
+    pub(crate) fn give_up_copy(&mut self, why: &'static str) {
+        self.unmaskable(why);
+        self.copying = Copying::Free;
+    }
+
+    fn would_end(&mut self, why: WouldEnd) {
+        if let Some(passage) = &mut self.passage {
+            passage.would_end(why);
+        }
     }
 
     /// Whether what it returns may hold a protected value outside of rows.
@@ -146,7 +177,11 @@ impl Work {
         if let Copying::Unmaskable = self.copying
             && let Some(copy) = CopyOut::read(self.command.text())
         {
-            self.copying = Copying::Planned(Box::new(copy?), None);
+            match copy {
+                Ok(copy) => self.copying = Copying::Planned(Box::new(copy), None),
+                Err(why) if self.watched => self.give_up_copy(why),
+                Err(why) => return Err(why),
+            }
         }
         Ok(())
     }
@@ -221,14 +256,31 @@ impl Work {
     }
 
     /// It ran for so long, which may go beyond a limit.
-    pub(crate) fn ran(&self, time: Duration) -> Result<(), Limit> {
+    pub(crate) fn ran(&mut self, time: Duration) -> Result<(), Limit> {
         self.charge(|meter| meter.ran(time).map_err(Clone::clone))
     }
 
-    fn charge(&self, one: impl Fn(&Meter) -> Result<(), Limit>) -> Result<(), Limit> {
+    /// Charges its own meter and that of the cursor that it fetches from. Where the policy is only watched, nothing stops it.
+    fn charge(&mut self, one: impl Fn(&Meter) -> Result<(), Limit>) -> Result<(), Limit> {
         let own = one(&self.meter);
         let fetched = self.fetching.as_ref().map_or(Ok(()), one);
-        own.and(fetched)
+        match own.and(fetched) {
+            Err(limit) if self.watched => {
+                self.would_end(WouldEnd::Limited(limit));
+                Ok(())
+            }
+            charged => charged,
+        }
+    }
+
+    /// Counts the time for which it runs, where the policy is only watched and that time is limited.
+    pub(crate) fn watch_time(&mut self, now: impl Fn() -> Instant) {
+        if self.watched && self.time_left().is_some() {
+            let now = now();
+            let since = self.since.replace(now).unwrap_or(now);
+            // Nothing stops it.
+            drop(self.ran(now.saturating_duration_since(since)));
+        }
     }
 
     /// For how much longer it may run, where that is limited.
@@ -249,7 +301,7 @@ impl Work {
 
     /// Whether it may be stopped.
     pub(crate) fn is_limited(&self) -> bool {
-        !self.meter.is_unlimited() || self.fetching.is_some()
+        !self.watched && (!self.meter.is_unlimited() || self.fetching.is_some())
     }
 
     /// Nothing more of it goes on: it went beyond this limit.
@@ -274,6 +326,7 @@ impl Work {
         if self.stopped.is_some() {
             return;
         }
+        self.since = None;
         self.count = self.count.saturating_add(tagged.max(self.passed));
         (self.passed, self.copied) = (0, 0);
         self.status = CompletionStatus::Done;

@@ -1,4 +1,4 @@
-//! What a gateway counts, for Prometheus: numbers and names of rules, never a value or a statement.
+//! What a gateway counts, for Prometheus: numbers, and names of rules and of what they mask, never a value or a statement.
 
 use std::fmt;
 use std::sync::Arc;
@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use hoopcore::Event;
 use hoopcore::audit::EventKind;
+use hoopcore::mask::{MaskedBy, MaskedCells};
 use prometheus_client::encoding::{EncodeLabelSet, text::encode};
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
@@ -34,6 +35,7 @@ struct Counts {
     rows: Counter,
     bytes: Counter,
     cells: Family<Cells, Counter>,
+    masked: Family<Masked, Counter>,
     timeouts: Family<TimedOut, Counter>,
     reloads: Family<Reloaded, Counter>,
 }
@@ -47,6 +49,15 @@ struct Decided {
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct Cells {
     left: &'static str,
+}
+
+/// What masked cells, or would have.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Masked {
+    by: &'static str,
+    name: String,
+    rule: String,
+    observed: &'static str,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -93,6 +104,7 @@ impl Default for Metrics {
             rows: Counter::default(),
             bytes: Counter::default(),
             cells: Family::default(),
+            masked: Family::default(),
             timeouts: Family::default(),
             reloads: Family::default(),
         };
@@ -114,6 +126,7 @@ impl Counts {
             rows,
             bytes,
             cells,
+            masked,
             timeouts,
             reloads,
         } = self;
@@ -125,7 +138,16 @@ impl Counts {
         registry.register("audit_queue_bytes", "Bytes of records that wait for the disk", queued.clone());
         registry.register("answer_rows", "Rows that were returned or changed", rows.clone());
         registry.register("answer_bytes", "Bytes of answers, after masking", bytes.clone());
-        registry.register("protected_cells", "Cells of protected columns that left, masked or in clear", cells.clone());
+        registry.register(
+            "protected_cells",
+            "Cells of protected columns that left, masked or in clear, or that would have been masked where the policy is only observed",
+            cells.clone(),
+        );
+        registry.register(
+            "masked_cells",
+            "Cells that were masked, or would have been where the policy is only observed, by what masks them",
+            masked.clone(),
+        );
         registry.register(
             "timeouts",
             "Waits that took too long, by their word in the gateway's file",
@@ -143,6 +165,17 @@ impl Counts {
     }
 }
 
+impl Masked {
+    fn new(by: &MaskedBy, observed: bool) -> Self {
+        let (by, name, rule) = match by {
+            MaskedBy::Column { column, rule } => ("column", column.clone(), rule.name.as_ref().to_owned()),
+            MaskedBy::Detector(detector) => ("detector", detector.word().to_owned(), String::new()),
+            MaskedBy::Doubt => ("doubt", String::new(), String::new()),
+        };
+        Self { by, name, rule, observed: if observed { "true" } else { "false" } }
+    }
+}
+
 impl Metrics {
     /// A decision, or the end of an execution.
     pub(crate) fn event(&self, event: &Event) {
@@ -151,11 +184,15 @@ impl Metrics {
                 let labels = Decided { verdict: verdict.to_string(), rule: rule.name.as_ref().to_owned() };
                 self.0.decisions.get_or_create(&labels).inc();
             }
-            EventKind::Closed { completion, cells } => {
+            EventKind::Closed { completion, cells, masked, would_end: _ } => {
                 self.0.rows.inc_by(completion.rows);
                 self.0.bytes.inc_by(completion.bytes);
-                for (left, count) in [("masked", cells.masked), ("clear", cells.clear)] {
+                let left = if event.observed { "observed" } else { "masked" };
+                for (left, count) in [(left, cells.masked), ("clear", cells.clear)] {
                     self.0.cells.get_or_create(&Cells { left }).inc_by(count);
+                }
+                for MaskedCells { by, cells } in masked {
+                    self.0.masked.get_or_create(&Masked::new(by, event.observed)).inc_by(*cells);
                 }
             }
         }

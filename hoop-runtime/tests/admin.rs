@@ -14,7 +14,8 @@ use std::time::Duration;
 use hoop_runtime::config::Timeout;
 use hoop_runtime::{Admission, Attempt, Config, Gateway};
 use hoopcore::audit::{Completion, CompletionStatus};
-use hoopcore::{Command, Resource};
+use hoopcore::mask::{Cell, CellFormat, CellType, Column, Origin};
+use hoopcore::{Command, Layout, Resource};
 use tempfile::TempDir;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
@@ -22,7 +23,8 @@ use tokio::net::TcpStream;
 const POLICY: &str = "
 hoop: 1
 rules:
-  - { rule: reads, who: anyone, on: db, allow: { sql: { read: public.orders } } }
+  - { rule: reads, who: anyone, on: [db, old], allow: { sql: { read: public.orders } } }
+  - { rule: cards, who: anyone, on: [db, old], mask: { detect: { card: redact } } }
 ";
 
 fn gateway(folder: &TempDir, admin: &str) -> Gateway {
@@ -32,7 +34,9 @@ policy: policy.yaml
 audit: {{ directory: audit }}
 identities: {{ etl-7: {{ password: {{ file: secret }} }} }}
 listeners: [{{ protocol: postgres, address: ./pg.sock, resource: db }}]
-resources: {{ db: {{ kind: postgres, address: db.internal, databases: [shop], credential: {{ user: app }} }} }}
+resources:
+  db: {{ kind: postgres, address: db.internal, databases: [shop], credential: {{ user: app }} }}
+  old: {{ kind: postgres, address: old.internal, databases: [shop], credential: {{ user: app }}, mode: observe }}
 {admin}"
     );
     fs::write(folder.path().join("policy.yaml"), POLICY).unwrap();
@@ -97,6 +101,35 @@ async fn decisions_sessions_and_answers_are_counted() {
     assert!(!told.contains("secret") && !told.contains("orders") && !told.contains("etl-7"), "{told}");
     drop(session);
     assert!(ask(address, "GET /metrics").await.1.contains("\nhoop_sessions 0\n"));
+}
+
+/// One card number comes back, from a resource where the policy is enforced and from one where it is only watched.
+#[tokio::test]
+async fn cells_are_counted_by_what_masks_them() {
+    let folder = tempfile::tempdir().unwrap();
+    let gateway = gateway(&folder, "admin: { address: \"127.0.0.1:0\" }");
+    let address = started(&gateway).await;
+    let note = Column { name: "n".into(), origin: Origin::Clean, kind: CellType::Text, format: CellFormat::Text };
+    for resource in ["db", "old"] {
+        let who = gateway.prove("etl-7", b"opensesame").await.unwrap();
+        let mut session = gateway.login(who, Resource::postgres(resource).with_database("shop"), None).await.unwrap();
+        let admitted = session.admit(&Command::sql("SELECT note FROM orders"), None).await;
+        let Admission::Permitted(permit) = admitted else { panic!("a read is allowed") };
+        let passage = permit.spend();
+        let mut rows = passage.rows(&Layout { columns: vec![note.clone()] });
+        let left = rows.cell(0, Some(b"4111 1111 1111 1111"));
+        assert_eq!(left, if resource == "db" { Cell::Replace(b"[redacted]") } else { Cell::Pass });
+        session.close(passage.close(Completion { status: CompletionStatus::Done, rows: 1, bytes: 20 }));
+    }
+    let told = ask(address, "GET /metrics").await.1;
+    for line in [
+        "hoop_masked_cells_total{by=\"detector\",name=\"card\",rule=\"\",observed=\"false\"} 1",
+        "hoop_masked_cells_total{by=\"detector\",name=\"card\",rule=\"\",observed=\"true\"} 1",
+        "hoop_protected_cells_total{left=\"masked\"} 1",
+        "hoop_protected_cells_total{left=\"observed\"} 1",
+    ] {
+        assert!(told.lines().any(|told| told == line), "{line} is missing in\n{told}");
+    }
 }
 
 #[tokio::test]

@@ -13,7 +13,7 @@ use crate::decision::{DecisionId, RuleRef, Verdict};
 use crate::grant::GrantNote;
 use crate::identity::IdentityKind;
 use crate::limit::Limit;
-use crate::mask::{AppliedMask, CellCounts};
+use crate::mask::{AppliedMask, CellCounts, MaskedCells};
 
 /// One record for the audit trail. It holds no literal, no parameter and no value. Cheap to clone.
 #[derive(Clone, Debug)]
@@ -76,8 +76,12 @@ pub enum EventKind {
     Closed {
         /// What was carried out.
         completion: Completion,
-        /// Cells that left masked and in clear.
+        /// Cells that left masked and in clear; where the policy is only watched, that would have.
         cells: CellCounts,
+        /// What masked how many of them.
+        masked: Vec<MaskedCells>,
+        /// Where the policy is only watched: what would have ended it, if anything would.
+        would_end: Option<WouldEnd>,
     },
 }
 
@@ -91,7 +95,7 @@ impl Event {
     /// The record that will close the execution which it permits, until that says how it ended.
     pub(crate) fn unclosed(&self) -> Self {
         let completion = Completion { status: CompletionStatus::Unknown, rows: 0, bytes: 0 };
-        let kind = EventKind::Closed { completion, cells: CellCounts::default() };
+        let kind = EventKind::Closed { completion, cells: CellCounts::default(), masked: Vec::new(), would_end: None };
         let Self { id, at, who, resource, command, digest, effects, policy, observed, kind: _ } = self;
         Self {
             id: *id,
@@ -147,6 +151,15 @@ pub struct Completion {
     pub rows: u64,
     /// Bytes of the answer, after masking.
     pub bytes: u64,
+}
+
+/// What would have ended an execution that was only watched.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum WouldEnd {
+    /// A limit of a rule that it went beyond.
+    Limited(Limit),
+    /// Something came back that masks may act on and that could not be masked: why.
+    Unmaskable(&'static str),
 }
 
 /// The end of an execution.

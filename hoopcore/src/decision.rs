@@ -90,7 +90,7 @@ use core::time::Duration;
 
 use jiff::Timestamp;
 
-use crate::audit::{AuditFailure, Completion, CompletionStatus, Event, EventKind, Receipt};
+use crate::audit::{AuditFailure, Completion, CompletionStatus, Event, EventKind, Receipt, WouldEnd};
 use crate::command::{Command, Digest};
 use crate::grant::{Grant, Terms};
 use crate::identity::{Identity, Verified};
@@ -266,7 +266,8 @@ impl Decision {
     }
 
     /// The same decision where a policy is watched before it is enforced: verdict, rule and masks go on record as what
-    /// would have happened, marked as observed, and nothing is refused, held or masked.
+    /// would have happened, marked as observed, and nothing is refused, held or masked. What masks and limits would have
+    /// done to what comes back is counted for the closing record, unless the command would not have been carried out.
     ///
     /// It acts no sooner than any other: a decision that is not recorded is refused.
     ///
@@ -428,7 +429,8 @@ impl Permit {
     /// Begins the one execution that the permit stands for.
     pub fn spend(self) -> Passage {
         let Self { plan, meter, closing, .. } = self;
-        Passage { plan, meter, closing, tally: Tally::default() }
+        let tally = if plan.is_armed() { Tally::of(&plan) } else { Tally::default() };
+        Passage { plan, meter, closing, tally, would_end: None }
     }
 }
 
@@ -440,13 +442,29 @@ pub struct Passage {
     meter: Meter,
     closing: Box<Event>,
     tally: Tally,
+    would_end: Option<WouldEnd>,
 }
 
 impl Passage {
-    /// A masker for rows of this layout. It is an owned value and shares the passage's tally and its meter.
+    /// A masker for rows of this layout. It is an owned value and shares the passage's tally and its meter. Where the
+    /// policy is only watched, it counts and changes nothing.
     #[must_use]
     pub fn rows(&self, layout: &Layout) -> RowMasker {
-        self.plan.rows(layout, &self.tally).with_meter(self.meter.clone())
+        self.plan.rows(layout, &self.tally).with_meter(self.meter.clone()).watching(self.is_watched())
+    }
+
+    /// Whether the policy is only watched: all that comes back goes on as it is, and what would have become of it is
+    /// counted.
+    #[must_use]
+    pub fn is_watched(&self) -> bool {
+        self.closing.observed
+    }
+
+    /// Notes what would have ended the execution, where the policy is only watched. The first of several stays.
+    pub fn would_end(&mut self, why: WouldEnd) {
+        if self.is_watched() {
+            self.would_end.get_or_insert(why);
+        }
     }
 
     /// Counts what comes back against the limits of the rules. [`RowMasker::row`] charges it; who uses the maskers
@@ -476,15 +494,19 @@ impl Passage {
     }
 
     /// The closing record: what was carried out, and how many cells left masked and how many in clear. Where the
-    /// meter says that rows or bytes went beyond a limit, that is how it ended.
+    /// meter says that rows or bytes went beyond a limit, that is how it ended, or would have where the policy is only
+    /// watched.
     #[must_use]
-    pub fn close(self, mut how: Completion) -> Event {
-        if let Some(limit) = self.meter.exceeded() {
-            how.status = CompletionStatus::Limited(limit.clone());
+    pub fn close(mut self, mut how: Completion) -> Event {
+        match self.meter.exceeded().cloned() {
+            Some(limit) if self.is_watched() => self.would_end(WouldEnd::Limited(limit)),
+            Some(limit) => how.status = CompletionStatus::Limited(limit),
+            None => {}
         }
-        let mut event = *self.closing;
-        event.kind = EventKind::Closed { completion: how, cells: self.tally.counts() };
-        event
+        let Self { plan, closing: mut event, tally, would_end, meter: _ } = self;
+        let (cells, masked) = (tally.counts(), tally.masked_by(&plan));
+        event.kind = EventKind::Closed { completion: how, cells, masked, would_end };
+        *event
     }
 }
 
@@ -549,6 +571,8 @@ pub struct Held {
     pub(crate) source: Option<IpAddr>,
     /// When it was asked.
     pub(crate) since: Timestamp,
+    /// The masks that it would go on with.
+    pub(crate) plan: Arc<MaskPlan>,
 }
 
 impl Pending {

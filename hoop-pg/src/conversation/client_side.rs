@@ -7,6 +7,7 @@ use hoopcore::command::Change;
 use hoopcore::{Command, Denial, Permit, SessionFacts};
 
 use super::copies::copy_in_another_encoding;
+use super::server_side::CALL;
 use super::{
     Asked, Conversation, Kind, MOST_BOUND, MOST_OWED, MOST_PREPARED, MOST_UNANSWERED, Next, Prepared, Question,
     Written, by_client, not_a_name, not_text, parameters,
@@ -207,18 +208,8 @@ impl Conversation {
             Lookup::Pending => return Ok(self.wait()),
             Lookup::Known(id) => match self.works.get(id) {
                 Some(work) if !work.is_spent() => {
-                    if !self.can_mask_copy(id) {
-                        self.refuse(head, Kind::Execute, b"", copy_in_another_encoding());
-                        return Ok(Next::Onward);
-                    }
-                    if self.copies(id) {
-                        self.ask_columns(id);
-                    } else if work.is_undescribed() && !self.fifo.will_describe(id) {
-                        let portal = execute.portal.to_vec();
-                        self.describe(&portal, id);
-                    }
-                    self.run(Request::Execute(id));
-                    return Ok(self.forward(head));
+                    let portal = execute.portal.to_vec();
+                    return Ok(self.execute_bound(head, &portal, id));
                 }
                 // It was carried out before: to run it again is another execution, with a permit of its own.
                 Some(work) => (work.command.clone(), work.parameters.clone(), code::PRIVILEGE),
@@ -228,6 +219,21 @@ impl Conversation {
             Lookup::Nothing => (Command::sql(&format!("FETCH ALL FROM {}", quoted(&portal))), None, NO_PORTAL),
         };
         Ok(self.ask(Asked { parameters, code, ..Asked::new(head, Kind::Execute, command) }))
+    }
+
+    /// Runs a portal whose permit is not used up.
+    fn execute_bound(&mut self, head: Head, portal: &[u8], id: WorkId) -> Next {
+        if !self.may_copy(id) {
+            self.refuse(head, Kind::Execute, b"", copy_in_another_encoding());
+            return Next::Onward;
+        }
+        if self.copies(id) {
+            self.ask_columns(id);
+        } else if self.works.get(id).is_some_and(Work::is_undescribed) && !self.fifo.will_describe(id) {
+            self.describe(portal, id);
+        }
+        self.run(Request::Execute(id));
+        self.forward(head)
     }
 
     fn call(&mut self, head: Head) -> Result<Next, Malformed> {
@@ -341,8 +347,7 @@ impl Conversation {
         }
         let planned = self.works.get_mut(work).map_or(Ok(()), Work::plan_copy);
         let planned = planned.map_err(|why| Refusal::new(code::PRIVILEGE, why));
-        let planned =
-            planned.and_then(|()| self.can_mask_copy(work).then_some(()).ok_or_else(copy_in_another_encoding));
+        let planned = planned.and_then(|()| self.may_copy(work).then_some(()).ok_or_else(copy_in_another_encoding));
         if let Err(told) = planned {
             self.works.release(work);
             return self.refuse(head, kind, b"", told);
@@ -386,9 +391,9 @@ impl Conversation {
 
     /// The result of a call is no row: no mask can act on it.
     fn permit_call(&mut self, head: Head, work: WorkId) {
-        if self.works.get(work).is_some_and(Work::is_tainted) {
+        if self.works.get(work).is_some_and(|work| work.is_tainted() && !work.is_watched()) {
             self.works.release(work);
-            let denial = Denial::internal("the result of a function call cannot be masked");
+            let denial = Denial::internal(CALL);
             return self.refuse(head, Kind::Call, b"", refused(&denial));
         }
         self.run(Request::Call(work));

@@ -7,7 +7,8 @@
 use std::borrow::Cow;
 use std::sync::Arc;
 
-use hoopcore::copy::Broken;
+use hoopcore::RowMasker;
+use hoopcore::copy::{Broken, Rewriter};
 
 use super::{Conversation, Next, Prepared, by_server};
 use crate::charset::Charset;
@@ -15,7 +16,10 @@ use crate::fifo::{Hearing, Origin, Request, name};
 use crate::frame::Head;
 use crate::message::{CopyBegins, Subject, frame};
 use crate::refusal::{Refusal, code};
-use crate::works::{Copying, Work, WorkId};
+use crate::works::{Copying, TOO_LONG, Work, WorkId};
+
+/// What is said of a copy whose rows are not known.
+const UNMASKABLE: &str = "what is copied here cannot be masked";
 
 /// The name of the statement that is described.
 const STATEMENT: &[u8] = b"hoop copies";
@@ -37,10 +41,19 @@ impl Conversation {
 
     /// Whether the rows of a copy can be masked by how texts stand on the wire. In binary form they are told from other
     /// values by nothing.
-    pub(super) fn can_mask_copy(&self, work: WorkId) -> bool {
+    fn can_mask_copy(&self, work: WorkId) -> bool {
         let Some(copy) = self.works.get(work).and_then(Work::planned_copy) else { return true };
         let charset = self.reading.sent();
         charset.is_utf8() || (charset.is_read() && !copy.format.is_binary() && charset.encode(&copy.query).is_some())
+    }
+
+    /// Whether a work may copy to the client, as far as its rows must be masked. Where the policy is only watched, it may.
+    pub(super) fn may_copy(&mut self, id: WorkId) -> bool {
+        if self.can_mask_copy(id) {
+            return true;
+        }
+        let watched = self.works.get_mut(id).filter(|work| work.is_watched());
+        watched.map(|work| work.give_up_copy("a copy in this client_encoding could not be masked")).is_some()
     }
 
     /// Asks the server for the columns of what a work copies.
@@ -113,10 +126,33 @@ impl Conversation {
 
     /// A copy to the client begins.
     pub(super) fn begin_copy(&mut self, id: WorkId, begins: CopyBegins) -> Result<(), Refusal> {
-        if begins.binary && self.copies(id) && !self.reading.said().is_utf8() {
-            return Err(unmaskable());
+        let begun = if begins.binary && self.copies(id) && !self.reading.said().is_utf8() {
+            None
+        } else {
+            self.works.get_mut(id).and_then(|work| work.begin_copy(begins))
+        };
+        match self.works.get_mut(id).filter(|work| work.is_watched()) {
+            Some(work) if begun.is_none() => work.give_up_copy(UNMASKABLE),
+            Some(_) => {}
+            None => begun.ok_or_else(unmaskable)?,
         }
-        self.works.get_mut(id).and_then(|work| work.begin_copy(begins)).ok_or_else(unmaskable)
+        Ok(())
+    }
+
+    /// Copied data where the policy is only watched: what masks would make of it is counted. Whether as much of it has
+    /// arrived as that takes.
+    pub(super) fn watch_copy(&mut self, head: Head, id: WorkId) -> bool {
+        let Some(work) = self.works.get_mut(id) else { return true };
+        let Copying::Masked(masked) = &mut work.copying else { return true };
+        let watched = match self.server.body(head) {
+            Ok(None) => return false,
+            Ok(Some(body)) => watched(body, masked, self.reading.said()),
+            Err(_) => Err(TOO_LONG),
+        };
+        if let Err(why) = watched {
+            work.give_up_copy(why);
+        }
+        true
     }
 
     /// Copied data, where masks act on it; `None` where they do not.
@@ -148,12 +184,25 @@ impl Conversation {
     }
 
     /// A copy to the client ends.
-    pub(super) fn end_copy(&self, id: WorkId) -> Result<(), Refusal> {
-        match self.works.get(id).map(|work| &work.copying) {
-            Some(Copying::Masked(masked)) => masked.0.end().map_err(broken),
-            Some(Copying::Free | Copying::Planned(..) | Copying::Unmaskable) | None => Ok(()),
+    pub(super) fn end_copy(&mut self, id: WorkId) -> Result<(), Refusal> {
+        let Some(work) = self.works.get_mut(id) else { return Ok(()) };
+        match &work.copying {
+            Copying::Masked(masked) => match masked.0.end() {
+                Err(_) if work.is_watched() => work.give_up_copy(UNMASKABLE),
+                ended => ended.map_err(broken)?,
+            },
+            Copying::Free | Copying::Planned(..) | Copying::Unmaskable => {}
         }
+        Ok(())
     }
+}
+
+/// Counts what masks would make of copied data.
+fn watched(body: &[u8], masked: &mut (Rewriter, RowMasker), charset: Charset) -> Result<(), &'static str> {
+    let (rewriter, masker) = masked;
+    let read = if charset.is_utf8() { Ok(Cow::Borrowed(body)) } else { decoded(charset, body) };
+    let read = read.map_err(|_| UNMASKABLE)?;
+    rewriter.feed(&read, masker, &mut Vec::new()).map(drop).map_err(|_| UNMASKABLE)
 }
 
 fn decoded(charset: Charset, body: &[u8]) -> Result<Cow<'_, [u8]>, Refusal> {
@@ -179,6 +228,5 @@ fn broken(broken: Broken) -> Refusal {
 }
 
 fn unmaskable() -> Refusal {
-    Refusal::new(code::PRIVILEGE, "what is copied here cannot be masked")
-        .with_hint("select the rows instead of copying them")
+    Refusal::new(code::PRIVILEGE, UNMASKABLE).with_hint("select the rows instead of copying them")
 }

@@ -314,11 +314,14 @@ impl Conversation {
     /// # Errors
     /// Where the server goes on with what was stopped: the session ends.
     pub(crate) fn keep_time(&mut self, now: impl Fn() -> Instant) -> Result<Option<Instant>, Refusal> {
+        if let Some(work) = self.fifo.running().and_then(|id| self.works.get_mut(id)) {
+            work.watch_time(&now);
+        }
         let Some(id) = self.brake.on.filter(|id| self.fifo.running() == Some(*id)) else { return Ok(None) };
         if self.is_stopped_work(id) {
             return self.await_stop(now()).map(Some);
         }
-        let Some(work) = self.works.get(id) else { return Ok(None) };
+        let Some(work) = self.works.get_mut(id) else { return Ok(None) };
         if work.time_left().is_none() {
             return Ok(None);
         }

@@ -22,10 +22,13 @@ use crate::reading;
 use crate::refusal::{Refusal, code};
 use crate::scrub;
 use crate::upkeep;
-use crate::works::{FRAME, Rows, WorkId};
+use crate::works::{FRAME, Rows, TOO_LONG, Work, WorkId};
 
 /// What a message that is written anew may leave behind for the next one, in bytes.
 const MOST_SCRATCH: usize = 8 * 1024;
+
+/// Why no mask can act on what a call gives.
+pub(super) const CALL: &str = "the result of a function call cannot be masked";
 
 impl Conversation {
     /// Deals with the next message of the server.
@@ -70,6 +73,9 @@ impl Conversation {
 
     fn row(&mut self, head: Head, id: WorkId) -> Result<bool, Refusal> {
         let Some(work) = self.works.get_mut(id) else { return Err(by_server("a row of nothing")) };
+        if work.is_watched() {
+            return Ok(self.watch_row(head, id));
+        }
         let anew = match &mut work.rows {
             Rows::Free => None,
             Rows::Undescribed => return Err(by_server("a row that was never described")),
@@ -98,14 +104,41 @@ impl Conversation {
         Ok(true)
     }
 
+    /// A row where the policy is only watched: what masks would make of it is counted, and it passes as it is. Whether as
+    /// much of it has arrived as that takes.
+    fn watch_row(&mut self, head: Head, id: WorkId) -> bool {
+        let Some(work) = self.works.get_mut(id) else { return true };
+        let watched = match (&mut work.rows, self.server.body(head)) {
+            (Rows::Free, _) => Ok(()),
+            (Rows::Undescribed, _) => Err("a row was never described"),
+            (Rows::Masked(..), Ok(None)) => return false,
+            (Rows::Masked(masker, columns), Ok(Some(body))) => {
+                masking::watch(body, masker, *columns, self.reading.said())
+            }
+            (Rows::Masked(..), Err(_)) => Err(TOO_LONG),
+        };
+        if let Err(why) = watched {
+            work.unmaskable(why);
+        }
+        // What goes beyond a limit is noted, and stops nothing.
+        drop(work.row(head.length));
+        self.server.pass(head);
+        true
+    }
+
     /// Copied data, masked where masks may act; or the result of a call, in which nothing protected may be.
     fn data(&mut self, head: Head) -> Result<bool, Refusal> {
         let answer = if head.tag == b'd' { Answer::CopyData } else { Answer::FunctionResult };
         let (Event::CopyOut(work) | Event::Result(work)) = self.turn(answer)?.event else {
             return Err(by_server("data out of turn"));
         };
+        let watched = self.works.get(work).is_some_and(Work::is_watched);
         if answer == Answer::FunctionResult {
             self.refuse_tainted(work)?;
+        } else if watched {
+            if !self.watch_copy(head, work) {
+                return Ok(false);
+            }
         } else if let Some(heard) = self.masked_copy(head, work)? {
             return Ok(heard);
         }
@@ -122,11 +155,13 @@ impl Conversation {
         Ok(true)
     }
 
-    fn refuse_tainted(&self, work: WorkId) -> Result<(), Refusal> {
-        match self.works.get(work) {
-            Some(work) if !work.is_tainted() => Ok(()),
-            Some(_) | None => Err(Refusal::new(code::PRIVILEGE, "the result of a function call cannot be masked")),
+    fn refuse_tainted(&mut self, work: WorkId) -> Result<(), Refusal> {
+        match self.works.get_mut(work) {
+            Some(work) if !work.is_tainted() => {}
+            Some(work) if work.is_watched() => work.unmaskable(CALL),
+            Some(_) | None => return Err(Refusal::new(code::PRIVILEGE, CALL)),
         }
+        Ok(())
     }
 
     /// The body of a message that was seen to be whole.
@@ -232,7 +267,7 @@ impl Conversation {
         }
         let body = self.server.body(head).ok().flatten().unwrap_or_default();
         let layout = self.layout.read(body, &self.catalog).map_err(by_server)?;
-        if self.guarded && masking::names_unknown(layout) {
+        if (self.guarded || work.is_watched()) && masking::names_unknown(layout) {
             self.upkeep.doubt();
         }
         let copied = work.planned_copy().map(|copy| masking::copied(body, layout, &self.catalog, copy));

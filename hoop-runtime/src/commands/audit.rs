@@ -319,14 +319,39 @@ impl Record<'_> {
     fn closing(&self) -> String {
         let number = |path: &str| self.0.pointer(path).and_then(Value::as_u64).unwrap_or_default();
         let error = self.text("/completion/error");
-        let masked = number("/completion/cells_masked");
+        let masked = if self.is_observed() { "would_mask" } else { "masked" };
         format!(
-            "{FAINT}{:<9}{FAINT:#} {} rows={} bytes={} masked={masked} {error}",
+            "{FAINT}{:<9}{FAINT:#} {} rows={} bytes={} {masked}={}{}{} {error}",
             self.text("/completion/status"),
             self.parties(),
             number("/completion/rows"),
             number("/completion/bytes"),
+            number("/completion/cells_masked"),
+            self.masked_by(),
+            self.would_end(),
         )
+    }
+
+    /// What masked how many cells.
+    fn masked_by(&self) -> String {
+        let masked = self.0.pointer("/completion/masked_by").and_then(Value::as_array).into_iter().flatten();
+        let told: Vec<String> = masked
+            .map(|masked| {
+                let name = masked["column"].as_str().or(masked["detector"].as_str()).unwrap_or("in doubt");
+                format!("{} {}", printable(name), masked["cells"].as_u64().unwrap_or_default())
+            })
+            .collect();
+        if told.is_empty() { String::new() } else { format!(" ({})", told.join(", ")) }
+    }
+
+    /// What would have ended an execution that was only watched.
+    fn would_end(&self) -> String {
+        let (limit, why) = (self.text("/completion/would_end/limit"), self.text("/completion/would_end/unmaskable"));
+        match (limit.as_str(), why.as_str()) {
+            ("", "") => String::new(),
+            ("", why) => format!(" [would be refused: {why}]"),
+            (limit, _) => format!(" [would be ended by {}: {limit}]", self.text("/rule/name")),
+        }
     }
 
     fn approval(&self, kind: &str) -> String {

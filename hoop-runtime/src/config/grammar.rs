@@ -493,7 +493,11 @@ pub(super) const LOGINS: &Meanings<LoginMethod> = &[
 pub(super) const RESOURCES: &Meanings<ResourceKind> = &[("postgres", ResourceKind::Postgres, "A PostgreSQL server.")];
 pub(super) const OPERATION: &Meanings<Enforcement> = &[
     ("enforce", Enforcement::Enforce, "What the policy refuses, holds or masks is refused, held, masked."),
-    ("observe", Enforcement::Observe, "Nothing is refused, held or masked; records say what would have happened."),
+    (
+        "observe",
+        Enforcement::Observe,
+        "Nothing is refused, held or masked; records say what would have happened, and how many cells would have been masked.",
+    ),
 ];
 pub(super) const VERIFICATIONS: &Meanings<Verify> = &[
     ("full", Verify::Full, "The authority and the host name."),

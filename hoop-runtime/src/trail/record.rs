@@ -11,10 +11,11 @@ use hoopcore::audit::EventKind;
 use hoopcore::command::Digest;
 use hoopcore::decision::RuleRef;
 use hoopcore::grant::GrantNote;
-use hoopcore::mask::{AppliedMask, CellCounts, Style};
+use hoopcore::mask::{AppliedMask, CellCounts, MaskedBy, MaskedCells, Style};
 use hoopcore::policy::Problem;
 use hoopcore::{
-    Completion, Event, Identity, IdentityKind, Resource, Timestamp, Verdict, Verified, audit::CompletionStatus,
+    Completion, Event, Identity, IdentityKind, Resource, Timestamp, Verdict, Verified,
+    audit::{CompletionStatus, WouldEnd},
 };
 use jiff::SignedDuration;
 use serde::ser::Error as _;
@@ -179,7 +180,7 @@ struct Mask {
 /// How an execution ended.
 #[derive(Debug, Default)]
 struct Closing {
-    /// The rule whose limit ended it.
+    /// The rule whose limit ended it, or would have.
     rule: Option<Rule>,
     status: &'static str,
     error: Option<String>,
@@ -187,6 +188,34 @@ struct Closing {
     bytes: u64,
     cells_masked: u64,
     cells_clear: u64,
+    masked_by: Vec<Masks>,
+    would_end: Option<Ending>,
+}
+
+/// What masked how many cells.
+#[derive(Debug, Serialize)]
+struct Masks {
+    #[serde(flatten)]
+    by: By,
+    cells: u64,
+}
+
+#[derive(Debug, Serialize)]
+#[serde(untagged)]
+enum By {
+    Column { column: String, rule: Arc<str> },
+    Detector { detector: &'static str },
+    Doubt { doubt: bool },
+}
+
+/// What would have ended an execution that was only watched.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "snake_case")]
+enum Ending {
+    /// A limit, in the word of the policy language.
+    Limit(&'static str),
+    /// Something that masks could not act on.
+    Unmaskable(&'static str),
 }
 
 /// What a record says of an approval.
@@ -327,7 +356,10 @@ impl Record {
     pub(crate) fn event(origin: &Origin, event: &Event) -> Self {
         let (kind, what) = match &event.kind {
             EventKind::Decided { .. } => ("decision", What::Decided(origin.said.words(event))),
-            EventKind::Closed { completion, cells } => ("closing", What::Closed(Closing::new(completion, *cells))),
+            EventKind::Closed { completion, cells, masked, would_end } => {
+                let closing = Closing::new(completion, *cells).masked(masked).would_end(would_end.as_ref());
+                ("closing", What::Closed(closing))
+            }
         };
         let decision = Some(event.id().number());
         Self { observed: event.observed, decision, ..Self::whole(origin, event.at, kind, what) }
@@ -511,6 +543,17 @@ impl From<&RuleRef> for Rule {
     }
 }
 
+impl From<&MaskedCells> for Masks {
+    fn from(masked: &MaskedCells) -> Self {
+        let by = match &masked.by {
+            MaskedBy::Column { column, rule } => By::Column { column: column.clone(), rule: Arc::clone(&rule.name) },
+            MaskedBy::Detector(detector) => By::Detector { detector: detector.word() },
+            MaskedBy::Doubt => By::Doubt { doubt: true },
+        };
+        Self { by, cells: masked.cells }
+    }
+}
+
 impl From<&AppliedMask> for Mask {
     fn from(mask: &AppliedMask) -> Self {
         Self { column: mask.column.clone(), style: style_word(&mask.style), rule: Arc::clone(&mask.rule.name) }
@@ -550,12 +593,28 @@ impl Closing {
             bytes: completion.bytes,
             cells_masked: cells.masked,
             cells_clear: cells.clear,
+            ..Self::default()
+        }
+    }
+
+    fn masked(self, masked: &[MaskedCells]) -> Self {
+        Self { masked_by: masked.iter().map(Masks::from).collect(), ..self }
+    }
+
+    fn would_end(self, why: Option<&WouldEnd>) -> Self {
+        match why {
+            None => self,
+            Some(WouldEnd::Unmaskable(why)) => Self { would_end: Some(Ending::Unmaskable(why)), ..self },
+            Some(WouldEnd::Limited(limit)) => {
+                let (rule, would_end) = (Some(Rule::from(&limit.rule)), Some(Ending::Limit(limit.kind.word())));
+                Self { rule, would_end, ..self }
+            }
         }
     }
 
     /// Its members, which stand in every other record: they are written straight away.
     fn write(&self, out: &mut Vec<u8>) -> serde_json::Result<()> {
-        let Self { rule, status, error, rows, bytes, cells_masked, cells_clear } = self;
+        let Self { rule, status, error, rows, bytes, cells_masked, cells_clear, masked_by, would_end } = self;
         out.extend_from_slice(b",\"rule\":");
         line::write(rule, out)?;
         out.extend_from_slice(b",\"completion\":{\"status\":\"");
@@ -572,6 +631,14 @@ impl Closing {
             out.extend_from_slice(name.as_bytes());
             out.extend_from_slice(b"\":");
             line::digits(*number, out);
+        }
+        if !masked_by.is_empty() {
+            out.extend_from_slice(b",\"masked_by\":");
+            line::write(masked_by, out)?;
+        }
+        if let Some(would_end) = would_end {
+            out.extend_from_slice(b",\"would_end\":");
+            line::write(would_end, out)?;
         }
         out.push(b'}');
         Ok(())

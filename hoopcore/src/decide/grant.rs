@@ -23,7 +23,7 @@ pub(crate) fn decide_granted(
     if findings.verdict() != Verdict::Approve {
         return scene.conclude(&findings, minutes);
     }
-    let pending = scene.pending(scene.demands(&minutes));
+    let pending = scene.pending(scene.demands(&minutes), findings.masked);
     match draw(&pending).filter(|draw| draw.is_for(&pending)) {
         Some(draw) => scene.release(&findings, minutes, &draw),
         None => scene.conclude(&findings, minutes),

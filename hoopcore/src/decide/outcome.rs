@@ -45,7 +45,7 @@ impl<'a> Scene<'a> {
         let demands = self.demands(&minutes);
         self.decision(words, findings, minutes, |scene, words, permit| match words.verdict {
             Verdict::Block => Outcome::Block(words.denial()),
-            Verdict::Approve => Outcome::Approve(scene.pending(demands)),
+            Verdict::Approve => Outcome::Approve(scene.pending(demands, findings.masked)),
             Verdict::Allow | Verdict::Mask => Outcome::Allow(permit()),
         })
     }
@@ -333,7 +333,8 @@ impl<'a> Scene<'a> {
         minutes.demands.iter().filter_map(demand).collect()
     }
 
-    pub(super) fn pending(&self, demands: Vec<Demand>) -> Pending {
+    /// What waits for people; `tainted` says whether it may return a protected value.
+    pub(super) fn pending(&self, demands: Vec<Demand>, tainted: bool) -> Pending {
         let call = self.call;
         let named = self.named();
         let request = ApprovalRequest {
@@ -354,6 +355,7 @@ impl<'a> Scene<'a> {
             session: call.session.clone(),
             source: call.source,
             since: call.now,
+            plan: self.mask_plan(tainted),
         };
         Pending { request: Box::new(request), demands, held: Box::new(held) }
     }

@@ -55,7 +55,7 @@ pub use key::{Domain, Keyring};
 pub use layout::{CellFormat, CellType, Column, Layout, Origin, Texts, Width};
 pub use rows::{Cell, RowMasker, RowVerdict};
 pub use style::Style;
-pub use tally::{CellCounts, Tally};
+pub use tally::{CellCounts, MaskedBy, MaskedCells, Tally};
 
 use alloc::string::String;
 use alloc::sync::Arc;

@@ -9,7 +9,7 @@ use crate::limit::Meter;
 use crate::mask::detect::Scanner;
 use crate::mask::json::Paths;
 use crate::mask::rewrite::{self, Form};
-use crate::mask::{CellFormat, CellType, Column, Layout, MaskPlan, Origin, Style, Tally, Texts};
+use crate::mask::{CellFormat, CellType, Column, ColumnMask, Layout, MaskPlan, Origin, Style, Tally, Texts};
 
 /// Masks the rows of one layout.
 ///
@@ -27,6 +27,8 @@ pub struct RowMasker {
     found: Vec<u8>,
     tally: Tally,
     meter: Meter,
+    /// Everything is counted, and nothing changed.
+    watched: bool,
 }
 
 /// What becomes of one row.
@@ -52,19 +54,22 @@ pub enum Cell<'a> {
     Replace(&'a [u8]),
 }
 
+/// The column mask that a cell is masked by, as its place in the plan; none where it is hidden because its origin is lost.
+type By = Option<usize>;
+
 /// What becomes of the cells of one column.
 #[derive(Clone, Debug)]
 enum Treatment {
     /// They go on as they are.
     Pass,
     /// They become NULL, whatever they hold.
-    Hide,
+    Hide(By),
     /// The whole cell becomes what the style leaves, or what a stricter style leaves whose detector finds something.
-    Whole(Style),
+    Whole(Style, By),
     /// The whole cell becomes another value of its type.
-    Exchange(Style, CellType, CellFormat),
+    Exchange(Style, CellType, CellFormat, By),
     /// What paths select in the document is masked, then what the detectors find in what is left.
-    Paths(Paths),
+    Paths(Paths, By),
     /// What the detectors find is masked within the cell.
     Scan(Form),
 }
@@ -72,20 +77,20 @@ enum Treatment {
 impl Treatment {
     fn of(plan: &MaskPlan, column: &Column) -> Self {
         match style_on(plan, column) {
-            Some(Style::Json(_)) => Self::Paths(paths_on(plan, column)),
-            Some(style) => Self::masked(style, column),
+            Some(Style::Json(_)) => Self::Paths(paths_on(plan, column), mask_on(plan, column)),
+            Some(style) => Self::masked(style, column, mask_on(plan, column)),
             None if plan.detectors.is_empty() => Self::Pass,
             None => Self::scanned(column.kind),
         }
     }
 
     /// A protected column, with a style that its type can carry.
-    fn masked(style: Style, column: &Column) -> Self {
+    fn masked(style: Style, column: &Column, by: By) -> Self {
         match (column.kind, style) {
-            (_, Style::Null) | (CellType::Scalar | CellType::Json | CellType::Other, _) => Self::Hide,
-            (CellType::Text, style) => Self::Whole(style),
+            (_, Style::Null) | (CellType::Scalar | CellType::Json | CellType::Other, _) => Self::Hide(by),
+            (CellType::Text, style) => Self::Whole(style, by),
             (CellType::Integer(_) | CellType::Uuid | CellType::Date | CellType::Timestamp, style) => {
-                Self::Exchange(style, column.kind, column.format)
+                Self::Exchange(style, column.kind, column.format, by)
             }
         }
     }
@@ -129,18 +134,33 @@ fn style_on(plan: &MaskPlan, column: &Column) -> Option<Style> {
     }
 }
 
+/// The column mask that counts where a cell is masked: the strictest, of equal ones the first.
+fn mask_on(plan: &MaskPlan, column: &Column) -> By {
+    let names: &[_] = if let Origin::Columns(names) = &column.origin { names } else { &[] };
+    let acts = |mask: &ColumnMask| names.iter().any(|name| mask.pattern.matches(name));
+    let masks = plan.columns.iter().enumerate().filter(|(_, mask)| acts(mask));
+    let strictest = masks.reduce(|best, next| if next.1.style.is_stricter_than(&best.1.style) { next } else { best });
+    strictest.map(|(place, _)| place)
+}
+
 impl RowMasker {
     pub(crate) fn new(plan: &MaskPlan, layout: &Layout, tally: Tally) -> Self {
         Self {
             columns: layout.columns.iter().map(|column| Treatment::of(plan, column)).collect(),
             texts: layout.columns.iter().map(Column::texts).collect(),
-            undescribed: if plan.is_armed() { Treatment::Hide } else { Treatment::Pass },
+            undescribed: if plan.is_armed() { Treatment::Hide(None) } else { Treatment::Pass },
             scanner: Scanner::new(plan.detectors.clone()),
             buffer: Vec::new(),
             found: Vec::new(),
             tally,
             meter: Meter::default(),
+            watched: false,
         }
+    }
+
+    /// The same where the policy is watched: what would become of a cell is counted, and it goes on as it is.
+    pub(crate) fn watching(self, watched: bool) -> Self {
+        Self { watched, ..self }
     }
 
     /// The same, with a meter that each whole row is charged to.
@@ -170,50 +190,74 @@ impl RowMasker {
 
     /// Counts a cell that the adapter hides, because it cannot be read or its mask cannot be written.
     pub fn hide(&mut self) {
-        self.tally.count_masked();
+        self.tally.count_masked(None);
+    }
+
+    /// Whether the policy is only watched: then every cell goes on as it is, one that cannot be read too.
+    #[must_use]
+    pub fn is_watching(&self) -> bool {
+        self.watched
     }
 
     /// What becomes of the cell in column `index` of a row, counted from zero.
     ///
     /// NULL (`None`) stays NULL and is answered with `Pass`. A cell that the layout does not describe becomes NULL
-    /// where any mask is armed. What `Replace` holds is valid until the next call.
+    /// where any mask is armed. What `Replace` holds is valid until the next call. Where the policy is only watched, what
+    /// would become of the cell is counted, and the answer is `Pass`.
     pub fn cell(&mut self, index: usize, value: Option<&[u8]>) -> Cell<'_> {
+        let watched = self.watched;
+        match self.masked(index, value) {
+            Cell::Null | Cell::Replace(_) if watched => Cell::Pass,
+            cell => cell,
+        }
+    }
+
+    /// Counts as [`RowMasker::cell`] does, and says whether the cell is masked, or would be.
+    pub fn masks(&mut self, index: usize, value: Option<&[u8]>) -> bool {
+        self.masked(index, value) != Cell::Pass
+    }
+
+    fn masked(&mut self, index: usize, value: Option<&[u8]>) -> Cell<'_> {
         let treatment = self.columns.get(index).unwrap_or(&self.undescribed);
         match (treatment, value) {
             (Treatment::Pass, _) | (Treatment::Scan(_), None) => Cell::Pass,
-            (Treatment::Hide | Treatment::Whole(_) | Treatment::Exchange(..) | Treatment::Paths(_), None) => {
+            (Treatment::Hide(_) | Treatment::Whole(..) | Treatment::Exchange(..) | Treatment::Paths(..), None) => {
                 self.tally.count_clear();
                 Cell::Pass
             }
-            (Treatment::Hide, Some(_)) => {
-                self.tally.count_masked();
+            (Treatment::Hide(by), Some(_)) => {
+                self.tally.count_masked(*by);
                 Cell::Null
             }
-            (Treatment::Whole(style), Some(value)) => {
-                self.tally.count_masked();
+            (Treatment::Whole(style, by), Some(value)) => {
+                self.tally.count_masked(*by);
                 self.buffer.clear();
                 let style = self.scanner.strictest(style, value);
                 written(style.write(value, &mut self.buffer), &self.buffer)
             }
-            (Treatment::Exchange(style, kind, format), Some(value)) => {
-                self.tally.count_masked();
+            (Treatment::Exchange(style, kind, format, by), Some(value)) => {
+                self.tally.count_masked(*by);
                 self.buffer.clear();
                 written(style.exchange(*kind, *format, value, &mut self.buffer), &self.buffer)
             }
-            (Treatment::Paths(paths), Some(value)) => {
+            (Treatment::Paths(paths, by), Some(value)) => {
                 self.buffer.clear();
                 let Some(changed) = paths.mask(value, &mut self.buffer) else {
-                    self.tally.count_masked();
+                    self.tally.count_masked(*by);
                     return Cell::Null;
                 };
                 self.scanner.scan(&self.buffer, Form::Json);
                 if self.scanner.is_clean() {
                     if changed {
-                        self.tally.count_masked();
+                        self.tally.count_masked(*by);
                     }
                     return if changed { Cell::Replace(&self.buffer) } else { Cell::Pass };
                 }
-                self.tally.count_masked();
+                if changed {
+                    self.tally.count_masked(*by);
+                } else {
+                    self.tally.count_found(self.scanner.found());
+                }
                 self.found.clear();
                 written(rewrite::masked(Form::Json, &self.buffer, &mut self.scanner, &mut self.found), &self.found)
             }
@@ -222,7 +266,7 @@ impl RowMasker {
                 if self.scanner.is_clean() {
                     return Cell::Pass;
                 }
-                self.tally.count_masked();
+                self.tally.count_found(self.scanner.found());
                 self.buffer.clear();
                 written(rewrite::masked(*form, value, &mut self.scanner, &mut self.buffer), &self.buffer)
             }
@@ -243,8 +287,8 @@ impl RowMasker {
             verdict = RowVerdict::Masked;
         }
         match self.meter.row(cells.iter().flatten().map(|cell| cell.len() as u64).sum()) {
-            Ok(()) => verdict,
-            Err(limit) => RowVerdict::Stop(limit.denial()),
+            Err(limit) if !self.watched => RowVerdict::Stop(limit.denial()),
+            Ok(()) | Err(_) => verdict,
         }
     }
 }

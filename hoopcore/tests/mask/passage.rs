@@ -3,12 +3,12 @@
 use std::borrow::Cow;
 use std::convert::Infallible;
 
-use hoopcore::audit::{Completion, CompletionStatus, EventKind};
+use hoopcore::audit::{Completion, CompletionStatus, EventKind, WouldEnd};
 use hoopcore::command::sql::{Columns, Effect, Object, Verb};
 use hoopcore::command::{Change, Statement};
-use hoopcore::mask::{CellCounts, CellFormat, CellType, Column, Origin};
+use hoopcore::mask::{CellCounts, CellFormat, CellType, Column, MaskedBy, MaskedCells, Origin};
 use hoopcore::{
-    Call, ColumnName, Command, Coverage, Identity, Layout, Outcome, Policy, QualifiedName, Request, Resource,
+    Call, ColumnName, Command, Coverage, Decision, Identity, Layout, Outcome, Policy, QualifiedName, Request, Resource,
     RowVerdict, SessionFacts, Timestamp, Verdict, Verified,
 };
 
@@ -19,6 +19,7 @@ rules:
     who: anyone
     on: shop
     allow: { sql: { read: public.customers } }
+    limits: { rows: 1 }
   - rule: customers-are-masked
     who: anyone
     on: shop
@@ -43,25 +44,61 @@ fn layout() -> Layout {
     Layout { columns: vec![column(Origin::Clean), column(email), column(Origin::Clean), column(Origin::Derived)] }
 }
 
-#[test]
-fn a_permit_masks_what_its_policy_says() {
+const CELLS: [&str; 4] = ["Jane", "jane@example.com", "card 4111 1111 1111 1111", "jane@example.com"];
+
+fn decision() -> Decision {
     let policy = Policy::from_yaml(POLICY).unwrap();
     let who = Verified::vouched(Identity::named("etl-7"), "test");
     let (on, facts, command) = (Resource::postgres("shop"), SessionFacts::default(), select());
     let call = Call::new(&command, &facts, Timestamp::UNIX_EPOCH);
-    let decision = policy.evaluate(&Request { who: &who, on: &on, call });
+    policy.evaluate(&Request { who: &who, on: &on, call })
+}
+
+/// What masked how many cells, each in a word.
+fn by_each(masked: &[MaskedCells]) -> String {
+    let words = masked.iter().map(|MaskedCells { by, cells }| match by {
+        MaskedBy::Column { column, rule } => format!("{column} of {} {cells}", rule.name),
+        MaskedBy::Detector(detector) => format!("{} {cells}", detector.word()),
+        MaskedBy::Doubt => format!("doubt {cells}"),
+    });
+    words.collect::<Vec<_>>().join(", ")
+}
+
+#[test]
+fn a_permit_masks_what_its_policy_says() {
+    let decision = decision();
     assert_eq!(decision.verdict(), Verdict::Mask);
 
     let Outcome::Allow(permit) = decision.record(|_| Ok::<_, Infallible>(())) else { panic!("it is permitted") };
     let passage = permit.spend();
     let mut rows = passage.rows(&layout());
-    let cells = ["Jane", "jane@example.com", "card 4111 1111 1111 1111", "jane@example.com"];
-    let mut row = cells.map(|cell| Some(Cow::Borrowed(cell.as_bytes())));
+    let mut row = CELLS.map(|cell| Some(Cow::Borrowed(cell.as_bytes())));
     assert!(matches!(rows.row(&mut row), RowVerdict::Masked));
     let shown = row.map(|cell| cell.map(|cell| String::from_utf8(cell.into_owned()).unwrap()));
     assert_eq!(shown, [Some("Jane".into()), Some("****.com".into()), Some("card [redacted]".into()), None]);
 
     let closing = passage.close(Completion { status: CompletionStatus::Done, rows: 1, bytes: 0 });
-    let EventKind::Closed { cells, .. } = closing.kind else { panic!("a closing record") };
-    assert_eq!(cells, CellCounts { masked: 3, clear: 0 });
+    let EventKind::Closed { cells, masked, would_end, .. } = closing.kind else { panic!("a closing record") };
+    assert_eq!((cells, would_end), (CellCounts { masked: 3, clear: 0 }, None));
+    assert_eq!(by_each(&masked), "public.customers.email of customers-are-masked 1, card 1, doubt 1");
+}
+
+/// Where the policy is watched, all goes on as it is, past limits too, and the closing record counts the same.
+#[test]
+fn a_watched_permit_counts_what_it_would_mask() {
+    let recorded = decision().observe().record(|_| Ok::<_, Infallible>(()));
+    let Outcome::Allow(permit) = recorded else { panic!("it is permitted") };
+    let passage = permit.spend();
+    let mut rows = passage.rows(&layout());
+    for _ in 0..2 {
+        let mut row = CELLS.map(|cell| Some(Cow::Borrowed(cell.as_bytes())));
+        assert!(matches!(rows.row(&mut row), RowVerdict::Pass));
+        assert_eq!(row.map(Option::unwrap), CELLS.map(str::as_bytes));
+    }
+    let closing = passage.close(Completion { status: CompletionStatus::Done, rows: 2, bytes: 0 });
+    let EventKind::Closed { completion, cells, masked, would_end } = closing.kind else { panic!("a closing record") };
+    assert_eq!((completion.status, cells), (CompletionStatus::Done, CellCounts { masked: 6, clear: 0 }));
+    assert_eq!(by_each(&masked), "public.customers.email of customers-are-masked 2, card 2, doubt 2");
+    let Some(WouldEnd::Limited(limit)) = would_end else { panic!("{would_end:?}") };
+    assert_eq!((limit.most, &*limit.rule.name), (1, "all-read"));
 }

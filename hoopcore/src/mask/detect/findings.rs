@@ -82,6 +82,11 @@ impl Findings {
         self.hits.iter().map(|hit| style_of(armed, *hit))
     }
 
+    /// The place of each match's detector among the armed ones.
+    pub(crate) fn places(&self) -> impl Iterator<Item = u32> {
+        self.hits.iter().map(|hit| hit.by)
+    }
+
     /// Where to mask, in ascending order: the union of all matches.
     pub(crate) fn spots<'a>(&mut self, armed: &'a [Armed]) -> impl Iterator<Item = Spot<'a>> {
         self.hits.sort_unstable_by_key(|hit| hit.start);

@@ -5,12 +5,12 @@ use alloc::sync::Arc;
 use alloc::vec::Vec;
 
 use crate::mask::Style;
-use crate::mask::detect::Scan;
 use crate::mask::detect::findings::{Armed, Findings, Source, Spot};
 use crate::mask::detect::forms::Forms;
 use crate::mask::detect::plain::Plain;
 use crate::mask::detect::text::{Class, Makeup};
 use crate::mask::detect::tokens::Tokens;
+use crate::mask::detect::{Detector, Scan};
 use crate::mask::rewrite::Form;
 use crate::mask::style::Strictest;
 
@@ -45,6 +45,11 @@ impl Armory {
             self.forms.scan(text, &mut findings.sink(0, source));
         }
         self.tokens.scan(text, &mut findings.sink(0, source));
+    }
+
+    /// The detectors that are armed, in their order.
+    pub(crate) fn detectors(&self) -> impl ExactSizeIterator<Item = Detector> {
+        self.armed.iter().map(|(detector, _)| *detector)
     }
 
     /// Whether no detector is armed.
@@ -91,6 +96,11 @@ impl Scanner {
     /// Whether the cell may go on as it is.
     pub(crate) fn is_clean(&self) -> bool {
         self.findings.is_empty()
+    }
+
+    /// The places among the armed detectors of those that found something, a bit each: a policy arms fewer than 64.
+    pub(crate) fn found(&self) -> u64 {
+        self.findings.places().fold(0, |found, place| found | 1_u64.checked_shl(place).unwrap_or(0))
     }
 
     /// Whether only NULL hides for sure what is in the cell: a style asks for it, or the scan was given up.
