@@ -37,6 +37,8 @@ pub(super) struct Parsed {
     pub(super) names_joins: bool,
     /// How often `INTO` stands in the statement.
     pub(super) intos: usize,
+    /// Some query takes only some of its rows, or numbers them (`LIMIT`, `DISTINCT ON`, `OVER`).
+    pub(super) cuts: bool,
     /// Names that clauses which were left out give to columns and joins.
     pub(super) given: Vec<String>,
     /// Names may stand for columns of a row that is not in FROM.
@@ -72,6 +74,7 @@ struct Found {
     expands: bool,
     names_joins: bool,
     intos: usize,
+    cuts: bool,
     given: Vec<String>,
 }
 
@@ -87,9 +90,20 @@ impl<'a> Bridge<'a> {
         let mut parser = Parser::new(&dialect).with_recursion_limit(bounds::RECURSION).with_tokens(self.out);
         let statement = Box::new(parser.parse_statement().ok()?);
         let whole = parser.peek_token_ref().token == Token::EOF;
-        let Found { operators, calls, compares, expands, names_joins, intos, given } = self.found;
+        let Found { operators, calls, compares, expands, names_joins, intos, cuts, given } = self.found;
         let of_row = false;
-        whole.then_some(Parsed { statement, operators, calls, compares, expands, names_joins, intos, given, of_row })
+        whole.then_some(Parsed {
+            statement,
+            operators,
+            calls,
+            compares,
+            expands,
+            names_joins,
+            intos,
+            cuts,
+            given,
+            of_row,
+        })
     }
 
     fn run(&mut self) -> Option<()> {
@@ -140,6 +154,8 @@ impl<'a> Bridge<'a> {
                 self.imply(implied_operators(value));
                 match value.as_str() {
                     "into" => self.found.intos += 1,
+                    "limit" | "offset" | "fetch" | "over" | "window" => self.found.cuts = true,
+                    "on" if self.follows_word("distinct") => self.found.cuts = true,
                     "set" => self.assigning = Some(self.depth),
                     "from" | "where" | "returning" | "when" if self.assigning == Some(self.depth) => {
                         self.assigning = None;
@@ -149,6 +165,11 @@ impl<'a> Bridge<'a> {
             }
             _ => {}
         }
+    }
+
+    /// Whether the last token that went over is this keyword.
+    fn follows_word(&self, word: &str) -> bool {
+        matches!(self.out.last(), Some(Token::Word(Word { quote_style: None, value, .. })) if value == word)
     }
 
     /// A literal; after a type's name it is a cast.

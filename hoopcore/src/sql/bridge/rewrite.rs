@@ -60,6 +60,7 @@ impl Bridge<'_> {
             "operator" => return self.qualified_operator(),
             "rows" => return self.rows_from(),
             "into" => return self.insert_columns(),
+            "on" => self.empty_from(),
             "conflict" => return self.conflict_target(),
             "as" => self.nameless_columns(),
             "is" => self.is_document(),
@@ -326,6 +327,38 @@ impl Bridge<'_> {
         Some(true)
     }
 
+    /// `SELECT 1 ON CONFLICT …` is `SELECT 1 WHERE true ON CONFLICT …`.
+    fn empty_from(&mut self) -> bool {
+        let found = self.cursor.past(&["on", "conflict"]).is_some() && self.ends_with_list();
+        if found {
+            self.cursor.advance();
+            self.out.extend([
+                keyword(Keyword::WHERE, "where"),
+                keyword(Keyword::TRUE, "true"),
+                keyword(Keyword::ON, "on"),
+            ]);
+        }
+        found
+    }
+
+    /// Whether the tokens so far end with the list of a SELECT and no clause behind it.
+    fn ends_with_list(&self) -> bool {
+        let mut depth = 0_usize;
+        for token in self.out.iter().rev() {
+            match token {
+                Token::RParen => depth += 1,
+                Token::LParen if depth == 0 => return false,
+                Token::LParen => depth -= 1,
+                Token::Word(Word { keyword: Keyword::SELECT, .. }) if depth == 0 => return true,
+                Token::Word(Word { keyword, quote_style: None, .. }) if depth == 0 && begins_clause(*keyword) => {
+                    return false;
+                }
+                _ => {}
+            }
+        }
+        false
+    }
+
     /// `ON CONFLICT (lower(a) COLLATE "C", b) WHERE c > 0`: the columns that it looks at, and the calls.
     fn conflict_target(&mut self) -> Option<bool> {
         let mut rest = self.cursor;
@@ -525,6 +558,25 @@ impl Cursor<'_> {
     fn past(mut self, words: &[&str]) -> Option<Self> {
         self.eat_words(words).then_some(self)
     }
+}
+
+/// Whether a keyword begins what may stand behind the list of a SELECT, or shows that it is none.
+fn begins_clause(keyword: Keyword) -> bool {
+    matches!(
+        keyword,
+        Keyword::FROM
+            | Keyword::WHERE
+            | Keyword::GROUP
+            | Keyword::HAVING
+            | Keyword::WINDOW
+            | Keyword::ORDER
+            | Keyword::LIMIT
+            | Keyword::OFFSET
+            | Keyword::FETCH
+            | Keyword::FOR
+            | Keyword::VALUES
+            | Keyword::CONFLICT
+    )
 }
 
 /// A relation's name with nothing behind it but perhaps a `*`.

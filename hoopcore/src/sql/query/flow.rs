@@ -161,6 +161,15 @@ impl Source<'_> {
         }
     }
 
+    /// Whether it is the same relation or the same table as another.
+    pub(super) fn is_same(&self, other: &Self) -> bool {
+        match (&self.what, &other.what) {
+            (What::Relation { name, read: _ }, What::Relation { name: other, read: _ }) => name == other,
+            (What::Table(table), What::Table(other)) => table == other,
+            (What::Relation { .. }, What::Table(_)) | (What::Table(_), What::Relation { .. }) => false,
+        }
+    }
+
     fn relation(&self) -> Option<&QualifiedName> {
         match &self.what {
             What::Relation { name, read: _ } => Some(name),

@@ -49,8 +49,8 @@ pub(super) struct Column<'a> {
 #[derive(Clone, Debug)]
 pub(super) enum Output<'a> {
     Column(Column<'a>),
-    /// The columns that the star of this number stands for.
-    Star(usize),
+    /// The columns that each of these stars stands for: several, of the same columns, in the arms of a set operation.
+    Star(Vec<usize>),
 }
 
 /// The columns that a query gives, in order; `None` where that is not known.
@@ -95,26 +95,6 @@ impl<'a> Column<'a> {
     }
 }
 
-/// The columns of a set operation: each stands for those of both arms, under the name of the first.
-pub(super) fn joined<'a>(first: Outputs<'a>, other: Outputs<'a>) -> Outputs<'a> {
-    let (first, other) = (columns(first)?, columns(other)?);
-    let join = |(one, two): (Column<'a>, Column<'a>)| {
-        let spans = one.spans.into_iter().chain(two.spans).collect();
-        Output::Column(Column { name: one.name, spans, bare: false })
-    };
-    (first.len() == other.len()).then(|| first.into_iter().zip(other).map(join).collect())
-}
-
-fn columns(outputs: Outputs<'_>) -> Option<Vec<Column<'_>>> {
-    outputs?
-        .into_iter()
-        .map(|output| match output {
-            Output::Column(column) => Some(column),
-            Output::Star(_) => None,
-        })
-        .collect()
-}
-
 /// The column at a place that is counted from zero, where no star stands before it.
 pub(super) fn column_at<'o, 'a>(outputs: &'o Outputs<'a>, place: usize) -> Option<&'o Column<'a>> {
     let outputs = outputs.as_ref()?;
@@ -126,6 +106,45 @@ pub(super) fn column_at<'o, 'a>(outputs: &'o Outputs<'a>, place: usize) -> Optio
 }
 
 impl<'a> Flow<'a> {
+    /// The columns of a set operation: each stands for those of both arms, under the name of the first.
+    pub(super) fn joined(&self, first: Outputs<'a>, other: Outputs<'a>) -> Outputs<'a> {
+        let (first, other) = (first?, other?);
+        let pairs = (first.len() == other.len()).then(|| first.into_iter().zip(other))?;
+        pairs.map(|(one, two)| self.joined_output(one, two)).collect()
+    }
+
+    fn joined_output(&self, one: Output<'a>, two: Output<'a>) -> Option<Output<'a>> {
+        match (one, two) {
+            (Output::Column(one), Output::Column(two)) => {
+                let spans = one.spans.into_iter().chain(two.spans).collect();
+                Some(Output::Column(Column { name: one.name, spans, bare: false }))
+            }
+            (Output::Star(mut stars), Output::Star(others)) => {
+                let of = |stars: &[usize]| stars.first().and_then(|star| self.only_source(*star));
+                let alike = of(&stars)?.is_same(of(&others)?);
+                stars.extend(others);
+                alike.then_some(Output::Star(stars))
+            }
+            (Output::Column(_), Output::Star(_)) | (Output::Star(_), Output::Column(_)) => None,
+        }
+    }
+
+    /// What a star stands for, where that is one thing under its own names.
+    fn only_source(&self, star: usize) -> Option<&Source<'a>> {
+        let star = self.stars.get(star)?;
+        let mut sources = self.sources.iter().filter(|source| self.is_of_star(star, source));
+        sources.next().filter(|source| sources.next().is_none() && !source.renamed && source.columns.is_empty())
+    }
+
+    /// The same is done to what a name of an order or a grouping is in the stars that are given.
+    pub(super) fn name_in_stars(&mut self, usage: Use, name: &'a str, outputs: &Outputs<'a>) {
+        let stars = outputs.iter().flatten().flat_map(Output::stars);
+        let places = stars.filter_map(|star| self.stars.get(*star)).map(|star| (star.scope, star.qualifier));
+        for (scope, qualifier) in places.collect::<Vec<_>>() {
+            self.mentions.push(Mention { scope, qualifier, name, usage, behind: false, excused: true });
+        }
+    }
+
     /// A table that is defined later.
     pub(super) fn declare(&mut self) -> usize {
         self.tables.push(Table { outputs: Some(Vec::new()), region: Span::default() });
@@ -316,9 +335,9 @@ impl Table<'_> {
             None => vec![Target::Spans(vec![self.region.clone()], false)],
             Some(outputs) => outputs
                 .iter()
-                .map(|output| match output {
-                    Output::Column(column) => Target::Spans(column.spans.clone(), column.bare),
-                    Output::Star(star) => Target::Star(*star),
+                .flat_map(|output| match output {
+                    Output::Column(column) => vec![Target::Spans(column.spans.clone(), column.bare)],
+                    Output::Star(stars) => stars.iter().copied().map(Target::Star).collect(),
                 })
                 .collect(),
         }
@@ -331,14 +350,14 @@ impl Table<'_> {
         if !counted {
             return self.all();
         }
-        let is_it = |(place, output): (usize, &Output<'_>)| match (names.get(place), output) {
-            (Some(given), Output::Column(column)) => {
-                (*given == name).then(|| Target::Spans(column.spans.clone(), column.bare))
+        let met = |(place, output): (usize, &Output<'_>)| match output {
+            Output::Column(column) if names.get(place).map_or(column.is(name), |given| *given == name) => {
+                vec![Target::Spans(column.spans.clone(), column.bare)]
             }
-            (None, Output::Column(column)) => column.is(name).then(|| Target::Spans(column.spans.clone(), column.bare)),
-            (_, Output::Star(star)) => Some(Target::Through(*star)),
+            Output::Column(_) => Vec::new(),
+            Output::Star(stars) => stars.iter().copied().map(Target::Through).collect(),
         };
-        outputs.iter().enumerate().filter_map(is_it).collect()
+        outputs.iter().enumerate().flat_map(met).collect()
     }
 }
 
@@ -347,6 +366,13 @@ impl<'a> Output<'a> {
         match self {
             Self::Column(column) => Some(column),
             Self::Star(_) => None,
+        }
+    }
+
+    fn stars(&self) -> &[usize] {
+        match self {
+            Self::Column(_) => &[],
+            Self::Star(stars) => stars,
         }
     }
 }

@@ -33,6 +33,7 @@ pub(super) fn effects(parsed: &Parsed) -> Effects {
         intos: 0,
         expands: parsed.expands,
         names_joins: parsed.names_joins,
+        cuts: parsed.cuts,
         // A clause that was left out may return what it names under another name.
         passing: if parsed.compares { Use::RETURN } else { Use::PASS },
     };
@@ -66,6 +67,8 @@ struct Walk<'a> {
     expands: bool,
     /// The columns that some join is made by go by a name of the join's own.
     names_joins: bool,
+    /// Rows are cut off or numbered somewhere.
+    cuts: bool,
     /// How the lists of sub-selects in FROM are used.
     passing: Use,
 }
@@ -73,7 +76,7 @@ struct Walk<'a> {
 impl<'a> Walk<'a> {
     fn statement(&mut self, statement: &'a Statement, scope: usize) {
         if let Statement::Query(query) = statement {
-            self.query(query, scope, Use::RETURN);
+            self.whole_query(query, scope);
         } else {
             self.modification(statement, scope);
         }

@@ -14,7 +14,7 @@ use sqlparser::ast::{
 use super::expression::is_column;
 use super::figure::name_of;
 use super::flow::{Doing, Use};
-use super::lineage::{ANY_NAME, Column, Output, Outputs, Span, column_at, columns_named, joined};
+use super::lineage::{ANY_NAME, Column, Output, Outputs, Span, column_at, columns_named};
 use super::{Walk, parts};
 use crate::command::Change;
 use crate::command::sql::Verb;
@@ -33,8 +33,14 @@ struct Body<'a> {
 }
 
 impl<'a> Walk<'a> {
+    /// A query within the statement: where some query cuts rows off, the order of another may decide which.
     pub(super) fn query(&mut self, query: &'a Query, parent: usize, usage: Use) -> Outputs<'a> {
-        self.clauses(query, parent, usage, false).outputs
+        self.clauses(query, parent, usage, self.cuts).outputs
+    }
+
+    /// The query that the statement is.
+    pub(super) fn whole_query(&mut self, query: &'a Query, scope: usize) {
+        self.clauses(query, scope, Use::RETURN, false);
     }
 
     /// A query's body with what stands around it; `cut` says that clauses around the query leave some of its rows out.
@@ -146,7 +152,7 @@ impl<'a> Walk<'a> {
         for (arm, usage) in arms {
             let mut other = None;
             self.deeper(|walk| other = Some(walk.arm(arm, scope, usage)));
-            first.outputs = joined(first.outputs, other.and_then(|other| other.outputs));
+            first.outputs = self.flow.joined(first.outputs, other.and_then(|other| other.outputs));
         }
         if combined {
             first.scope = scope;
@@ -329,7 +335,7 @@ impl<'a> Walk<'a> {
             return None;
         }
         self.flow.star(scope, qualifier, usage);
-        self.flow.stars.len().checked_sub(1).map(Output::Star)
+        self.flow.stars.len().checked_sub(1).map(|star| Output::Star(Vec::from([star])))
     }
 
     pub(super) fn wildcard(&mut self, options: &'a WildcardAdditionalOptions) {
@@ -396,9 +402,10 @@ impl<'a> Walk<'a> {
                         self.flow.do_all(doing);
                     }
                     let columns = columns_named(outputs, &name.value);
-                    if outputs.is_none() || !columns.is_empty() {
+                    if !columns.is_empty() || may_be_any(outputs) {
                         self.flow.excuse(mark, &name.value);
                     }
+                    self.flow.name_in_stars(doing.usage(), &name.value, outputs);
                     columns.iter().for_each(|column| self.flow.hand_on(doing.usage(), column));
                 }
                 Expr::Value(value) => self.number(doing, &value.value, outputs),
@@ -499,6 +506,11 @@ impl<'a> Walk<'a> {
             None => self.foreign(),
         }
     }
+}
+
+/// Whether a name may be that of an output that is not known.
+fn may_be_any(outputs: &Outputs<'_>) -> bool {
+    outputs.as_ref().is_none_or(|outputs| outputs.iter().any(|output| matches!(output, Output::Star(_))))
 }
 
 /// A usage for something that decides unless it is a column.
