@@ -5,6 +5,7 @@
 //! other dialects (`TOP`, `FINAL`, `QUALIFY`) cannot mean anything. Forms that sqlparser lacks are rewritten to ones
 //! with the same effects; a rewrite that does not fit ends in a parse error, which is conceded.
 
+mod forms;
 mod rewrite;
 
 use alloc::borrow::ToOwned as _;
@@ -41,6 +42,8 @@ pub(super) struct Parsed {
     pub(super) cuts: bool,
     /// Names that clauses which were left out give to columns and joins.
     pub(super) given: Vec<String>,
+    /// Names that RETURNING gives to the row as it was and as it is.
+    pub(super) versions: Vec<String>,
     /// Names may stand for columns of a row that is not in FROM.
     pub(super) of_row: bool,
 }
@@ -76,6 +79,7 @@ struct Found {
     intos: usize,
     cuts: bool,
     given: Vec<String>,
+    versions: Vec<String>,
 }
 
 impl<'a> Bridge<'a> {
@@ -90,9 +94,10 @@ impl<'a> Bridge<'a> {
         let mut parser = Parser::new(&dialect).with_recursion_limit(bounds::RECURSION).with_tokens(self.out);
         let statement = Box::new(parser.parse_statement().ok()?);
         let whole = parser.peek_token_ref().token == Token::EOF;
-        let Found { operators, calls, compares, expands, names_joins, intos, cuts, given } = self.found;
+        let Found { operators, calls, compares, expands, names_joins, intos, cuts, given, versions } = self.found;
         let of_row = false;
         whole.then_some(Parsed {
+            versions,
             statement,
             operators,
             calls,

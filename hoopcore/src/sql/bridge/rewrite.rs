@@ -63,10 +63,21 @@ impl Bridge<'_> {
             "on" => self.empty_from(),
             "conflict" => return self.conflict_target(),
             "as" => self.nameless_columns(),
-            "is" => self.is_document(),
+            "is" => self.is_document() || self.is_json(),
+            "isnull" => self.null_test(&[]),
+            "notnull" => self.null_test(&[keyword(Keyword::NOT, "not")]),
             "using" => return self.order_operator(),
             "tablesample" => return self.drop_sample(),
-            "for" => self.lock_strength(),
+            "for" => self.locked_names() || self.lock_strength(),
+            "at" => self.local_time(),
+            "by" => self.merge_side(),
+            "collate" => self.collated_cast(),
+            "collation" => self.collation_for(),
+            "distinct" | "all" => self.drop_grouping_quantifier(),
+            "from" => self.drop_trim_from(),
+            "insert" => self.merge_defaults(),
+            "returning" => return self.row_versions(),
+            "similar" => return self.similar_substring(),
             "overriding" => self.drop_overriding(),
             "exclude" => self.drop_frame_exclusion(),
             "where" => self.current_of(),
@@ -79,7 +90,7 @@ impl Bridge<'_> {
     }
 
     /// The last token that went over, if it is this keyword.
-    fn follows(&self, expected: Keyword) -> bool {
+    pub(super) fn follows(&self, expected: Keyword) -> bool {
         matches!(self.out.last(), Some(Token::Word(Word { keyword, quote_style: None, .. })) if *keyword == expected)
     }
 
@@ -192,7 +203,8 @@ impl Bridge<'_> {
             self.out.truncate(length);
             return Some(true);
         }
-        let Some(columns) = rest.group() else { return Some(false) };
+        let columns = rest.group().filter(|inside| !crate::sql::utility::is_query(*inside));
+        let Some(columns) = columns else { return Some(false) };
         if !rest.eat_word("as") {
             return Some(false);
         }
@@ -413,7 +425,9 @@ impl Bridge<'_> {
     /// `ROWS FROM (f(x), g(y))` calls f and g.
     fn rows_from(&mut self) -> Option<bool> {
         let Some(mut rest) = self.cursor.past(&["rows", "from"]) else { return Some(false) };
-        let functions = rest.group()?;
+        // Otherwise it is a column of that name, before FROM.
+        let functions = rest.group().filter(|inside| !crate::sql::utility::is_query(*inside));
+        let Some(functions) = functions else { return Some(false) };
         self.cursor = functions;
         if is_list(functions) {
             self.joined_list()?;

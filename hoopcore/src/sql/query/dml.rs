@@ -1,11 +1,12 @@
 //! INSERT, UPDATE, DELETE, MERGE.
 
+use alloc::string::String;
 use alloc::vec::Vec;
 
 use sqlparser::ast::{
     Assignment, AssignmentTarget, ConflictTarget, Delete, DoUpdate, Expr, FromTable, Insert, Merge, MergeAction,
-    MergeClause, MergeInsertExpr, MergeInsertKind, MergeUpdateExpr, MergeUpdateKind, OnConflict, OnConflictAction,
-    OnInsert, OutputClause, SelectItem, Statement, TableFactor, TableObject, TableWithJoins, Update,
+    MergeClause, MergeClauseKind, MergeInsertExpr, MergeInsertKind, MergeUpdateExpr, MergeUpdateKind, OnConflict,
+    OnConflictAction, OnInsert, OutputClause, SelectItem, Statement, TableFactor, TableObject, TableWithJoins, Update,
     UpdateTableFromKind,
 };
 
@@ -137,7 +138,7 @@ impl<'a> Walk<'a> {
         if let Some(items) = returning {
             let usage = if self.nesting == 0 { Use::RETURNING } else { Use::RETURN };
             // The row as it was and as it is, in PostgreSQL 18.
-            for version in ["old", "new"] {
+            for version in ["old", "new"].into_iter().chain(self.versions.iter().map(String::as_str)) {
                 self.flow.add_relation(scope, target.owned(), version, false, Vec::new());
             }
             self.items(items, scope, usage);
@@ -264,7 +265,12 @@ impl<'a> Walk<'a> {
     }
 
     fn merge_clause(&mut self, clause: &'a MergeClause, target: Parts<'a>, scope: usize, bounds: &Bounds) {
-        let MergeClause { when_token: _, clause_kind: _, predicate, action } = clause;
+        let MergeClause { when_token: _, clause_kind, predicate, action } = clause;
+        let bounds = match clause_kind {
+            MergeClauseKind::Matched | MergeClauseKind::NotMatched | MergeClauseKind::NotMatchedByTarget => bounds,
+            // Whatever the condition does not join.
+            MergeClauseKind::NotMatchedBySource => &Bounds { update: Truth::May, delete: Truth::May },
+        };
         if let Some(predicate) = predicate {
             self.expression(predicate, scope, Use::PROBE);
         }

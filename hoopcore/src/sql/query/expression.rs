@@ -553,6 +553,8 @@ pub(super) fn is_constant(expression: &Expr) -> bool {
     loop {
         expression = match expression {
             Expr::Value(_) | Expr::TypedString(_) => return true,
+            // A text with a collation of its own is written so: what is compared with it is compared by that.
+            Expr::Cast { data_type: DataType::Custom(_, modifiers), .. } if !modifiers.is_empty() => return false,
             Expr::Nested(inner) | Expr::Cast { expr: inner, .. } | Expr::UnaryOp { expr: inner, .. } => inner,
             Expr::Interval(interval) => &interval.value,
             Expr::Array(Array { elem, .. }) => return elem.iter().all(is_constant),

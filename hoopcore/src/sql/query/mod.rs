@@ -13,6 +13,7 @@ mod lineage;
 mod select;
 
 use alloc::borrow::ToOwned;
+use alloc::string::String;
 
 use sqlparser::ast::{Ident, ObjectName, ObjectNamePart, Query, Statement};
 
@@ -34,6 +35,7 @@ pub(super) fn effects(parsed: &Parsed) -> Effects {
         expands: parsed.expands,
         names_joins: parsed.names_joins,
         cuts: parsed.cuts,
+        versions: &parsed.versions,
         // A clause that was left out may return what it names under another name.
         passing: if parsed.compares { Use::RETURN } else { Use::PASS },
     };
@@ -69,6 +71,8 @@ struct Walk<'a> {
     names_joins: bool,
     /// Rows are cut off or numbered somewhere.
     cuts: bool,
+    /// Names that RETURNING gives to the row as it was and as it is.
+    versions: &'a [String],
     /// How the lists of sub-selects in FROM are used.
     passing: Use,
 }
