@@ -5,7 +5,7 @@ use std::hint::black_box;
 use benches::policies;
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
 use hoopcore::policy::parse;
-use hoopcore::{Call, Command, Policy, Request, SessionFacts, Timestamp, Verdict};
+use hoopcore::{Call, Command, Policy, PolicySession, Request, SessionFacts, Timestamp, Verdict};
 
 criterion_group!(benches, evaluate);
 criterion_main!(benches);
@@ -28,14 +28,14 @@ fn evaluate(criterion: &mut Criterion) {
             bencher.iter(|| calls.iter().filter(|call| session.verdict(call) == Verdict::Allow).count());
         });
         group.bench_function(BenchmarkId::new("event and explanation in a session", rules), |bencher| {
-            bencher.iter(|| {
-                for call in &calls {
-                    let decision = session.decide(call);
-                    black_box(decision.explanation());
-                    let _ = black_box(decision.seal());
-                }
-            });
+            bencher.iter(|| calls.iter().for_each(|call| made(&mut session, call)));
         });
+        // What is refused is judged anew each time, and few rules may permit none of the commands.
+        if let Some(call) = calls.iter().find(|call| session.verdict(call) == Verdict::Allow) {
+            group.bench_function(BenchmarkId::new("the same command asked again", rules), |bencher| {
+                bencher.iter(|| (0..COMMANDS).for_each(|_| made(&mut session, call)));
+            });
+        }
         let request = |call: &Call<'_>| policy.verdict(&Request { who: &who, on: &on, call: *call });
         group.bench_function(BenchmarkId::new("verdict, stateless", rules), |bencher| {
             bencher.iter(|| calls.iter().filter(|call| request(call) == Verdict::Allow).count());
@@ -62,6 +62,13 @@ fn evaluate(criterion: &mut Criterion) {
         group.bench_function(BenchmarkId::new("session", rules), |bencher| bencher.iter(|| policy.session(&who, &on)));
         group.finish();
     }
+}
+
+/// A decision with its explanation and its event.
+fn made(session: &mut PolicySession, call: &Call<'_>) {
+    let decision = session.decide(call);
+    black_box(decision.explanation());
+    let _ = black_box(decision.seal());
 }
 
 fn calls<'a>(commands: &'a [Command], facts: &'a SessionFacts) -> Vec<Call<'a>> {

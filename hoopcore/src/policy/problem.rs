@@ -145,13 +145,13 @@ pub(super) fn shorten(text: &str) -> String {
 }
 
 /// The known word that means what was written.
-fn meant<'k>(word: &str, known: &[&'k str]) -> Option<&'k str> {
+pub(super) fn meant<'k>(word: &str, known: &[&'k str]) -> Option<&'k str> {
     let same = SYNONYMS.iter().filter(|(other, _)| other.eq_ignore_ascii_case(word));
     same.filter_map(|(_, ours)| known.iter().find(|known| *known == ours)).next().copied()
 }
 
 /// What people write who know other tools, and hoop's word for it.
-const SYNONYMS: [(&str, &str); 38] = [
+const SYNONYMS: [(&str, &str); 43] = [
     ("select", "read"),
     ("write", "update"),
     ("exec", "call"),
@@ -187,6 +187,11 @@ const SYNONYMS: [(&str, &str); 38] = [
     ("remove", "redact"),
     ("hash", "pseudonym"),
     ("credit_card", "card"),
+    ("creditcard", "card"),
+    ("apikey", "api_key"),
+    ("secret", "password"),
+    ("telephone", "phone"),
+    ("ip_addr", "ip"),
     ("mail", "email"),
     ("ssn", "us_ssn"),
     ("ip_address", "ip"),

@@ -67,7 +67,8 @@ impl Reader {
         };
         let within = fields.get("within").map_or(Some(WITHIN), |within| self.duration(within));
         let by = fields.get("by");
-        if by.is_none() {
+        let is_inside = matches!(&node.value, Value::Map(map) if map.iter().any(|(key, _)| key.text() == Some("by")));
+        if by.is_none() && !is_inside {
             let problem = self.problems.error(key.at, "`by` is missing: nobody could answer");
             problem.help = Some("say who may: `by: { group: dba }`".to_string());
         }
@@ -79,6 +80,10 @@ impl Reader {
     }
 
     fn by(&mut self, node: &Node<'_>) -> Option<(Arc<str>, u32)> {
+        if let Some(text) = node.text() {
+            self.mismatch(node, "`by`", "a map").label = Some(format!("write `{{ group: {} }}`", shorten(text)));
+            return None;
+        }
         let fields = self.fields(node, &grammar::BY)?;
         let people = fields.get("people").map_or(Some(1), |people| {
             let text = self.one_text(people, "`people`")?;

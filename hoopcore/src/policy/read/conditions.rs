@@ -1,10 +1,12 @@
 //! Reads who, on and when: maps are "and", lists are "or".
 
 use alloc::boxed::Box;
+use alloc::collections::BTreeSet;
 use alloc::format;
 use alloc::string::{String, ToString};
 use alloc::sync::Arc;
 use alloc::vec::Vec;
+use core::fmt::Display;
 
 use jiff::civil::Time;
 use jiff::tz::{TimeZone, TimeZoneDatabase};
@@ -14,7 +16,7 @@ use crate::policy::Mentioned;
 use crate::policy::grammar::{self, KINDS, Map, Meanings, RESOURCES, TRUTHS};
 use crate::policy::node::{Node, Value};
 use crate::policy::pattern::Glob;
-use crate::policy::problem::shorten;
+use crate::policy::problem::{nearest, shorten};
 use crate::policy::rule::{Condition, Network, OnFact, WhenFact, WhoFact};
 use crate::policy::time::{Days, End, Window, parse_end, parse_time};
 use crate::truth::Truth;
@@ -98,7 +100,7 @@ impl Reader {
     }
 
     /// A map of facts, all of which must hold, or a list of alternatives.
-    fn condition<F>(
+    fn condition<F: Display>(
         &mut self,
         node: &Node<'_>,
         map: &'static Map,
@@ -113,7 +115,7 @@ impl Reader {
         self.one_condition(node, map, fact)
     }
 
-    fn one_condition<F>(
+    fn one_condition<F: Display>(
         &mut self,
         node: &Node<'_>,
         map: &'static Map,
@@ -126,7 +128,16 @@ impl Reader {
             return nothing;
         }
         let Some(fields) = self.fields(node, map) else { return nothing };
-        Condition::all(fields.entries.iter().map(|(key, _, value)| fact(self, key, value)))
+        let before = self.problems.count();
+        let condition = Condition::all(fields.entries.iter().map(|(key, _, value)| fact(self, key, value)));
+        if let (Some((key, _)), true) = (fields.entry("not"), self.problems.count() == before)
+            && contradicts_itself(&condition)
+        {
+            let message = format!("{} asks for something and for its opposite", map.noun);
+            self.problems.warning(key.at, message).help =
+                Some("a map means \"and\": where the facts are known, this never holds".to_string());
+        }
+        condition
     }
 
     /// Alternatives: each item of a list, or the one that stands alone.
@@ -252,12 +263,43 @@ impl Reader {
         match TimeZoneDatabase::bundled().get(text) {
             Ok(zone) => Some((zone, text.to_string())),
             Err(_) => {
+                let label = zone_like(text).map(|zone| format!("did you mean `{zone}`?"));
                 let problem = self.problems.error(node.at, format!("unknown time zone `{}`", shorten(text)));
+                problem.label = label;
                 problem.help = Some("write a name of the IANA database, such as `Europe/Berlin` or `UTC`".to_string());
                 None
             }
         }
     }
+}
+
+/// The time zone that a text nearly names, or the city of which it is.
+fn zone_like(text: &str) -> Option<String> {
+    let names: Vec<String> = TimeZoneDatabase::bundled().available().map(|name| name.to_string()).collect();
+    let city = |name: &&String| name.rsplit_once('/').is_some_and(|(_, city)| city.eq_ignore_ascii_case(text));
+    let known: Vec<&str> = names.iter().map(String::as_str).collect();
+    names.iter().find(city).cloned().or_else(|| nearest(text, &known).map(ToString::to_string))
+}
+
+/// Facts of a condition that are tried out together, at most.
+const TRIED: usize = 8;
+
+/// Whether a condition holds in no case, whichever of its facts hold: those that read the same are the same.
+fn contradicts_itself<F: Display>(condition: &Condition<F>) -> bool {
+    let facts: BTreeSet<String> = condition.facts().into_iter().map(ToString::to_string).collect();
+    let facts: Vec<String> = facts.into_iter().collect();
+    if facts.len() > TRIED {
+        return false;
+    }
+    let holds = |case: u32| {
+        let truth = condition.truth(&|fact| {
+            let text = fact.to_string();
+            let place = facts.iter().position(|known| *known == text);
+            place.map_or(Truth::May, |place| (case >> place & 1 == 1).into())
+        });
+        truth.is_possible()
+    };
+    !(0..1_u32 << facts.len()).any(holds)
 }
 
 /// Whether there is a moment at which a condition may hold. Windows begin and end at the same times each week, so their

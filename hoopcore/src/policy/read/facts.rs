@@ -59,7 +59,7 @@ impl Reader {
     fn verbs_fit(&mut self, fact: &str, at: Place, reaches: &Reaches) {
         let Some((_, verbs)) = VERBS.iter().find(|(known, _)| *known == fact) else { return };
         let has_it = |reach: &SqlReach| verbs.iter().chain(&[Verb::Unknown]).any(|verb| reach.verbs.has(*verb));
-        if !reaches.sql.iter().any(has_it) {
+        if !reaches.sql.is_empty() && !reaches.sql.iter().any(has_it) {
             let words: Vec<&str> = verbs.iter().map(|verb| verb.word()).collect();
             let problem = self.problems.warning(at, format!("no verb of this rule is ever `{fact}`"));
             problem.help = Some(format!("only {} have that fact", words.join(", ")));

@@ -5,6 +5,7 @@ mod asked;
 mod conditions;
 mod expect;
 mod facts;
+mod home;
 mod http;
 mod kubernetes;
 mod limits;
@@ -23,7 +24,7 @@ use super::expectation::Expectation;
 use super::grammar::{self, Map, Meanings};
 use super::index::Texts;
 use super::node::{Node, Place, Value};
-use super::problem::{PolicyErrors, Problem, Problems, nearest, shorten};
+use super::problem::{PolicyErrors, Problem, Problems, shorten};
 use super::rule::{Condition, OnFact, Rule, Written};
 use super::{Glob, Mention, Mentioned, shipped, yaml};
 use crate::command::Digest;
@@ -222,8 +223,15 @@ impl Reader {
         let rules = fields.get("rules").map(|rules| self.list(rules, "`rules`", "begin each with `- rule: name`"));
         let rules = rules.unwrap_or_default();
         self.rules.reserve(rules.len());
+        let mut told = false;
         for rule in rules {
-            self.rule(rule);
+            if self.is_no_rule(rule, &mut told) {
+                continue;
+            }
+            match self.apart(rule) {
+                Some(several) => several.iter().for_each(|rule| self.rule(rule)),
+                None => self.rule(rule),
+            }
         }
     }
 
@@ -332,9 +340,7 @@ impl Reader {
                 true
             }
             None => {
-                let known = map.known();
-                meant.extend(nearest(name, &known).map(ToString::to_string));
-                self.problems.unknown(key.at, &format!("key of {}", map.noun), name, &known);
+                meant.extend(self.stray(key, name, map).map(ToString::to_string));
                 false
             }
         });
@@ -383,7 +389,10 @@ impl Reader {
         let mut fields = Vec::with_capacity(entries.len());
         for (key, value) in entries {
             match key.text() {
-                None => drop(self.mismatch(key, &format!("a key of {what}"), "a word")),
+                None => {
+                    let help = "write one key for each, with its own value";
+                    self.mismatch(key, &format!("a key of {what}"), "a word").help = Some(help.to_string());
+                }
                 Some(name) if seen.before(name, &fields) => self.duplicate(key.at, name),
                 Some(name) => fields.push((name, key, value)),
             }

@@ -35,9 +35,9 @@ const FREE: [&str; 14] = [
 impl Reader {
     /// What stands after `sql:`: a map of verbs to names, or verbs on everything.
     pub(super) fn sql(&mut self, node: &Node<'_>, sense: Sense) -> Box<[SqlReach]> {
-        if let Value::Map(_) = &node.value {
+        if let Value::Map(map) = &node.value {
             let Some(fields) = self.map(node, "`sql`") else { return Box::default() };
-            if fields.entries.is_empty() {
+            if map.is_empty() {
                 self.empty::<()>(node.at, "`sql`");
             }
             let mut reaches = Vec::with_capacity(fields.entries.len());
@@ -105,12 +105,25 @@ impl Reader {
             _ => Err("write `schema.relation.column`, or `relation.column` for any schema"),
         });
         match parsed {
-            Ok([schema, relation, column]) => Some(ColumnPattern { schema, relation, column }),
+            Ok([schema, relation, column]) => {
+                if schema.as_str() == "*" && relation.as_str() == "public" {
+                    self.warn_of_no_column(text, column.as_str(), at);
+                }
+                Some(ColumnPattern { schema, relation, column })
+            }
             Err(why) => {
                 self.problems.error(at, format!("`{}` is no column pattern: {why}", shorten(text)));
                 None
             }
         }
+    }
+
+    /// Two names are a relation and its column. Where the first is the usual schema, a schema and a relation were meant.
+    fn warn_of_no_column(&mut self, text: &str, column: &str, at: Place) {
+        let message = format!("this is the column `{}` of relations called `public`", shorten(column));
+        let problem = self.problems.warning(at, message);
+        problem.help =
+            Some(format!("for all columns of a relation write `{}.*`, for one its name there", shorten(text)));
     }
 
     /// The texts of a key that may name a set.

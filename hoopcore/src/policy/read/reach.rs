@@ -66,7 +66,11 @@ impl Reader {
             return Some(sense.every());
         }
         let verb = V::ALL.iter().find(|verb| verb.word() == word);
-        if verb.is_none() {
+        if verb.is_none() && word.contains(',') {
+            let problem = self.problems.error(at, format!("`{}` is one text, no list of verbs", shorten(word)));
+            let bare = word.trim_matches(['[', ']']);
+            problem.help = Some(format!("write the list without quotes: `[{}]`", shorten(bare)));
+        } else if verb.is_none() {
             let known: Vec<&str> = V::ALL.iter().map(|verb| verb.word()).collect();
             self.problems.unknown(at, &format!("verb of `{protocol}`"), word, &known);
         }

@@ -20,6 +20,7 @@ pub(super) fn explain(text: &str, at: Place, complaint: &str) -> Malformed {
         .or_else(|| scene.document(complaint))
         .or_else(|| scene.bound(complaint))
         .or_else(|| scene.quoting(complaint))
+        .or_else(|| scene.mismatched(complaint))
         .or_else(|| scene.bracket(complaint))
         .or_else(|| scene.colon(complaint))
         .or_else(|| scene.indent(complaint))
@@ -83,6 +84,13 @@ impl Scene<'_> {
     /// Characters that mean something else to YAML where a text begins.
     fn quoting(&self, complaint: &str) -> Option<Malformed> {
         if complaint.contains("unclosed quote") || complaint.contains("quoted scalar") {
+            if let Some(quote) = self.ends_before() {
+                let help = match quote {
+                    '"' => "write a quote within a text in double quotes as `\\\"`",
+                    _ => "write an apostrophe within single quotes twice: `''`, or put the text in double quotes",
+                };
+                return Some(self.said("a text in quotes ends before this", help));
+            }
             return Some(self.said("the closing quote is missing", "a text ends with the quote that it began with"));
         }
         let word = self.word();
@@ -92,6 +100,28 @@ impl Scene<'_> {
             let quoted = format!("write it in quotes: \"{}\"", shorten(&word));
             self.said(&format!("a text that begins with `{first}` must stand in quotes"), &quoted)
         })
+    }
+
+    /// The quote that stands right before a letter at the place, and so ended a text there.
+    fn ends_before(&self) -> Option<char> {
+        let mut around = self.here().chars().skip(self.at.column.checked_sub(2)? as usize);
+        let quote = around.next().filter(|quote| "'\"".contains(*quote))?;
+        around.next().filter(|next| next.is_alphanumeric()).map(|_| quote)
+    }
+
+    /// A bracket that closes another than the one that is open, or none.
+    fn mismatched(&self, complaint: &str) -> Option<Malformed> {
+        let here = self.here().chars().nth(self.at.column.saturating_sub(1) as usize)?;
+        match here {
+            '}' | ']' if complaint.contains("misplaced bracket") => {
+                Some(self.said(&format!("this `{here}` closes nothing"), "take it out, or open what it is to close"))
+            }
+            '{' | '[' if complaint.contains("mismatched bracket") => {
+                let close = if here == '{' { '}' } else { ']' };
+                Some(self.said(&format!("this `{here}` is not closed"), &format!("close it with `{close}`")))
+            }
+            _ => None,
+        }
     }
 
     /// The text at the place, up to where a value ends.
@@ -131,12 +161,32 @@ impl Scene<'_> {
             return self.second_colon().or_else(|| self.tight_colon()).or_else(|| Some(self.too_far()));
         }
         if complaint.contains("expected ':'") || complaint.contains("could not find expected ':'") {
+            if let Some(spaceless) = self.spaceless() {
+                return Some(spaceless);
+            }
             let line = self.here().trim();
             let first = line.trim_start_matches("- ").split_whitespace().next().unwrap_or_default();
             let help = format!("write `{}: value`, with a colon and a space", shorten(first.trim_end_matches(':')));
             return Some(self.said("a colon is missing on this line", &help));
         }
         None
+    }
+
+    /// `on:db`, or a character after the colon that only looks like a space.
+    fn spaceless(&self) -> Option<Malformed> {
+        let line = self.here();
+        let colon = line.find(':')?;
+        let key = line.get(..colon)?.trim().trim_start_matches("- ");
+        let (value, next) = (line.get(colon + 1..)?, line.get(colon + 1..)?.chars().next()?);
+        let column = u32::try_from(line.get(..colon)?.chars().count() + 1).unwrap_or(u32::MAX);
+        let at = Place { column, width: 1, ..self.at };
+        let help = format!("write `{}: {}`", shorten(key), shorten(value.trim()));
+        let message = match next {
+            ' ' => return None,
+            next if next.is_whitespace() => "the character after the colon is no plain space",
+            _ => "a space is missing after the colon",
+        };
+        Some(Malformed { at, ..self.said(message, &help) })
     }
 
     /// `reason: note: text`.
@@ -184,9 +234,30 @@ impl Scene<'_> {
         let is_about_it =
             ["expected '-'", "expected key", "block collection", "block mapping", "block end", "indentation"];
         is_about_it.iter().any(|words| complaint.contains(words)).then(|| {
+            if let Some(dashless) = self.dashless() {
+                return dashless;
+            }
             let help = "keys of one map begin in the same column, and so do the `-` of one list";
             self.said("this line does not begin where the lines that it belongs to do", help)
         })
+    }
+
+    /// The first item of a list without its `-`, where a later one has it.
+    fn dashless(&self) -> Option<Malformed> {
+        if !self.here().trim_start().starts_with("- ") {
+            return None;
+        }
+        let is_text = |line: &str| !line.trim().is_empty() && !line.trim_start().starts_with('#');
+        let lines: Vec<_> = (1..self.at.line).map(|number| (number, self.line(number))).collect();
+        let (head, _) = lines.iter().rev().find(|(_, line)| is_text(line) && !line.starts_with([' ', '-']))?;
+        let (number, line) = lines.iter().find(|(number, line)| number > head && is_text(line))?;
+        if line.trim_start().starts_with('-') {
+            return None;
+        }
+        let column = line.chars().take_while(|c| *c == ' ').count() + 1;
+        let at = Place { line: *number, column: u32::try_from(column).unwrap_or(u32::MAX), width: 1 };
+        let help = format!("write `- {}`", shorten(line.trim()));
+        Some(Malformed { at, ..self.said("the first item of this list begins without its `-`", &help) })
     }
 
     fn document(&self, complaint: &str) -> Option<Malformed> {
