@@ -154,7 +154,7 @@ fn take(splitter: &mut Splitter, read: &impl Fn(u8, &[u8]), frames: &mut Vec<(u8
             Ok(None) => return None,
             Err(error) => return Some(error),
         }
-        frames.push((head.tag, head.length));
+        frames.push((head.tag, head.length()));
         splitter.pass(head);
     }
 }

@@ -50,13 +50,21 @@ impl Default for Limits {
     }
 }
 
-/// The header of a frame.
+/// The header of a frame: small enough to be handed on in a register, for every message passes many hands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Head {
     /// The message type.
     pub tag: u8,
+    /// What the frame declares: its length without its type.
+    declared: u32,
+}
+
+impl Head {
     /// The length of the whole frame, header included.
-    pub length: usize,
+    #[must_use]
+    pub fn length(self) -> usize {
+        as_usize(self.declared).saturating_add(1)
+    }
 }
 
 /// Why a stream cannot be cut into frames. The connection cannot go on: its boundaries are lost.
@@ -72,9 +80,9 @@ pub enum FrameError {
     #[error("message of {length} bytes is longer than the {limit} allowed for its type")]
     Long {
         /// What the header declares.
-        length: usize,
+        length: u32,
         /// What is allowed.
-        limit: usize,
+        limit: u32,
     },
 }
 
@@ -103,6 +111,16 @@ fn server_size(tag: u8) -> Option<Size> {
         b'1' | b'2' | b'3' | b'C' | b'G' | b'H' | b'I' | b'S' | b'W' | b'Z' | b'c' | b'n' | b's' => Some(Size::Small),
         _ => None,
     }
+}
+
+/// Whether a declared length is no more than `most`.
+fn within(length: u32, most: usize) -> Result<(), FrameError> {
+    let limit = u32::try_from(most).unwrap_or(u32::MAX);
+    if length > limit { Err(FrameError::Long { length, limit }) } else { Ok(()) }
+}
+
+fn as_usize(length: u32) -> usize {
+    usize::try_from(length).unwrap_or(usize::MAX)
 }
 
 /// What is still to come of a frame that passes in pieces.
@@ -183,19 +201,24 @@ impl Splitter {
     /// # Errors
     /// Where no frame of the peer may begin like this.
     pub fn head(&mut self) -> Result<Option<Head>, FrameError> {
-        self.go_on();
-        if self.is_mid_frame() { Ok(None) } else { self.head_at(self.passing) }
+        if self.is_mid_frame() {
+            self.go_on();
+            if self.is_mid_frame() {
+                return Ok(None);
+            }
+        }
+        self.head_at(self.passing)
     }
 
     /// Whether a whole frame of this type has arrived behind the next one, with only whole frames between.
     #[must_use]
     pub fn has_behind(&self, first: Head, tag: u8) -> bool {
-        let mut at = self.passing + first.length;
+        let mut at = self.passing + first.length();
         while let Ok(Some(head)) = self.head_at(at) {
             if head.tag == tag {
                 return true;
             }
-            at += head.length;
+            at += head.length();
         }
         false
     }
@@ -208,26 +231,23 @@ impl Splitter {
                 None => Ok(None),
             };
         };
-        let declared = usize::try_from(u32::from_be_bytes([a, b, c, d])).unwrap_or(usize::MAX);
+        let declared = u32::from_be_bytes([a, b, c, d]);
         self.check(tag, declared)?;
-        Ok(Some(Head { tag, length: declared + 1 }))
+        Ok(Some(Head { tag, declared }))
     }
 
-    fn check(&self, tag: u8, length: usize) -> Result<(), FrameError> {
-        let limit = match (self.size(tag)?, self.way) {
+    fn check(&self, tag: u8, length: u32) -> Result<(), FrameError> {
+        let most = match (self.size(tag)?, self.way) {
             (Size::Small, Way::FromClient) => SMALL_FROM_CLIENT,
             (Size::Small, Way::FromServer) => SMALL_FROM_SERVER,
             (Size::Large | Size::Data, Way::FromClient) => self.limits.from_client,
             (Size::Large, Way::FromServer) => self.limits.looked_at,
             (Size::Data, Way::FromServer) => LARGEST,
         };
-        if length < HEADER - 1 {
+        if as_usize(length) < HEADER - 1 {
             return Err(FrameError::Short);
         }
-        if length > limit {
-            return Err(FrameError::Long { length, limit });
-        }
-        Ok(())
+        within(length, most)
     }
 
     fn size(&self, tag: u8) -> Result<Size, FrameError> {
@@ -243,26 +263,24 @@ impl Splitter {
     /// # Errors
     /// Where the frame is larger than what may be gathered to be looked at.
     pub fn body(&self, head: Head) -> Result<Option<&[u8]>, FrameError> {
-        let limit = match self.way {
+        let most = match self.way {
             Way::FromClient => self.limits.from_client,
             Way::FromServer => self.limits.looked_at,
         };
-        if head.length - 1 > limit {
-            return Err(FrameError::Long { length: head.length - 1, limit });
-        }
-        Ok(self.buffer.get(self.passing + HEADER..self.passing + head.length))
+        within(head.declared, most)?;
+        Ok(self.buffer.get(self.passing + HEADER..self.passing + head.length()))
     }
 
     /// Lets the next frame go on as it is, in pieces where it has not all arrived.
     pub fn pass(&mut self, head: Head) {
-        self.rest = Rest::Pass(head.length);
+        self.rest = Rest::Pass(head.length());
         self.go_on();
     }
 
     /// Drops the next frame, in pieces where it has not all arrived. What passed before it must have been taken.
     pub fn skip(&mut self, head: Head) {
         debug_assert_eq!(self.passing, 0, "what passed is taken before something is dropped");
-        self.rest = Rest::Drop(head.length);
+        self.rest = Rest::Drop(head.length());
         self.go_on();
     }
 
@@ -303,7 +321,9 @@ impl Splitter {
     /// take it.
     pub fn copied(&mut self) {
         let length = core::mem::take(&mut self.passing);
-        self.advance(length);
+        if length > 0 {
+            self.advance(length);
+        }
     }
 
     fn advance(&mut self, length: usize) {
@@ -332,7 +352,7 @@ mod tests {
     }
 
     fn check(way: Way, bytes: &[u8], expected: Result<Option<(u8, usize)>, FrameError>) {
-        let found = splitter(way, bytes).head().map(|head| head.map(|head| (head.tag, head.length)));
+        let found = splitter(way, bytes).head().map(|head| head.map(|head| (head.tag, head.length())));
         assert_eq!(found, expected, "{way:?} {bytes:?}");
     }
 

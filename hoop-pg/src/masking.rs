@@ -1,6 +1,7 @@
 //! Between rows on the wire and the core's masks: what a result's columns are, and rows written anew.
 
 use std::borrow::Cow;
+use std::ops::Range;
 
 use bytes::BytesMut;
 use hoopcore::RowMasker;
@@ -9,8 +10,9 @@ use hoopcore::mask::{Cell, CellFormat, CellType, Column, Layout, Origin, Texts, 
 
 use crate::catalog::Catalog;
 use crate::charset::Charset;
+use crate::frame::HEADER;
 use crate::lane::Rewriting;
-use crate::message::{Field, Frame, Malformed, Reader, RowDescription};
+use crate::message::{Field, Malformed, Reader, RowDescription, write_length, write_value};
 
 /// What masks may add to a row before room is made for it anew, in bytes.
 const ROOM: usize = 64;
@@ -106,50 +108,92 @@ pub(crate) fn mask(
     columns: usize,
     charset: Charset,
 ) -> Result<Option<usize>, Malformed> {
-    let Rewriting { before, body, out } = frame;
-    let mut reader = Reader::new(body);
+    let mut reader = Reader::new(frame.body);
     if reader.count()? != columns {
         return Err(Malformed);
     }
     let watching = masker.is_watching();
-    let begin = out.len() + before.len();
-    let (mut untouched, mut anew) = (Some(out), None);
-    // What stands before here was written, or is a cell's old value.
-    let mut kept = 0;
+    let length = frame.body.len();
+    let mut row = Row::over(frame);
     for index in 0..columns {
-        let at = body.len() - reader.rest().len();
+        let at = length - reader.left();
         let value = reader.value()?;
         if masker.passes(index) {
             continue;
         }
-        let cell = masked(masker, index, value, charset);
-        let Some(cell) = cell.filter(|_| !watching) else { continue };
-        if let Some(out) = untouched.take() {
-            out.reserve(before.len() + body.len() + ROOM);
-            out.extend_from_slice(before);
-            anew = Some(Frame::begin(out, b'D'));
+        let place = at..length - reader.left();
+        if charset.is_utf8() {
+            row.put(place, masker.cell(index, value))?;
+        } else {
+            let masked = masked(masker, index, value, charset);
+            row.put(place, cell(masked.as_ref().filter(|_| !watching)))?;
         }
-        if let Some(row) = &mut anew {
-            row.bytes(body.get(kept..at).ok_or(Malformed)?);
-            row.value(cell.as_deref());
-        }
-        kept = body.len() - reader.rest().len();
     }
     reader.end()?;
-    let Some(mut row) = anew else { return Ok(None) };
-    row.bytes(body.get(kept..).ok_or(Malformed)?);
-    Ok(Some(row.end() - begin))
+    row.end()
 }
 
-/// What stands for a cell, where it is not the cell itself: bytes, or NULL. A text is read and written in its encoding; one
-/// that cannot be read, or whose mask cannot be written, becomes NULL.
+/// A row that is written anew from the first cell on that changes.
+struct Row<'a> {
+    before: &'a [u8],
+    body: &'a [u8],
+    out: &'a mut BytesMut,
+    /// Where the new row begins, once it does.
+    begun: Option<usize>,
+    /// What stands before here in the body was written, or is a cell's old value.
+    kept: usize,
+}
+
+impl<'a> Row<'a> {
+    fn over(frame: &'a mut Rewriting<'_>) -> Self {
+        Self { before: frame.before, body: frame.body, out: frame.out, begun: None, kept: 0 }
+    }
+
+    /// Puts what a mask leaves of a cell into its place.
+    fn put(&mut self, place: Range<usize>, cell: Cell<'_>) -> Result<(), Malformed> {
+        let value = match cell {
+            Cell::Pass => return Ok(()),
+            Cell::Null => None,
+            Cell::Replace(bytes) => Some(bytes),
+        };
+        if self.begun.is_none() {
+            self.out.reserve(self.before.len() + HEADER + self.body.len() + ROOM);
+            self.out.extend_from_slice(self.before);
+            self.begun = Some(self.out.len());
+            self.out.extend_from_slice(&[b'D', 0, 0, 0, 0]);
+        }
+        self.out.extend_from_slice(self.body.get(self.kept..place.start).ok_or(Malformed)?);
+        write_value(self.out, value);
+        self.kept = place.end;
+        Ok(())
+    }
+
+    /// How long the new row is, where there is one.
+    fn end(self) -> Result<Option<usize>, Malformed> {
+        let Some(begun) = self.begun else { return Ok(None) };
+        self.out.extend_from_slice(self.body.get(self.kept..).ok_or(Malformed)?);
+        write_length(self.out, begun);
+        Ok(Some(self.out.len() - begun))
+    }
+}
+
+fn cell<'a>(masked: Option<&'a Option<Cow<'_, [u8]>>>) -> Cell<'a> {
+    match masked {
+        None => Cell::Pass,
+        Some(None) => Cell::Null,
+        Some(Some(bytes)) => Cell::Replace(bytes),
+    }
+}
+
+/// What stands for a cell in an encoding other than UTF-8, where it is not the cell itself: bytes, or NULL. A text is read
+/// and written in its encoding; one that cannot be read, or whose mask cannot be written, becomes NULL.
 fn masked<'a>(
     masker: &'a mut RowMasker,
     index: usize,
     value: Option<&[u8]>,
     charset: Charset,
 ) -> Option<Option<Cow<'a, [u8]>>> {
-    match (value.filter(|_| !charset.is_utf8()), masker.texts(index)) {
+    match (value, masker.texts(index)) {
         (Some(text), Texts::Whole) => masked_text(masker, index, text, charset),
         (Some(value), Texts::Within) if hides_text(masker, index, value, charset) => Some(None),
         (Some(_), Texts::Within) => None,
@@ -210,7 +254,6 @@ mod tests {
     use hoopcore::{Call, Command, Identity, Passage, Policy, Request, Resource, SessionFacts, Timestamp, Verified};
 
     use super::*;
-    use crate::frame::HEADER;
     use crate::message::frame;
 
     const POLICY: &str = "

@@ -253,7 +253,7 @@ struct Answer {
 impl Answer {
     /// Takes one message; whether it is none of ours.
     fn take(&mut self, head: Head, body: &[u8], left: usize) -> Result<bool, CatalogError> {
-        self.length += head.length;
+        self.length += head.length();
         if self.length > left {
             return Err(CatalogError::Strange("it is too large"));
         }

@@ -116,7 +116,7 @@ impl Conversation {
 
     /// Forwards a message as it is.
     pub(super) fn forward(&mut self, head: Head) -> Next {
-        self.unanswered = self.unanswered.saturating_add(head.length);
+        self.unanswered = self.unanswered.saturating_add(head.length());
         self.client.pass(head);
         Next::Onward
     }
@@ -132,11 +132,11 @@ impl Conversation {
             }
         };
         let (prepared, declared) = names_given(&command);
-        if prepared > 0 && self.has_prepared_too_much(head.length + prepared * FRAME) {
+        if prepared > 0 && self.has_prepared_too_much(head.length() + prepared * FRAME) {
             self.refuse(head, Kind::Query, b"", too_much_prepared());
             return Ok(Next::Onward);
         }
-        if declared > 0 && self.has_bound_too_much(head.length + declared * FRAME) {
+        if declared > 0 && self.has_bound_too_much(head.length() + declared * FRAME) {
             self.refuse(head, Kind::Query, b"", too_much_bound());
             return Ok(Next::Onward);
         }
@@ -147,7 +147,7 @@ impl Conversation {
         let parse = Parse::read(self.body(head))?;
         let (given, text) = (name(parse.name), self.reading.text(parse.query));
         let known = self.reading.name(parse.name).map(|known| name(&known));
-        if self.has_prepared_too_much(head.length + FRAME) {
+        if self.has_prepared_too_much(head.length() + FRAME) {
             self.refuse(head, Kind::Parse, &given, too_much_prepared());
             return Ok(Next::Onward);
         }
@@ -180,7 +180,7 @@ impl Conversation {
     }
 
     fn bind(&mut self, head: Head) -> Result<Next, Malformed> {
-        if self.has_bound_too_much(head.length + FRAME) {
+        if self.has_bound_too_much(head.length() + FRAME) {
             Bind::read(self.body(head))?;
             self.refuse(head, Kind::Bind, b"", too_much_bound());
             return Ok(Next::Onward);
@@ -328,7 +328,7 @@ impl Conversation {
         }
         let Ok(parse) = Parse::read(self.body(head)) else { return };
         let types = parse.types().collect();
-        self.prepared = self.prepared.saturating_add(head.length + FRAME);
+        self.prepared = self.prepared.saturating_add(head.length() + FRAME);
         self.owe(Request::Parse { name, statement: Arc::new(Prepared { command, types }) }, Origin::Client, false);
         self.forward(head);
     }
@@ -372,7 +372,7 @@ impl Conversation {
 
     fn permit_bind(&mut self, head: Head, portal: Bytes, work: WorkId) {
         let text = self.works.get(work).map_or(0, |work| work.command.text().len());
-        self.bound = self.bound.saturating_add(head.length + text + FRAME);
+        self.bound = self.bound.saturating_add(head.length() + text + FRAME);
         self.owe(Request::Bind { portal, work }, Origin::Client, false);
         self.forward(head);
     }

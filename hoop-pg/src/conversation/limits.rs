@@ -176,12 +176,12 @@ impl Conversation {
     /// Counts copied data, and the result of a call. The end of a copy in binary format is no row. `None` where more of
     /// the message is needed to tell.
     pub(super) fn count_data(&mut self, head: Head, id: WorkId) -> Result<Option<Result<(), Limit>>, Refusal> {
-        let is_short = head.length == crate::frame::HEADER + 2;
+        let is_short = head.length() == crate::frame::HEADER + 2;
         let body = if is_short { self.server.body(head).map_err(by_server)? } else { Some(&[][..]) };
         let Some(body) = body else { return Ok(None) };
         let is_row = head.tag == b'd' && body != [0xff, 0xff];
         let Some(work) = self.works.get_mut(id) else { return Ok(Some(Ok(()))) };
-        Ok(Some(if is_row { work.copied_row(head.length) } else { work.bytes(head.length) }))
+        Ok(Some(if is_row { work.copied_row(head.length()) } else { work.bytes(head.length()) }))
     }
 
     /// Drops data of what was stopped.

@@ -87,7 +87,7 @@ impl Conversation {
                 masked.inspect_err(|_| frame.out.truncate(begin)).map_err(by_server)?
             }
         };
-        let passes = work.row(anew.unwrap_or(head.length));
+        let passes = work.row(anew.unwrap_or(head.length()));
         match (anew, passes) {
             (None, Ok(())) => self.server.pass(head),
             (None, Err(limit)) => {

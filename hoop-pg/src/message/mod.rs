@@ -13,6 +13,7 @@ pub use server::{
     parameter_status, parameter_types,
 };
 pub use write::{Frame, frame};
+pub(crate) use write::{write_length, write_value};
 
 /// A body that does not have the form of its message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -80,6 +81,11 @@ impl<'a> Reader<'a> {
     /// Steps over items of a fixed width, and gives them.
     pub(crate) fn items(&mut self, count: usize, width: usize) -> Result<&'a [u8], Malformed> {
         self.bytes(count.checked_mul(width).ok_or(Malformed)?)
+    }
+
+    /// How many bytes are left.
+    pub(crate) fn left(&self) -> usize {
+        self.0.len()
     }
 
     pub(crate) fn rest(self) -> &'a [u8] {

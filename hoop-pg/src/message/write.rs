@@ -20,9 +20,25 @@ pub struct Frame<'a> {
 
 impl Drop for Frame<'_> {
     fn drop(&mut self) {
-        let length = i32::try_from(self.out.len() - self.start - 1).unwrap_or(-1);
-        if let Some(place) = self.out.get_mut(self.start + 1..self.start + HEADER) {
-            place.copy_from_slice(&length.to_be_bytes());
+        write_length(self.out, self.start);
+    }
+}
+
+/// Writes how long the frame is that begins at `start` and ends where the buffer ends.
+pub(crate) fn write_length(out: &mut BytesMut, start: usize) {
+    let length = i32::try_from(out.len() - start - 1).unwrap_or(-1);
+    if let Some(place) = out.get_mut(start + 1..start + HEADER) {
+        place.copy_from_slice(&length.to_be_bytes());
+    }
+}
+
+/// Writes a value with its length before it; `None` is NULL.
+pub(crate) fn write_value(out: &mut BytesMut, value: Option<&[u8]>) {
+    match value {
+        None => out.put_i32(-1),
+        Some(bytes) => {
+            out.put_i32(i32::try_from(bytes.len()).unwrap_or(i32::MAX));
+            out.put_slice(bytes);
         }
     }
 }
@@ -33,12 +49,6 @@ impl<'a> Frame<'a> {
         let start = out.len();
         out.put_slice(&[tag, 0, 0, 0, 0]);
         Self { out, start }
-    }
-
-    /// Ends the frame, and says where.
-    #[must_use]
-    pub fn end(self) -> usize {
-        self.out.len()
     }
 
     /// Bytes as they are.
@@ -65,13 +75,7 @@ impl<'a> Frame<'a> {
 
     /// A value with its length before it; `None` is NULL.
     pub fn value(&mut self, value: Option<&[u8]>) {
-        match value {
-            None => self.out.put_i32(-1),
-            Some(bytes) => {
-                self.out.put_i32(i32::try_from(bytes.len()).unwrap_or(i32::MAX));
-                self.out.put_slice(bytes);
-            }
-        }
+        write_value(self.out, value);
     }
 }
 

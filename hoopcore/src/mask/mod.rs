@@ -123,7 +123,7 @@ impl MaskPlan {
     /// A masker for rows of this layout, which counts into `tally`.
     #[must_use]
     pub fn rows(&self, layout: &Layout, tally: &Tally) -> RowMasker {
-        RowMasker::new(self, layout, tally.clone())
+        RowMasker::new(self, layout, tally)
     }
 
     pub(crate) fn styles_of(&self, column: &ColumnName) -> impl Iterator<Item = &Style> {

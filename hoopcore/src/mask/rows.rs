@@ -8,6 +8,7 @@ use crate::decision::Denial;
 use crate::limit::Meter;
 use crate::mask::detect::Scanner;
 use crate::mask::json::Paths;
+use crate::mask::tally::Count;
 use crate::mask::rewrite::{self, Form};
 use crate::mask::{CellFormat, CellType, Column, ColumnMask, Layout, MaskPlan, Origin, Style, Tally, Texts};
 
@@ -25,7 +26,7 @@ pub struct RowMasker {
     buffer: Vec<u8>,
     /// What detectors leave of what paths leave.
     found: Vec<u8>,
-    tally: Tally,
+    count: Count,
     meter: Meter,
     /// Everything is counted, and nothing changed.
     watched: bool,
@@ -144,7 +145,7 @@ fn mask_on(plan: &MaskPlan, column: &Column) -> By {
 }
 
 impl RowMasker {
-    pub(crate) fn new(plan: &MaskPlan, layout: &Layout, tally: Tally) -> Self {
+    pub(crate) fn new(plan: &MaskPlan, layout: &Layout, tally: &Tally) -> Self {
         Self {
             columns: layout.columns.iter().map(|column| Treatment::of(plan, column)).collect(),
             texts: layout.columns.iter().map(Column::texts).collect(),
@@ -152,7 +153,7 @@ impl RowMasker {
             scanner: Scanner::new(plan.detectors.clone()),
             buffer: Vec::new(),
             found: Vec::new(),
-            tally,
+            count: tally.count(),
             meter: Meter::default(),
             watched: false,
         }
@@ -190,7 +191,7 @@ impl RowMasker {
 
     /// Counts a cell that the adapter hides, because it cannot be read or its mask cannot be written.
     pub fn hide(&mut self) {
-        self.tally.count_masked(None);
+        self.count.masked(None);
     }
 
     /// Whether the policy is only watched: then every cell goes on as it is, one that cannot be read too.
@@ -222,41 +223,44 @@ impl RowMasker {
         match (treatment, value) {
             (Treatment::Pass, _) | (Treatment::Scan(_), None) => Cell::Pass,
             (Treatment::Hide(_) | Treatment::Whole(..) | Treatment::Exchange(..) | Treatment::Paths(..), None) => {
-                self.tally.count_clear();
+                self.count.clear();
                 Cell::Pass
             }
             (Treatment::Hide(by), Some(_)) => {
-                self.tally.count_masked(*by);
+                self.count.masked(*by);
                 Cell::Null
             }
             (Treatment::Whole(style, by), Some(value)) => {
-                self.tally.count_masked(*by);
-                self.buffer.clear();
+                self.count.masked(*by);
                 let style = self.scanner.strictest(style, value);
+                if let Some(constant) = style.constant() {
+                    return Cell::Replace(constant);
+                }
+                self.buffer.clear();
                 written(style.write(value, &mut self.buffer), &self.buffer)
             }
             (Treatment::Exchange(style, kind, format, by), Some(value)) => {
-                self.tally.count_masked(*by);
+                self.count.masked(*by);
                 self.buffer.clear();
                 written(style.exchange(*kind, *format, value, &mut self.buffer), &self.buffer)
             }
             (Treatment::Paths(paths, by), Some(value)) => {
                 self.buffer.clear();
                 let Some(changed) = paths.mask(value, &mut self.buffer) else {
-                    self.tally.count_masked(*by);
+                    self.count.masked(*by);
                     return Cell::Null;
                 };
                 self.scanner.scan(&self.buffer, Form::Json);
                 if self.scanner.is_clean() {
                     if changed {
-                        self.tally.count_masked(*by);
+                        self.count.masked(*by);
                     }
                     return if changed { Cell::Replace(&self.buffer) } else { Cell::Pass };
                 }
                 if changed {
-                    self.tally.count_masked(*by);
+                    self.count.masked(*by);
                 } else {
-                    self.tally.count_found(self.scanner.found());
+                    self.count.found(self.scanner.found());
                 }
                 self.found.clear();
                 written(rewrite::masked(Form::Json, &self.buffer, &mut self.scanner, &mut self.found), &self.found)
@@ -266,7 +270,7 @@ impl RowMasker {
                 if self.scanner.is_clean() {
                     return Cell::Pass;
                 }
-                self.tally.count_found(self.scanner.found());
+                self.count.found(self.scanner.found());
                 self.buffer.clear();
                 written(rewrite::masked(*form, value, &mut self.scanner, &mut self.buffer), &self.buffer)
             }

@@ -115,6 +115,15 @@ impl Style {
         self.rank() > other.rank()
     }
 
+    /// What the style leaves of every text, where that is always the same.
+    pub(crate) fn constant(&self) -> Option<&[u8]> {
+        match self {
+            Self::Redact => Some(REDACTED),
+            Self::Fixed(fixed) => Some(fixed.as_bytes()),
+            Self::Null | Self::Pseudonym(_) | Self::Shift(_) | Self::Partial { .. } | Self::Json(_) => None,
+        }
+    }
+
     /// Writes what the style leaves of `text`; `None` where it leaves NULL.
     pub(crate) fn write(&self, text: &[u8], out: &mut Vec<u8>) -> Option<()> {
         match self {

@@ -4,7 +4,7 @@ use alloc::boxed::Box;
 use alloc::string::{String, ToString};
 use alloc::sync::Arc;
 use alloc::vec::Vec;
-use core::sync::atomic::{AtomicU64, Ordering};
+use core::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use crate::decision::RuleRef;
 use crate::mask::{Detector, MaskPlan};
@@ -49,19 +49,37 @@ pub struct Tally(Arc<Counters>);
 
 #[derive(Debug, Default)]
 struct Counters {
-    masked: AtomicU64,
-    clear: AtomicU64,
-    doubt: AtomicU64,
+    masked: Counter,
+    clear: Counter,
+    doubt: Counter,
     /// One for each column mask of the plan, in its order.
-    columns: Box<[AtomicU64]>,
+    columns: Box<[Counter]>,
     /// One for each detector that is armed.
-    found: Box<[AtomicU64]>,
+    found: Box<[Counter]>,
+    /// Whether a masker is there that counts alone.
+    taken: AtomicBool,
+}
+
+/// Counts cells of all maskers.
+#[derive(Debug, Default)]
+struct Counter {
+    /// Written by one masker alone.
+    alone: AtomicU64,
+    /// Written by all others that are there at the same time.
+    others: AtomicU64,
+}
+
+/// What one masker counts into a tally. Nearly always it is the only one, and need not heed any other.
+#[derive(Debug)]
+pub(crate) struct Count {
+    counters: Arc<Counters>,
+    is_alone: bool,
 }
 
 impl Tally {
     /// One that tells the masks of this plan apart.
     pub(crate) fn of(plan: &MaskPlan) -> Self {
-        let zeroes = |count: usize| (0..count).map(|_| AtomicU64::new(0)).collect();
+        let zeroes = |count: usize| (0..count).map(|_| Counter::default()).collect();
         let (columns, found) = (zeroes(plan.columns.len()), zeroes(plan.detectors.detectors().len()));
         Self(Arc::new(Counters { columns, found, ..Counters::default() }))
     }
@@ -69,7 +87,7 @@ impl Tally {
     /// What was counted so far.
     #[must_use]
     pub fn counts(&self) -> CellCounts {
-        CellCounts { masked: read(&self.0.masked), clear: read(&self.0.clear) }
+        CellCounts { masked: self.0.masked.read(), clear: self.0.clear.read() }
     }
 
     /// What masked how many cells so far, by the plan that the tally was made for.
@@ -83,45 +101,88 @@ impl Tally {
         columns.chain(found).flatten().chain(masked(&self.0.doubt, || MaskedBy::Doubt)).collect()
     }
 
+    /// Begins to count for one more masker.
+    pub(crate) fn count(&self) -> Count {
+        let is_alone = !self.0.taken.swap(true, Ordering::Acquire);
+        Count { counters: Arc::clone(&self.0), is_alone }
+    }
+}
+
+impl Count {
     /// A cell is masked by the column mask at this place of the plan, or by the doubt where it comes from.
-    pub(crate) fn count_masked(&self, by: Option<usize>) {
-        add(&self.0.masked);
-        match by.map(|place| self.0.columns.get(place)) {
-            Some(Some(counter)) => add(counter),
+    pub(crate) fn masked(&mut self, by: Option<usize>) {
+        self.add(&self.counters.masked);
+        match by.map(|place| self.counters.columns.get(place)) {
+            Some(Some(counter)) => self.add(counter),
             Some(None) => {}
-            None => add(&self.0.doubt),
+            None => self.add(&self.counters.doubt),
         }
     }
 
     /// A cell is masked by what the detectors found in it at these places among the armed ones, a bit each; without one, by
     /// the doubt of what stands in it.
-    pub(crate) fn count_found(&self, places: u64) {
-        add(&self.0.masked);
+    pub(crate) fn found(&mut self, places: u64) {
+        self.add(&self.counters.masked);
         if places == 0 {
-            return add(&self.0.doubt);
+            return self.add(&self.counters.doubt);
         }
-        for (place, counter) in self.0.found.iter().take(64).enumerate() {
+        for (place, counter) in self.counters.found.iter().take(64).enumerate() {
             if places & (1 << place) != 0 {
-                add(counter);
+                self.add(counter);
             }
         }
     }
 
-    pub(crate) fn count_clear(&self) {
-        add(&self.0.clear);
+    /// A cell of a protected column left in clear.
+    pub(crate) fn clear(&mut self) {
+        self.add(&self.counters.clear);
+    }
+
+    fn add(&self, counter: &Counter) {
+        if self.is_alone {
+            counter.alone.store(counter.alone.load(Ordering::Relaxed).wrapping_add(1), Ordering::Relaxed);
+        } else {
+            counter.others.fetch_add(1, Ordering::Relaxed);
+        }
     }
 }
 
-fn add(counter: &AtomicU64) {
-    counter.fetch_add(1, Ordering::Relaxed);
+impl Drop for Count {
+    fn drop(&mut self) {
+        if self.is_alone {
+            self.counters.taken.store(false, Ordering::Release);
+        }
+    }
 }
 
-fn read(counter: &AtomicU64) -> u64 {
-    counter.load(Ordering::Relaxed)
+impl Counter {
+    fn read(&self) -> u64 {
+        self.alone.load(Ordering::Relaxed).saturating_add(self.others.load(Ordering::Relaxed))
+    }
 }
 
 /// What was counted, where anything was.
-fn masked(counter: &AtomicU64, by: impl FnOnce() -> MaskedBy) -> Option<MaskedCells> {
-    let cells = read(counter);
+fn masked(counter: &Counter, by: impl FnOnce() -> MaskedBy) -> Option<MaskedCells> {
+    let cells = counter.read();
     (cells > 0).then(|| MaskedCells { by: by(), cells })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_masker_counts_into_the_same_totals() {
+        let tally = Tally::default();
+        let (mut first, mut second) = (tally.count(), tally.count());
+        first.masked(None);
+        second.masked(None);
+        second.clear();
+        drop(first);
+        let mut third = tally.count();
+        assert!(third.is_alone && !second.is_alone);
+        third.masked(None);
+        second.masked(None);
+        assert_eq!(tally.counts(), CellCounts { masked: 4, clear: 1 });
+    }
 }
