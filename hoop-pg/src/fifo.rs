@@ -503,8 +503,8 @@ impl<S: Clone, W: Copy, P> Fifo<S, W, P> {
     }
 
     /// The works that were let go of since the last call; one as often as it was.
-    pub fn released(&mut self) -> Vec<W> {
-        core::mem::take(&mut self.released)
+    pub fn released(&mut self) -> impl Iterator<Item = W> + '_ {
+        self.released.drain(..)
     }
 
     /// Lets go of everything: no further answer will come.

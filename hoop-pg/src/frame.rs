@@ -200,6 +200,7 @@ impl Splitter {
     ///
     /// # Errors
     /// Where no frame of the peer may begin like this.
+    #[inline]
     pub fn head(&mut self) -> Result<Option<Head>, FrameError> {
         if self.is_mid_frame() {
             self.go_on();
@@ -223,6 +224,7 @@ impl Splitter {
         false
     }
 
+    #[inline]
     fn head_at(&self, at: usize) -> Result<Option<Head>, FrameError> {
         let unread = self.buffer.get(at..).unwrap_or_default();
         let Some(&[tag, a, b, c, d]) = unread.first_chunk::<HEADER>() else {
@@ -236,6 +238,7 @@ impl Splitter {
         Ok(Some(Head { tag, declared }))
     }
 
+    #[inline]
     fn check(&self, tag: u8, length: u32) -> Result<(), FrameError> {
         let most = match (self.size(tag)?, self.way) {
             (Size::Small, Way::FromClient) => SMALL_FROM_CLIENT,
@@ -250,6 +253,7 @@ impl Splitter {
         within(length, most)
     }
 
+    #[inline]
     fn size(&self, tag: u8) -> Result<Size, FrameError> {
         match self.way {
             Way::FromClient => client_size(tag),
@@ -272,6 +276,7 @@ impl Splitter {
     }
 
     /// Lets the next frame go on as it is, in pieces where it has not all arrived.
+    #[inline]
     pub fn pass(&mut self, head: Head) {
         self.rest = Rest::Pass(head.length());
         self.go_on();
@@ -284,6 +289,7 @@ impl Splitter {
         self.go_on();
     }
 
+    #[inline]
     fn go_on(&mut self) {
         let arrived = self.buffer.len() - self.passing;
         match self.rest {

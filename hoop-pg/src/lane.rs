@@ -76,14 +76,21 @@ impl Lane {
     }
 
     /// The header of the next frame.
+    #[inline]
     pub(crate) fn head(&mut self) -> Result<Option<Head>, FrameError> {
         let head = self.input.head()?;
         if !self.late.is_empty() && !self.input.is_mid_frame() {
-            self.collect();
-            self.output.tail.extend_from_slice(&self.late);
-            self.late.clear();
+            self.say_late();
         }
         Ok(head)
+    }
+
+    /// What was said while a frame was passing comes behind it.
+    #[cold]
+    fn say_late(&mut self) {
+        self.collect();
+        self.output.tail.extend_from_slice(&self.late);
+        self.late.clear();
     }
 
     /// The body of the next frame, once it has arrived.

@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use hoop_runtime::approvals::Hold;
 use hoop_runtime::config::{Enforcement, Timeout};
-use hoop_runtime::{Admission, Session};
+use hoop_runtime::{Admission, Later, Session, Soon};
 use hoopcore::request::Exposures;
 use hoopcore::{Denial, Permit};
 use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt as _};
@@ -133,8 +133,8 @@ struct Silent {
 /// A decision that the client's next message waits for.
 enum Decision {
     None,
-    Preparing(Pin<Box<dyn Future<Output = Option<Denial>> + Send>>),
-    Admitting(Pin<Box<dyn Future<Output = Admission> + Send>>),
+    Preparing(Later<Option<Denial>>),
+    Admitting(Later<Admission>),
     Holding { hold: Hold, cancelled: Pin<Box<dyn Future<Output = ()> + Send>> },
 }
 
@@ -382,12 +382,18 @@ where
     }
 
     fn ask(&mut self, question: Question) {
-        self.decision = match question {
-            Question::Prepare(command) => Decision::Preparing(Box::pin(self.session.prepare(&command))),
-            Question::Admit(command, parameters) => {
-                Decision::Admitting(Box::pin(self.session.admit(&command, parameters)))
-            }
+        let Some((command, parameters)) = self.conversation.asked() else { return };
+        let done = match question {
+            Question::Prepare => match self.session.prepare(command) {
+                Soon::Now(refusal) => prepared(refusal),
+                Soon::Later(refusal) => return self.decision = Decision::Preparing(refusal),
+            },
+            Question::Admit => match self.session.admit(command, parameters) {
+                Soon::Now(admission) => admitted(admission),
+                Soon::Later(admission) => return self.decision = Decision::Admitting(admission),
+            },
         };
+        self.decided(done);
     }
 
     /// Goes on with the decision that the client waits for; whether that changed anything.
@@ -396,14 +402,11 @@ where
             Decision::None => return Ok(false),
             Decision::Preparing(refusal) => match refusal.as_mut().poll(cx) {
                 Poll::Pending => return Ok(false),
-                Poll::Ready(None) => Done::Prepared,
-                Poll::Ready(Some(denial)) => Done::Decided(Err(denial)),
+                Poll::Ready(refusal) => prepared(refusal),
             },
             Decision::Admitting(admission) => match admission.as_mut().poll(cx) {
                 Poll::Pending => return Ok(false),
-                Poll::Ready(Admission::Permitted(permit)) => Done::Decided(Ok(permit)),
-                Poll::Ready(Admission::Denied(denial)) => Done::Decided(Err(denial)),
-                Poll::Ready(Admission::Held(hold)) => Done::Held(hold),
+                Poll::Ready(admission) => admitted(admission),
             },
             Decision::Holding { hold, cancelled } => {
                 if let Poll::Ready(answer) = Pin::new(&mut *hold).poll(cx) {
@@ -594,6 +597,18 @@ enum Done {
     Decided(Result<Permit, Denial>),
     Held(Hold),
     Cancelled,
+}
+
+fn prepared(refusal: Option<Denial>) -> Done {
+    refusal.map_or(Done::Prepared, |denial| Done::Decided(Err(denial)))
+}
+
+fn admitted(admission: Admission) -> Done {
+    match admission {
+        Admission::Permitted(permit) => Done::Decided(Ok(permit)),
+        Admission::Denied(denial) => Done::Decided(Err(denial)),
+        Admission::Held(hold) => Done::Held(hold),
+    }
 }
 
 /// What a client is told while people are asked.

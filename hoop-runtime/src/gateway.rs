@@ -287,10 +287,6 @@ impl Gateway {
 
     /// Waits for a record, but not for ever: a disk that hangs refuses commands, it does not hold them.
     pub(crate) async fn patience(&self, ticket: Ticket) -> Result<(), AuditFailure> {
-        let ticket = match ticket.settled() {
-            Ok(answer) => return answer,
-            Err(ticket) => ticket,
-        };
         tokio::time::timeout(PATIENCE, ticket)
             .await
             .unwrap_or_else(|_| Err(AuditFailure::new("the disk took more than two seconds")))

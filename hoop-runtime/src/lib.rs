@@ -35,6 +35,7 @@ pub mod reference;
 mod reload;
 pub mod schema;
 mod session;
+mod soon;
 pub mod trail;
 
 pub use admin::Admin;
@@ -43,4 +44,5 @@ pub use config::Config;
 pub use gateway::{Attempt, Gateway, OpenError, Proven};
 pub use reload::Reloads;
 pub use session::{Admission, Session};
+pub use soon::{Later, Soon};
 pub use trail::Trail;

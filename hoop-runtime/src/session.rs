@@ -8,8 +8,8 @@ use hoopcore::audit::EventKind;
 use hoopcore::policy::ColumnPattern;
 use hoopcore::request::Exposures;
 use hoopcore::{
-    Call, Command, Decision, Denial, Event, Identity, Outcome, Permit, PolicySession, Rates, Resource, SessionFacts,
-    Timestamp, Verified,
+    AuditFailure, Call, Command, Decision, Denial, Event, Identity, Outcome, Pending, Permit, PolicySession, Rates,
+    Resource, Sealed, SessionFacts, Timestamp, Verified,
 };
 
 use crate::approvals::{self, Hold};
@@ -17,6 +17,7 @@ use crate::clock;
 use crate::config::{Enforcement, SessionTimeouts, Timeout};
 use crate::gateway::{Attempt, Gateway, Proven};
 use crate::metrics::{Metrics, Open};
+use crate::soon::Soon;
 use crate::trail::{Origin, Record};
 
 /// One client connection: who it is, what it calls, and what is known of its state.
@@ -146,69 +147,55 @@ impl Session {
     /// The refusal of a statement that no parameters, no time and no grant could permit; asked when it is prepared.
     /// A refusal is recorded. Where the policy is only watched there is none: what is prepared goes on record when it
     /// is to be carried out.
-    pub fn prepare(&mut self, command: &Command) -> impl Future<Output = Option<Denial>> + Send + use<> {
+    pub fn prepare(&mut self, command: &Command) -> Soon<Option<Denial>> {
         self.follow_policy();
-        let judged = match self.over() {
-            Some(over) => Err(over),
-            None => match self.mode {
-                Enforcement::Enforce => {
-                    let call = call(&self.facts, &self.origin, command, None);
-                    Ok(self.rules.prepare(&call).map(|decision| self.record(decision)))
-                }
-                Enforcement::Observe => Ok(None),
-            },
+        if let Some(over) = self.over() {
+            return Soon::later(async move { Some(over.await) });
+        }
+        let refused = match self.mode {
+            Enforcement::Enforce => self.rules.prepare(&call(&self.facts, &self.origin, command, None)),
+            Enforcement::Observe => None,
         };
-        async move {
-            let refused = match judged {
-                Ok(refused) => refused?,
-                Err(over) => return Some(over.await),
-            };
-            match refused.await {
-                Outcome::Block(denial) => Some(denial),
-                Outcome::Allow(_) | Outcome::Approve(_) => None,
-            }
+        let Some(refused) = refused else { return Soon::Now(None) };
+        let denial = |outcome| match outcome {
+            Outcome::Block(denial) => Some(denial),
+            Outcome::Allow(_) | Outcome::Approve(_) => None,
+        };
+        match record(&self.gateway, &self.origin, refused) {
+            Soon::Now(outcome) => Soon::Now(denial(outcome)),
+            Soon::Later(outcome) => Soon::later(async move { denial(outcome.await) }),
         }
     }
 
-    /// Decides a command at once; the future waits until the decision is recorded. Parameters are the values bound to
+    /// Decides a command at once; the answer comes when the decision is recorded. Parameters are the values bound to
     /// it, in text form, where they are known.
-    pub fn admit(
-        &mut self,
-        command: &Command,
-        parameters: Option<Vec<Option<String>>>,
-    ) -> impl Future<Output = Admission> + Send + use<> {
+    pub fn admit(&mut self, command: &Command, parameters: Option<&[Option<String>]>) -> Soon<Admission> {
         self.follow_policy();
-        let judged = match self.over() {
-            Some(over) => Err(over),
-            None => {
-                let rates = Rates::Counted(self.gateway.rates());
-                let call = Call { rates, ..call(&self.facts, &self.origin, command, parameters.as_deref()) };
-                let (grants, session) = (self.gateway.grants(), &self.origin.session);
-                Ok(record(
-                    &self.gateway,
-                    &self.origin,
-                    match self.mode {
-                        Enforcement::Enforce => {
-                            self.rules.decide_granted(&call, &mut |pending| grants.draw(pending, session, call.now))
-                        }
-                        Enforcement::Observe => self.rules.decide(&call).observe(),
-                    },
-                ))
+        if let Some(over) = self.over() {
+            return Soon::later(async move { Admission::Denied(over.await) });
+        }
+        let rates = Rates::Counted(self.gateway.rates());
+        let call = Call { rates, ..call(&self.facts, &self.origin, command, parameters) };
+        let (grants, session) = (self.gateway.grants(), &self.origin.session);
+        let decision = match self.mode {
+            Enforcement::Enforce => {
+                self.rules.decide_granted(&call, &mut |pending| grants.draw(pending, session, call.now))
             }
+            Enforcement::Observe => self.rules.decide(&call).observe(),
         };
-        let (gateway, origin, edition) = (self.gateway.clone(), self.origin.clone(), self.edition);
-        async move {
-            let recorded = match judged {
-                Ok(recorded) => recorded,
-                Err(over) => return Admission::Denied(over.await),
-            };
-            match recorded.await {
-                Outcome::Allow(permit) => Admission::Permitted(permit),
-                Outcome::Block(denial) => Admission::Denied(denial),
-                Outcome::Approve(pending) => match approvals::hold(gateway, origin, pending, edition).await {
-                    Ok(hold) => Admission::Held(hold),
-                    Err(denial) => Admission::Denied(denial),
-                },
+        match record(&self.gateway, &self.origin, decision) {
+            Soon::Now(Outcome::Allow(permit)) => Soon::Now(Admission::Permitted(permit)),
+            Soon::Now(Outcome::Block(denial)) => Soon::Now(Admission::Denied(denial)),
+            Soon::Now(Outcome::Approve(pending)) => Soon::later(self.hold(pending)),
+            Soon::Later(outcome) => {
+                let (gateway, origin, edition) = (self.gateway.clone(), self.origin.clone(), self.edition);
+                Soon::later(async move {
+                    match outcome.await {
+                        Outcome::Allow(permit) => Admission::Permitted(permit),
+                        Outcome::Block(denial) => Admission::Denied(denial),
+                        Outcome::Approve(pending) => hold(gateway, origin, pending, edition).await,
+                    }
+                })
             }
         }
     }
@@ -237,8 +224,16 @@ impl Session {
         })
     }
 
-    fn record(&self, decision: Decision) -> impl Future<Output = Outcome> + Send + use<> {
-        record(&self.gateway, &self.origin, decision)
+    fn hold(&self, pending: Pending) -> impl Future<Output = Admission> + Send + use<> {
+        hold(self.gateway.clone(), self.origin.clone(), pending, self.edition)
+    }
+}
+
+/// Asks people about a command.
+async fn hold(gateway: Gateway, origin: Origin, pending: Pending, edition: u64) -> Admission {
+    match approvals::hold(gateway, origin, pending, edition).await {
+        Ok(hold) => Admission::Held(hold),
+        Err(denial) => Admission::Denied(denial),
     }
 }
 
@@ -257,32 +252,44 @@ fn call<'a>(
     Call { parameters, source: origin.source, ..Call::new(command, facts, clock::now()) }
 }
 
-/// Queues a decision's record at once; the future gives the outcome when the record is safe.
-pub(crate) fn record(
-    gateway: &Gateway,
-    origin: &Origin,
-    decision: Decision,
-) -> impl Future<Output = Outcome> + Send + use<> {
+/// Queues a decision's record at once; the outcome comes when the record is safe.
+pub(crate) fn record(gateway: &Gateway, origin: &Origin, decision: Decision) -> Soon<Outcome> {
     let (event, sealed) = decision.seal();
     log(origin, &event);
     let begun = gateway.metrics().map(|metrics| {
         metrics.event(&event);
         Instant::now()
     });
-    let ticket = gateway.trail().submit(&Record::event(origin, &event));
-    let (gateway, origin) = (gateway.clone(), origin.clone());
-    async move {
-        let safe = gateway.patience(ticket).await;
-        if let Some((metrics, begun)) = gateway.metrics().zip(begun) {
-            metrics.waited(begun.elapsed());
+    match gateway.trail().submit(&Record::event(origin, &event)).settled() {
+        Ok(safe) => Soon::Now(recorded(gateway, origin, begun, safe, event, sealed)),
+        Err(ticket) => {
+            let (gateway, origin) = (gateway.clone(), origin.clone());
+            Soon::later(async move {
+                let safe = gateway.patience(ticket).await;
+                recorded(&gateway, &origin, begun, safe, event, sealed)
+            })
         }
-        match safe {
-            Ok(()) => sealed.release(event.written()),
-            Err(failure) => {
-                let late = Record::not_carried_out(clock::now(), &origin, event.id().number());
-                gateway.trail().append(&late);
-                Outcome::Block(sealed.refuse(&failure))
-            }
+    }
+}
+
+/// The outcome of a decision whose record is safe, or the refusal where it is not.
+fn recorded(
+    gateway: &Gateway,
+    origin: &Origin,
+    begun: Option<Instant>,
+    safe: Result<(), AuditFailure>,
+    event: Event,
+    sealed: Sealed,
+) -> Outcome {
+    if let Some((metrics, begun)) = gateway.metrics().zip(begun) {
+        metrics.waited(begun.elapsed());
+    }
+    match safe {
+        Ok(()) => sealed.release(event.written()),
+        Err(failure) => {
+            let late = Record::not_carried_out(clock::now(), origin, event.id().number());
+            gateway.trail().append(&late);
+            Outcome::Block(sealed.refuse(&failure))
         }
     }
 }

@@ -298,10 +298,9 @@ impl Conversation {
         if stale && self.fifo.will_rest() {
             return Next::Wait;
         }
-        let command = asked.command.clone();
         let question = match asked.kind {
-            Kind::Parse => Question::Prepare(command),
-            Kind::Query | Kind::Bind | Kind::Execute | Kind::Call => Question::Admit(command, asked.parameters.clone()),
+            Kind::Parse => Question::Prepare,
+            Kind::Query | Kind::Bind | Kind::Execute | Kind::Call => Question::Admit,
         };
         self.asked = Some(asked);
         Next::Ask(question)

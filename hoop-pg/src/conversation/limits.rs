@@ -290,7 +290,7 @@ impl Conversation {
                 frame(out, b'H', |_| {});
             }
         });
-        self.owe(Request::Poison { reason: poison, alone }, Origin::Added, false);
+        self.owe(Request::Poison { reason: Box::new(poison), alone }, Origin::Added, false);
         self.flushed = true;
     }
 

@@ -97,13 +97,13 @@ pub(crate) enum Next {
     Farewell,
 }
 
-/// A decision that is needed before anything more of the client is heard.
-#[derive(Debug)]
+/// A decision about [what was asked](Conversation::asked) that is needed before anything more of the client is heard.
+#[derive(Clone, Copy, Debug)]
 pub(crate) enum Question {
     /// Whether the command could ever be permitted.
-    Prepare(Command),
-    /// Whether it is permitted with these parameters.
-    Admit(Command, Option<Vec<Option<String>>>),
+    Prepare,
+    /// Whether it is permitted with its parameters.
+    Admit,
 }
 
 /// A message of the client that waits for a decision.
@@ -139,6 +139,9 @@ enum Kind {
     Call,
 }
 
+/// Why a message was refused: large and rare, so it is kept apart from what the server owes.
+type Reason = Box<Poison>;
+
 /// A session once it stands.
 #[derive(Debug)]
 pub(crate) struct Conversation {
@@ -146,7 +149,7 @@ pub(crate) struct Conversation {
     pub(crate) client: Lane,
     /// What the server says, on its way to the client.
     pub(crate) server: Lane,
-    fifo: Fifo<Arc<Prepared>, WorkId, Poison>,
+    fifo: Fifo<Arc<Prepared>, WorkId, Reason>,
     works: Works,
     catalog: Catalog,
     layout: LastLayout,
@@ -244,6 +247,11 @@ impl Conversation {
         self.is_idle() || (self.fifo.is_streaming() && !self.server.is_mid_frame())
     }
 
+    /// The command that waits for a decision, and the values bound to its parameters.
+    pub(crate) fn asked(&self) -> Option<(&Command, Option<&[Option<String>]>)> {
+        self.asked.as_ref().map(|asked| (&asked.command, asked.parameters.as_deref()))
+    }
+
     /// Whether the server owes an answer.
     pub(crate) fn is_busy(&self) -> bool {
         !self.fifo.is_empty()
@@ -290,7 +298,7 @@ impl Conversation {
     }
 
     /// Enters a message that is forwarded now.
-    fn owe(&mut self, request: Request<Arc<Prepared>, WorkId, Poison>, origin: Origin, changes: bool) {
+    fn owe(&mut self, request: Request<Arc<Prepared>, WorkId, Reason>, origin: Origin, changes: bool) {
         self.flushed = false;
         if let Some(work) = request.work() {
             self.works.hold(work);
@@ -299,7 +307,7 @@ impl Conversation {
     }
 
     /// Enters a message that runs a work, which is forwarded now.
-    fn run(&mut self, request: Request<Arc<Prepared>, WorkId, Poison>) {
+    fn run(&mut self, request: Request<Arc<Prepared>, WorkId, Reason>) {
         let work = request.work().and_then(|work| self.works.get_mut(work));
         let (changes, rereads) = work.map_or((false, false), |work| {
             work.run();
@@ -333,7 +341,7 @@ impl Conversation {
             Kind::Call => poison = poison.clone().call(out),
         });
         let alone = matches!(kind, Kind::Query | Kind::Call);
-        self.owe(Request::Poison { reason: poison, alone }, Origin::Client, false);
+        self.owe(Request::Poison { reason: Box::new(poison), alone }, Origin::Client, false);
     }
 
     /// Waits for the server, which is told to send what it has where it might not.

@@ -8,7 +8,7 @@ use hoopcore::SessionFacts;
 use hoopcore::command::sql::Verb;
 use hoopcore::command::{Change, Effect};
 
-use super::{Conversation, Next, Prepared, by_server};
+use super::{Conversation, Next, Prepared, Reason, by_server};
 use crate::fifo::{Answer, Event, Origin, Turn};
 use crate::frame::Head;
 use crate::masking;
@@ -52,7 +52,7 @@ impl Conversation {
         Ok(if heard { Next::Onward } else { Next::Starved })
     }
 
-    pub(super) fn turn(&mut self, answer: Answer) -> Result<Turn<Arc<Prepared>, WorkId, Poison>, Refusal> {
+    pub(super) fn turn(&mut self, answer: Answer) -> Result<Turn<Arc<Prepared>, WorkId, Reason>, Refusal> {
         self.fifo.answer(answer).map_err(by_server)
     }
 

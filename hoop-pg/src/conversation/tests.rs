@@ -111,12 +111,12 @@ impl Table {
 
     fn decide(&mut self, question: Question) {
         let now = Timestamp::from_str("2026-01-01T00:00:00Z").unwrap();
-        let (command, parameters, only_prepare) = match question {
-            Question::Prepare(command) => (command, None, true),
-            Question::Admit(command, parameters) => (command, parameters, false),
+        let (command, parameters) = self.conversation.asked().expect("a command that waits");
+        let call = Call { parameters, ..Call::new(command, &self.facts, now) };
+        let decision = match question {
+            Question::Prepare => self.rules.prepare(&call),
+            Question::Admit => Some(self.rules.decide(&call)),
         };
-        let call = Call { parameters: parameters.as_deref(), ..Call::new(&command, &self.facts, now) };
-        let decision = if only_prepare { self.rules.prepare(&call) } else { Some(self.rules.decide(&call)) };
         match decision.map(|decision| decision.record(|_| Ok::<_, String>(()))) {
             None => self.conversation.prepared(),
             Some(Outcome::Allow(permit)) => self.conversation.permitted(permit, &self.facts),
