@@ -1,7 +1,6 @@
 //! What one line of the audit trail holds.
 
 use std::collections::{BTreeSet, VecDeque};
-use std::io::Write as _;
 use std::net::IpAddr;
 use std::ops::Deref;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -18,6 +17,7 @@ use hoopcore::{
     audit::{CompletionStatus, WouldEnd},
 };
 use jiff::SignedDuration;
+use jiff::fmt::temporal::DateTimePrinter;
 use serde::ser::Error as _;
 use serde::{Serialize, Serializer};
 
@@ -35,6 +35,9 @@ const EFFECTS_LIMIT: usize = 512;
 const SAID: usize = 8;
 /// Longer words are not kept, in bytes.
 const SAID_BYTES: usize = 2048;
+
+/// Writes times as RFC 3339 has them, in UTC.
+const PRINTER: DateTimePrinter = DateTimePrinter::new();
 
 /// One record: a line of the trail without its number.
 #[derive(Debug)]
@@ -300,7 +303,8 @@ impl Record {
     /// The record as JSON.
     pub(super) fn write(&self, out: &mut Vec<u8>) -> serde_json::Result<()> {
         let Self { time, kind, observed, about, decision, what } = self;
-        write!(out, "{{\"time\":\"{time}").map_err(serde_json::Error::io)?;
+        out.extend_from_slice(b"{\"time\":\"");
+        PRINTER.print_timestamp(time, &mut *out).map_err(serde_json::Error::custom)?;
         out.extend_from_slice(b"\",\"kind\":\"");
         out.extend_from_slice(kind.as_bytes());
         out.push(b'"');
