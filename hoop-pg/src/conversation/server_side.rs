@@ -121,7 +121,7 @@ impl Conversation {
             work.unmaskable(why);
         }
         // What goes beyond a limit is noted, and stops nothing.
-        drop(work.row(head.length));
+        drop(work.row(head.length()));
         self.server.pass(head);
         true
     }

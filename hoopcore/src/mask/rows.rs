@@ -8,8 +8,8 @@ use crate::decision::Denial;
 use crate::limit::Meter;
 use crate::mask::detect::Scanner;
 use crate::mask::json::Paths;
-use crate::mask::tally::Count;
 use crate::mask::rewrite::{self, Form};
+use crate::mask::tally::Count;
 use crate::mask::{CellFormat, CellType, Column, ColumnMask, Layout, MaskPlan, Origin, Style, Tally, Texts};
 
 /// Masks the rows of one layout.
