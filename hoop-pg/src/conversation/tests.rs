@@ -684,8 +684,8 @@ fn an_error_of_what_is_asked_ahead_is_the_answer() {
     check(
         true,
         "
-        c P |SELECT nothing
-        > P SELECT nothing
+        c P |SELECT 1 FROM nothing
+        > P SELECT 1 FROM nothing
         c Q COPY other TO STDOUT
         > P hoop copies|SELECT * FROM other
         > D Shoop copies
