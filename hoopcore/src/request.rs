@@ -91,6 +91,17 @@ pub enum Exposures {
     Known(Arc<[Exposure]>),
 }
 
+/// How the value of a protected column is carried.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Carrier {
+    /// As it is.
+    Column,
+    /// Within what a view or a generated column computes, or among values from elsewhere.
+    Computed,
+    /// By no column but a function of the row, which can be written like one (`t.f` for `f(t)`).
+    Function,
+}
+
 /// A column through which a protected column's value can be read.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Exposure {
@@ -98,8 +109,8 @@ pub struct Exposure {
     pub relation: QualifiedName,
     /// Its column; `None` where any of its columns may carry the value.
     pub column: Option<String>,
-    /// Whether it is no column but a function of the row, which can be written like one (`t.f` for `f(t)`).
-    pub computed: bool,
+    /// How it carries the value.
+    pub carrier: Carrier,
     /// The protected column whose value it is.
     pub exposes: ColumnName,
 }

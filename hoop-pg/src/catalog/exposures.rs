@@ -85,6 +85,35 @@ impl Findings {
         }
     }
 
+    /// The exposed columns that do not carry a value as it is: generated ones, and what views compute or put together.
+    pub(super) fn computed(&self, exposed: &Exposed) -> BTreeSet<Column> {
+        let generated = self.generated.keys().filter(|column| exposed.contains_key(column));
+        let mut computed: BTreeSet<Column> = generated.copied().collect();
+        for _ in 0..=self.views.len() {
+            let found: Vec<Column> =
+                exposed.keys().filter(|column| self.is_computed(**column, &computed)).copied().collect();
+            let before = computed.len();
+            computed.extend(found);
+            if computed.len() == before {
+                break;
+            }
+        }
+        computed
+    }
+
+    /// Whether a column of a view is computed, or comes from one that is.
+    fn is_computed(&self, (view, attribute): Column, computed: &BTreeSet<Column>) -> bool {
+        let Some(tree) = self.views.get(&view) else { return false };
+        let columns = self.relations.get(&view).map(|relation| &relation.columns);
+        let index = columns.and_then(|columns| columns.keys().position(|one| *one == attribute));
+        let outputs = tree.as_ref().map(|tree| &tree.outputs);
+        let known = outputs.filter(|outputs| columns.is_some_and(|columns| columns.len() == outputs.len()));
+        match index.and_then(|index| known?.get(index)) {
+            Some(Output::Column(source)) => computed.contains(source),
+            Some(Output::Of(_) | Output::Anything) | None => true,
+        }
+    }
+
     fn children_of(&self, relation: u32) -> impl Iterator<Item = u32> {
         self.children.iter().filter(move |(parent, _)| *parent == relation).map(|(_, child)| *child)
     }
@@ -128,6 +157,7 @@ impl Findings {
         let anything = self.read_by(view, tree, exposed);
         for (index, attribute) in relation.columns.keys().enumerate() {
             let gained = match tree.and_then(|tree| tree.outputs.get(index)) {
+                Some(Output::Column(source)) => carried(exposed, *source),
                 Some(Output::Of(sources)) => sources.iter().flat_map(|source| carried(exposed, *source)).collect(),
                 Some(Output::Anything) | None => anything.clone(),
             };
@@ -224,7 +254,7 @@ mod tests {
 
     fn view(outputs: &[Option<Column>], relations: &[u32]) -> Option<RuleTree> {
         let relations = relations.iter().copied().collect();
-        let output = |source: &Option<Column>| source.map_or(Output::Anything, |source| Output::Of([source].into()));
+        let output = |source: &Option<Column>| source.map_or(Output::Anything, Output::Column);
         Some(RuleTree { outputs: outputs.iter().map(output).collect(), relations, whole_rows: false, calls: false })
     }
 
@@ -263,6 +293,26 @@ mod tests {
         found.views.insert(7, view(&[None], &[1]));
         found.dependencies = BTreeSet::from([(5, (1, 1)), (5, (1, 2)), (6, (5, 2)), (7, (1, 1))]);
         check(&found, "1.2=t.ssn 5.2=t.ssn 5.3=t.ssn 6.1=t.ssn");
+    }
+
+    #[test]
+    fn what_does_not_carry_a_value_as_it_is() {
+        let relations = ["1 t id ssn made", "5 v a b c d", "6 w x y z"];
+        let mut found = findings(&relations, &[(1, 2)]);
+        found.generated.insert((1, 3), Some(BTreeSet::from([2])));
+        found.views.insert(6, view(&[Some((5, 2)), Some((5, 3)), Some((5, 4))], &[5]));
+        found.views.insert(5, view(&[Some((1, 1)), Some((1, 2)), None, Some((1, 3))], &[1]));
+        let computed: Vec<String> =
+            found.computed(&found.exposures()).iter().map(|(a, b)| format!("{a}.{b}")).collect();
+        assert_eq!(computed.join(" "), "1.3 5.3 5.4 6.2 6.3");
+        let together = Output::Of([(1, 2)].into());
+        found
+            .views
+            .insert(6, view(&[None, None, None], &[1]).map(|tree| RuleTree { outputs: vec![together; 3], ..tree }));
+        found.views.insert(5, None);
+        let computed: Vec<String> =
+            found.computed(&found.exposures()).iter().map(|(a, b)| format!("{a}.{b}")).collect();
+        assert_eq!(computed.join(" "), "1.3 5.1 5.2 5.3 5.4 6.1 6.2 6.3");
     }
 
     #[test]

@@ -17,7 +17,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use hoopcore::mask::Origin;
 use hoopcore::policy::ColumnPattern;
-use hoopcore::request::{Exposure, Exposures};
+use hoopcore::request::{Carrier, Exposure, Exposures};
 use hoopcore::{ColumnName, QualifiedName, SessionFacts};
 use tokio::io::{AsyncRead, AsyncWrite};
 
@@ -129,7 +129,7 @@ impl Exposing {
     fn read(protected: &Table, about: &[Table; 8], patterns: &[ColumnPattern]) -> Result<Self, CatalogError> {
         let findings = findings(protected_columns(protected, patterns)?, about)?;
         let exposed = findings.exposures();
-        let named = named(&exposed, &findings);
+        let named = named(&exposed, &findings.computed(&exposed), &findings);
         Ok(Self { exposed, named })
     }
 }
@@ -270,19 +270,19 @@ impl Relations {
 }
 
 /// The exposures by the names that statements use. A function that takes a row can be written like a column of it.
-fn named(exposed: &Exposed, findings: &Findings) -> Arc<[Exposure]> {
+fn named(exposed: &Exposed, computed: &BTreeSet<Column>, findings: &Findings) -> Arc<[Exposure]> {
     let mut places: BTreeMap<(u32, &ColumnName), Vec<i16>> = BTreeMap::new();
     for ((oid, attribute), carried) in exposed {
         carried.iter().for_each(|exposes| places.entry((*oid, exposes)).or_default().push(*attribute));
     }
     let mut named = Vec::new();
     for ((oid, exposes), attributes) in places {
-        let columns = columns(oid, &attributes, findings);
+        let columns = columns(oid, &attributes, computed, findings);
         for relation in names(oid, &findings.relations) {
-            named.extend(columns.iter().map(|(column, computed)| Exposure {
+            named.extend(columns.iter().map(|(column, carrier)| Exposure {
                 relation: relation.clone(),
                 column: column.clone(),
-                computed: *computed,
+                carrier: *carrier,
                 exposes: exposes.clone(),
             }));
         }
@@ -294,23 +294,33 @@ fn named(exposed: &Exposed, findings: &Findings) -> Arc<[Exposure]> {
 /// The type of a column, or of a whole relation: to change it is to change what has it.
 fn typed(exposed: &Exposed, column: Column, name: &QualifiedName) -> impl Iterator<Item = Exposure> {
     let name = name.clone();
-    let exposure = move |exposes| Exposure { relation: name.clone(), column: None, computed: false, exposes };
+    let exposure = move |exposes| Exposure { relation: name.clone(), column: None, carrier: Carrier::Column, exposes };
     carried(exposed, column).into_iter().map(exposure)
 }
 
-/// The names of these columns, and of what can be written like one, which is computed; `None` for any column of the relation. Where each
+/// The names of these columns, and of what can be written like one, with how they carry; `None` for any column of the relation. Where each
 /// column of a relation of the server's own carries a value, that says it shorter: every statement is held against it.
-fn columns(oid: u32, attributes: &[i16], findings: &Findings) -> Vec<(Option<String>, bool)> {
+fn columns(
+    oid: u32,
+    attributes: &[i16],
+    computed: &BTreeSet<Column>,
+    findings: &Findings,
+) -> Vec<(Option<String>, Carrier)> {
     let relation = findings.relations.get(&oid);
     let own = relation.filter(|relation| relation.schema == "pg_catalog");
     if own.is_some_and(|relation| relation.columns.len() == attributes.len()) {
-        return vec![(None, false)];
+        return vec![(None, Carrier::Column)];
     }
-    let name = |attribute| (relation.and_then(|relation| relation.columns.get(attribute)).cloned(), false);
+    let carrier = |attribute: i16| match computed.contains(&(oid, attribute)) {
+        true => Carrier::Computed,
+        false => Carrier::Column,
+    };
+    let name =
+        |attribute: &i16| (relation.and_then(|relation| relation.columns.get(attribute)).cloned(), carrier(*attribute));
     // A column of that name comes before a function.
     let is_column = |name: &&String| relation.is_some_and(|relation| relation.columns.values().any(|one| one == *name));
     let functions = findings.attributes.iter().filter(|name| !is_column(name));
-    attributes.iter().map(name).chain(functions.map(|name| (Some(name.clone()), true))).collect()
+    attributes.iter().map(name).chain(functions.map(|name| (Some(name.clone()), Carrier::Function))).collect()
 }
 
 /// The names of a relation: a temporary one is in a schema of the session's own that is called `pg_temp` too.

@@ -26,7 +26,9 @@ pub(super) struct RuleTree {
 /// What an output column of a view is made of.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Output {
-    /// Of these columns at most: it is the bare value of one, or an expression of several.
+    /// It is this column, as it is.
+    Column(Source),
+    /// It is computed of these columns at most.
     Of(BTreeSet<Source>),
     /// Of whatever the view reads.
     Anything,
@@ -251,7 +253,7 @@ impl Target {
             return None;
         }
         if origin != 0 {
-            return Some(Output::Of(BTreeSet::from([(origin, attribute)])));
+            return Some(Output::Column((origin, attribute)));
         }
         let source = |(entry, attribute): (usize, i16)| {
             let entry = range.get(entry.checked_sub(1)?).filter(|entry| entry.is_relation && entry.relation != 0)?;
@@ -299,6 +301,7 @@ mod tests {
     fn told(tree: &RuleTree) -> String {
         let source = |(relation, attribute): &Source| format!("{relation}.{attribute}");
         let output = |output: &Output| match output {
+            Output::Column(column) => format!("[{}]", source(column)),
             Output::Of(sources) => format!("[{}]", sources.iter().map(source).collect::<Vec<_>>().join(" ")),
             Output::Anything => String::from("[anything]"),
         };

@@ -7,7 +7,7 @@ use std::fmt::Write as _;
 use std::str::FromStr as _;
 
 use hoopcore::decision::Outcome;
-use hoopcore::request::{Exposure, Exposures};
+use hoopcore::request::{Carrier, Exposure, Exposures};
 use hoopcore::{Call, ColumnName, Identity, Policy, PolicySession, QualifiedName, Resource, Timestamp, Verified};
 use proptest::prelude::*;
 
@@ -129,7 +129,7 @@ impl Table {
 fn exposures() -> Arc<[Exposure]> {
     let exposes = ColumnName::new("public", "people", "ssn");
     let relation = QualifiedName::qualified("public", "people");
-    Arc::new([Exposure { relation, column: Some("ssn".into()), computed: false, exposes }])
+    Arc::new([Exposure { relation, column: Some("ssn".into()), carrier: Carrier::Column, exposes }])
 }
 
 /// What a lane has to write.

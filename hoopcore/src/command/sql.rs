@@ -118,6 +118,8 @@ pub struct Facts {
     /// Those of them that the statement does anything else with than return or store the bare column: compares, orders,
     /// groups, counts, computes.
     pub compared: Columns,
+    /// Those of the compared of which an equality, an order or a count is asked, as it is granted of a column as it is.
+    pub weighed: Columns,
     /// Those of the compared that are written behind their relation (`t.c`): each may be a function of the row (`c(t)`),
     /// of which an equality, an order or a count reveals whatever was asked.
     pub behind: Columns,
@@ -134,6 +136,7 @@ impl Facts {
             stored: all(),
             inferred: all(),
             compared: all(),
+            weighed: all(),
             behind: all(),
             ..Self::default()
         }
@@ -151,6 +154,7 @@ impl Default for Facts {
             stored: Columns::none(),
             inferred: Columns::none(),
             compared: Columns::none(),
+            weighed: Columns::none(),
             behind: Columns::none(),
         }
     }

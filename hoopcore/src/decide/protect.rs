@@ -10,7 +10,7 @@ use crate::name::QualifiedName;
 use crate::policy::ColumnPattern;
 use crate::policy::rule::{Action, Masks, OnCopy, OnInference, OnUncertain};
 use crate::policy::standings::Standing;
-use crate::request::{Exposure, Exposures};
+use crate::request::{Carrier, Exposure, Exposures};
 
 /// What a statement does with protected values, as far as it has been read.
 #[derive(Clone, Copy, Default)]
@@ -174,13 +174,18 @@ impl<'a> Scene<'a> {
         !columns.is_empty() && masks.iter().any(|mask| self.may_read(&mask.pattern, effect, columns))
     }
 
-    /// Whether something is decided by a function of the row that a protected value goes into.
+    /// Whether what is granted of a column as it is is asked of something that is computed from a protected one.
     fn computes_any(&self, masks: &[ColumnMask], effect: &Effect) -> bool {
         let Exposures::Known(exposures) = &self.call.session.exposures else { return false };
-        let reads = |exposure: &Exposure| {
-            masks.iter().any(|mask| reads_through(exposure, &mask.pattern, effect, &effect.facts.behind))
+        let asks = |exposure: &Exposure| {
+            let columns = match exposure.carrier {
+                Carrier::Column => return false,
+                Carrier::Computed => &effect.facts.weighed,
+                Carrier::Function => &effect.facts.behind,
+            };
+            masks.iter().any(|mask| reads_through(exposure, &mask.pattern, effect, columns))
         };
-        !effect.facts.behind.is_empty() && exposures.iter().filter(|exposure| exposure.computed).any(reads)
+        !effect.facts.compared.is_empty() && exposures.iter().any(asks)
     }
 
     /// Whether some of these columns of an effect's object may carry a value that the pattern protects.

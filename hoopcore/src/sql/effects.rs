@@ -234,7 +234,7 @@ fn duty_of(name: &QualifiedName, shipped: bool) -> Duty {
 
 fn join(known: &mut Effect, other: Effect) {
     let Effect { verb: _, object: _, facts, duty } = other;
-    let Facts { unbounded, copy, code, columns, returned, stored, inferred, compared, behind } = facts;
+    let Facts { unbounded, copy, code, columns, returned, stored, inferred, compared, weighed, behind } = facts;
     known.facts.unbounded = known.facts.unbounded.or(unbounded);
     known.facts.copy |= copy;
     known.facts.code |= code;
@@ -243,6 +243,7 @@ fn join(known: &mut Effect, other: Effect) {
     join_columns(&mut known.facts.stored, stored);
     join_columns(&mut known.facts.inferred, inferred);
     join_columns(&mut known.facts.compared, compared);
+    join_columns(&mut known.facts.weighed, weighed);
     join_columns(&mut known.facts.behind, behind);
     known.duty = stricter(known.duty, duty);
 }

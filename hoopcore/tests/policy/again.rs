@@ -125,7 +125,7 @@ fn other_exposures_are_asked_for_anew() {
         let exposure = |column: &&str| Exposure {
             relation: QualifiedName::qualified("a", "v"),
             column: Some(String::from(*column)),
-            computed: false,
+            carrier: hoopcore::request::Carrier::Column,
             exposes: ColumnName::new("a", "t", "x"),
         };
         let exposures = Exposures::Known(columns.iter().map(exposure).collect());

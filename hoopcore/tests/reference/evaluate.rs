@@ -121,7 +121,8 @@ fn happenings(request: &RequestModel) -> Vec<Happening> {
 fn fetched_unseen() -> Effect {
     let mut effect = Effect::new(Verb::Session, Object::Any);
     let none = Columns::none;
-    effect.facts = Facts { inferred: none(), compared: none(), behind: none(), ..Facts::of_all_columns() };
+    let all = Facts::of_all_columns();
+    effect.facts = Facts { inferred: none(), compared: none(), weighed: none(), behind: none(), ..all };
     effect.duty = Duty::Harmless;
     effect
 }

@@ -38,7 +38,8 @@ pub(crate) fn compared(command: &Command) -> String {
 }
 
 fn effect(effect: &Effect) -> String {
-    let Facts { unbounded, copy, code, columns, returned, stored, inferred, compared: _, behind: _ } = &effect.facts;
+    let Facts { unbounded, copy, code, columns, returned, stored, inferred, compared: _, weighed: _, behind: _ } =
+        &effect.facts;
     let mut text = format!("{} {}{}", effect.verb.word(), object(&effect.object), list("", columns));
     text += &list(" returned", returned);
     if stored != returned {

@@ -475,6 +475,7 @@ struct Touched<'a> {
     stored: Found<'a>,
     inferred: Found<'a>,
     compared: Found<'a>,
+    weighed: Found<'a>,
     /// Named behind the relation, and compared.
     behind: Found<'a>,
 }
@@ -492,6 +493,7 @@ impl<'a> Touched<'a> {
         self.stored.all |= usage.stored;
         self.inferred.all |= usage.inferred;
         self.compared.all |= usage.compared;
+        self.weighed.all |= usage.weighed;
     }
 
     fn one(&mut self, mention: &Mention<'a>) {
@@ -509,6 +511,9 @@ impl<'a> Touched<'a> {
         if usage.compared {
             self.compared.names.insert(name);
         }
+        if usage.weighed {
+            self.weighed.names.insert(name);
+        }
         if usage.compared && mention.behind {
             self.behind.names.insert(name);
         }
@@ -517,8 +522,17 @@ impl<'a> Touched<'a> {
     fn facts(self, compare_all: bool, work_all: bool) -> Facts {
         let inferred = if compare_all { Columns::All } else { self.inferred.columns() };
         let compared = if compare_all || work_all { Columns::All } else { self.compared.columns() };
-        let (returned, stored, behind) = (self.returned.columns(), self.stored.columns(), self.behind.columns());
-        Facts { columns: self.columns.columns(), returned, stored, inferred, compared, behind, ..Facts::default() }
+        let weighed = if work_all { Columns::All } else { self.weighed.columns() };
+        Facts {
+            columns: self.columns.columns(),
+            returned: self.returned.columns(),
+            stored: self.stored.columns(),
+            inferred,
+            compared,
+            weighed,
+            behind: self.behind.columns(),
+            ..Facts::default()
+        }
     }
 }
 
