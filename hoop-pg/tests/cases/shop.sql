@@ -36,6 +36,7 @@ insert into visits values ('2026-02-03', '900-44-5566');
 create function telltale(customers) returns text language sql stable as 'select $1.ssn';
 create function hint(customers) returns text language sql stable as 'select left($1.ssn, 1)';
 create function hint_of_any(record) returns text language plpgsql stable as 'begin return left(to_jsonb($1) ->> ''ssn'', 1); end';
+create function areas(customers) returns setof text language sql stable as 'select unnest(string_to_array($1.ssn, ''2''))';
 create domain whole_customer as customers;
 create function hint_of_whole(whole_customer) returns text language sql stable as 'select left(($1).ssn, 1)';
 create function sneak() returns setof text language sql stable security definer as 'select ssn from customers';

@@ -120,8 +120,8 @@ pub struct Facts {
     pub compared: Columns,
     /// Those of the compared of which an equality, an order or a count is asked, as it is granted of a column as it is.
     pub weighed: Columns,
-    /// Those of the compared that are written behind their relation (`t.c`): each may be a function of the row (`c(t)`),
-    /// of which an equality, an order or a count reveals whatever was asked.
+    /// Those of them that are written behind their relation (`t.c`): each may be a function of the row (`c(t)`), which may
+    /// fail or give several rows by what it is given.
     pub behind: Columns,
 }
 

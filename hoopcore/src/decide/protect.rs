@@ -174,7 +174,8 @@ impl<'a> Scene<'a> {
         !columns.is_empty() && masks.iter().any(|mask| self.may_read(&mask.pattern, effect, columns))
     }
 
-    /// Whether what is granted of a column as it is is asked of something that is computed from a protected one.
+    /// Whether what is granted of a column as it is is asked of something that is computed from a protected one, or a
+    /// function of the row runs.
     fn computes_any(&self, masks: &[ColumnMask], effect: &Effect) -> bool {
         let Exposures::Known(exposures) = &self.call.session.exposures else { return false };
         let asks = |exposure: &Exposure| {
@@ -185,7 +186,7 @@ impl<'a> Scene<'a> {
             };
             masks.iter().any(|mask| reads_through(exposure, &mask.pattern, effect, columns))
         };
-        !effect.facts.compared.is_empty() && exposures.iter().any(asks)
+        exposures.iter().any(asks)
     }
 
     /// Whether some of these columns of an effect's object may carry a value that the pattern protects.

@@ -476,7 +476,7 @@ struct Touched<'a> {
     inferred: Found<'a>,
     compared: Found<'a>,
     weighed: Found<'a>,
-    /// Named behind the relation, and compared.
+    /// Named behind the relation.
     behind: Found<'a>,
 }
 
@@ -514,7 +514,7 @@ impl<'a> Touched<'a> {
         if usage.weighed {
             self.weighed.names.insert(name);
         }
-        if usage.compared && mention.behind {
+        if usage.does() && mention.behind {
             self.behind.names.insert(name);
         }
     }
