@@ -6,9 +6,12 @@
 use std::fmt::Write as _;
 use std::str::FromStr as _;
 
+use hoopcore::audit::{EventKind, WouldEnd};
 use hoopcore::decision::Outcome;
 use hoopcore::request::{Carrier, Exposure, Exposures};
-use hoopcore::{Call, ColumnName, Identity, Policy, PolicySession, QualifiedName, Resource, Timestamp, Verified};
+use hoopcore::{
+    Call, ColumnName, Decision, Identity, Policy, PolicySession, QualifiedName, Resource, Timestamp, Verified,
+};
 use proptest::prelude::*;
 
 use super::*;
@@ -45,6 +48,10 @@ struct Table {
     to_client: Vec<u8>,
     fatal: Option<String>,
     records: usize,
+    /// The last closing record.
+    closed: Option<Event>,
+    /// The policy is only watched.
+    watched: bool,
     poison: String,
 }
 
@@ -64,7 +71,25 @@ impl Table {
             to_client: Vec::new(),
             fatal: None,
             records: 0,
+            closed: None,
+            watched: false,
             poison: String::new(),
+        }
+    }
+
+    /// Where the policy is only watched, and no row of more than 64 bytes is looked at.
+    fn watched() -> Self {
+        let mut table = Self::set(true);
+        let limits = Limits { looked_at: 64, ..Limits::default() };
+        table.conversation = Conversation::new(Catalog::default().into(), limits, &table.facts);
+        Self { watched: true, ..table }
+    }
+
+    /// Says what a line of a case says.
+    fn line(&mut self, line: &str) {
+        match line.split_once(' ').unwrap() {
+            ("c", message) => self.client_says(&encode(message, Way::FromClient)),
+            (_, message) => self.server_says(&encode(message, Way::FromServer)),
         }
     }
 
@@ -86,7 +111,10 @@ impl Table {
         if let Err(why) = self.hear_all() {
             self.fatal = Some(why.message.into_owned());
         }
-        self.records += self.conversation.closed().count();
+        for event in self.conversation.closed() {
+            self.records += 1;
+            self.closed = Some(event);
+        }
         self.to_server.extend(drained(&mut self.conversation.client));
         self.to_client.extend(drained(&mut self.conversation.server));
         if let Some(at) = memchr::memmem::rfind(&self.to_server, b"hoop_deny_") {
@@ -117,7 +145,8 @@ impl Table {
             Question::Prepare => self.rules.prepare(&call),
             Question::Admit => Some(self.rules.decide(&call)),
         };
-        match decision.map(|decision| decision.record(|_| Ok::<_, String>(()))) {
+        let watched = |decision: Decision| if self.watched { decision.observe() } else { decision };
+        match decision.map(watched).map(|decision| decision.record(|_| Ok::<_, String>(()))) {
             None => self.conversation.prepared(),
             Some(Outcome::Allow(permit)) => self.conversation.permitted(permit, &self.facts),
             Some(Outcome::Block(denial)) => self.conversation.denied(&denial),
@@ -1001,6 +1030,28 @@ fn a_call_outside_sql_is_refused_where_its_result_could_not_be_masked() {
         < Z I
         ",
     );
+}
+
+/// What masks could not act on passes byte for byte where the policy is only watched, and the closing record says so.
+#[test]
+fn what_could_not_be_masked_passes_where_the_policy_is_watched() {
+    let check = |before: &[&str], row: Vec<u8>, after: &str, why: &'static str| {
+        let mut table = Table::watched();
+        before.iter().for_each(|line| table.line(line));
+        table.to_client.clear();
+        let (begin, rest) = row.split_at(row.len() / 2);
+        table.server_says(begin);
+        table.server_says(rest);
+        assert_eq!((&table.fatal, table.to_client.as_slice()), (&None, row.as_slice()), "{before:?}");
+        [after, "s Z I"].iter().for_each(|line| table.line(line));
+        let Some(EventKind::Closed { would_end, .. }) = table.closed.map(|event| event.kind) else { panic!("{why}") };
+        assert_eq!(would_end, Some(WouldEnd::Unmaskable(why)));
+    };
+    let row = |cell: &str| encode(&format!("D {cell}"), Way::FromServer);
+    let described = ["c Q SELECT note FROM people", "s T note"];
+    check(&described, row(&"x".repeat(100)), "s C SELECT 1", "a row is too long to be looked at");
+    check(&described[..1], row("a@b.org"), "s C SELECT 1", "a row was never described");
+    check(&described, row("a@b.org|more"), "s C SELECT 1", "a row is not as the server described it");
 }
 
 #[test]
