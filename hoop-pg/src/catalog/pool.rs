@@ -1,4 +1,5 @@
-//! What many sessions were told alike is read and kept once.
+//! What many sessions were told alike is read and kept once; the last reading also while nobody holds it, for sessions that
+//! come one after another.
 //!
 //! Every session asks its own server, on its own connection, and as often as ever: what is shared is the reading of an
 //! answer, by the digest of the question and of each of its bytes. So nothing here can be out of date, and whatever
@@ -14,13 +15,19 @@ use super::load::Table;
 /// Names a reading by what was asked and what was answered.
 pub(super) type Key = [u8; SHA256_OUTPUT_LEN];
 
-/// Readings that somebody still holds.
+/// Readings that somebody still holds, and the last one.
 #[derive(Debug)]
-pub(super) struct Pool<T>(Mutex<BTreeMap<Key, Weak<T>>>);
+pub(super) struct Pool<T>(Mutex<Readings<T>>);
+
+#[derive(Debug)]
+struct Readings<T> {
+    known: BTreeMap<Key, Weak<T>>,
+    last: Option<Arc<T>>,
+}
 
 impl<T> Pool<T> {
     pub(super) const fn new() -> Self {
-        Self(Mutex::new(BTreeMap::new()))
+        Self(Mutex::new(Readings { known: BTreeMap::new(), last: None }))
     }
 
     /// The reading of these answers: the one that another session holds, or a new one.
@@ -30,16 +37,17 @@ impl<T> Pool<T> {
         }
         let fresh = Arc::new(read()?);
         let mut readings = self.lock();
-        readings.retain(|_, reading| reading.strong_count() > 0);
-        readings.insert(key, Arc::downgrade(&fresh));
+        readings.last = Some(Arc::clone(&fresh));
+        readings.known.retain(|_, reading| reading.strong_count() > 0);
+        readings.known.insert(key, Arc::downgrade(&fresh));
         Ok(fresh)
     }
 
     fn held(&self, key: &Key) -> Option<Arc<T>> {
-        self.lock().get(key)?.upgrade()
+        self.lock().known.get(key)?.upgrade()
     }
 
-    fn lock(&self) -> MutexGuard<'_, BTreeMap<Key, Weak<T>>> {
+    fn lock(&self) -> MutexGuard<'_, Readings<T>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -84,11 +92,23 @@ mod tests {
     }
 
     #[test]
+    fn the_last_reading_is_kept_for_who_comes_next() {
+        let pool = Pool::new();
+        let check = |question: &str, fresh: &str, expected: &str| {
+            assert_eq!(*share(&pool, question, &[], fresh), expected, "{question}");
+        };
+        check("q", "first", "first");
+        check("q", "second", "first");
+        check("p", "third", "third");
+        check("q", "fourth", "fourth");
+    }
+
+    #[test]
     fn what_nobody_holds_is_forgotten() {
         let pool = Pool::new();
         for row in 0..100_u8 {
             share(&pool, "q", &[&[&[row]]], "gone");
         }
-        assert!(pool.lock().len() <= 1);
+        assert!(pool.lock().known.len() <= 1);
     }
 }
