@@ -227,7 +227,7 @@ where
             Enforcement::Observe => return self.conversation.guard(false),
         }
         let exposed = match &self.session.facts().exposures {
-            Exposures::Assumed => true,
+            Exposures::Assumed | Exposures::Unknown => true,
             Exposures::Known(exposures) => !exposures.is_empty(),
         };
         let guarded = exposed && !self.session.protected_columns().is_empty();
@@ -348,7 +348,7 @@ where
         self.patience.as_mut().reset(Instant::now() + GRACE);
     }
 
-    /// A new policy may protect other columns than those that the catalog was read for.
+    /// A new policy may protect more columns than those that the catalog was read for.
     /// A stream of replication has no end of its own: it ends, and is judged anew when its client begins again where it stood.
     fn follow_policy(&mut self) -> Result<(), Stop> {
         let edition = self.session.follow_policy();
@@ -356,7 +356,10 @@ where
             return Ok(());
         }
         self.edition = edition;
-        self.conversation.distrust();
+        match self.session.facts().exposures {
+            Exposures::Known(_) => {}
+            Exposures::Assumed | Exposures::Unknown => self.conversation.distrust(),
+        }
         self.guard();
         if !self.conversation.is_streaming() {
             return Ok(());

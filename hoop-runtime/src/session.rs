@@ -6,7 +6,6 @@ use std::time::{Duration, Instant};
 
 use hoopcore::audit::EventKind;
 use hoopcore::policy::ColumnPattern;
-use hoopcore::request::Exposures;
 use hoopcore::{
     AuditFailure, Call, Command, Decision, Denial, Event, Identity, Outcome, Pending, Permit, PolicySession, Rates,
     Resource, Sealed, SessionFacts, Timestamp, Verified,
@@ -137,9 +136,10 @@ impl Session {
     pub fn follow_policy(&mut self) -> u64 {
         if self.edition != self.gateway.edition() {
             let (policy, edition) = self.gateway.current();
-            self.rules = policy.session(&self.who, &self.on);
+            let before = std::mem::replace(&mut self.rules, policy.session(&self.who, &self.on));
             self.edition = edition;
-            self.facts.exposures = Exposures::Assumed;
+            let known = std::mem::take(&mut self.facts.exposures);
+            self.facts.exposures = known.of_others(&before.protected_columns(), &self.rules.protected_columns());
         }
         self.edition
     }

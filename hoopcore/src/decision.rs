@@ -96,6 +96,7 @@ use crate::grant::{Grant, Terms};
 use crate::identity::{Identity, Verified};
 use crate::limit::{LimitKind, Limits, Meter};
 use crate::mask::{AppliedMask, Layout, MaskPlan, RowMasker, Tally};
+use crate::policy::ColumnPattern;
 use crate::request::SessionFacts;
 use crate::resource::Resource;
 use crate::truth::Truth;
@@ -566,6 +567,8 @@ pub struct Demand {
 pub struct Held {
     /// The digest of the policy that asked.
     pub(crate) policy: Digest,
+    /// The columns that its masks may hide: what the session's facts say of protected columns was asked about these.
+    pub(crate) protected: Vec<ColumnPattern>,
     pub(crate) on: Resource,
     pub(crate) session: SessionFacts,
     pub(crate) source: Option<IpAddr>,

@@ -13,6 +13,7 @@ use crate::command::Command;
 use crate::identity::{Identity, Verified};
 use crate::limit::Rates;
 use crate::name::{ColumnName, QualifiedName};
+use crate::policy::ColumnPattern;
 use crate::resource::Resource;
 
 /// One question to a policy.
@@ -89,6 +90,21 @@ pub enum Exposures {
     /// What the catalog says: every column that carries a protected column's value, the protected ones included,
     /// and views, partitions and materialized copies of them. Where it is empty no column mask can act.
     Known(Arc<[Exposure]>),
+    /// The catalog was not asked yet about the columns that the rules protect now: any relation may carry any of them,
+    /// and whatever reads one is refused where a column mask stands.
+    Unknown,
+}
+
+impl Exposures {
+    /// What is known of the columns that are protected `now`, where this was found out for those protected `before`.
+    #[must_use]
+    pub fn of_others(self, before: &[ColumnPattern], now: &[ColumnPattern]) -> Self {
+        match self {
+            Self::Assumed => Self::Assumed,
+            Self::Known(exposures) if now.iter().all(|pattern| before.contains(pattern)) => Self::Known(exposures),
+            Self::Known(_) | Self::Unknown => Self::Unknown,
+        }
+    }
 }
 
 /// How the value of a protected column is carried.

@@ -1,10 +1,12 @@
 //! The policy changes while sessions run on a real server: what the next command gets, what a running result keeps.
 
 use std::fs;
+use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::{StreamExt as _, TryStreamExt as _};
 use rustix::process::{Pid, Signal, kill_process};
+use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 use tokio_postgres::{AsyncMessage, Client, NoTls, SimpleQueryMessage};
 
 use crate::catalog::database;
@@ -28,6 +30,36 @@ const ASK: &str = "  - { rule: ask, who: anyone, on: db, approve: { sql: update 
 async fn change(front: &Front, rules: &str) {
     fs::write(front.file("policy.yaml"), policy(rules)).unwrap();
     assert!(front.gateway.reload_policy().await);
+}
+
+const CHANGED: &str = "refused by rule `hide`: the policy has changed, and which columns it protects is not known before \
+                       the transaction ends: end it, and try again";
+
+/// Why a statement is refused.
+async fn refused(client: &Client, sql: &str) -> String {
+    let error = client.simple_query(sql).await.expect_err(sql);
+    let error = error.as_db_error().expect(sql);
+    assert_eq!(error.code().code(), "42501", "{sql}");
+    error.message().to_owned()
+}
+
+/// A client, and the notices that it is sent.
+async fn noticing(front: &Front) -> (Arc<Client>, UnboundedReceiver<String>) {
+    let (client, mut connection) = tokio_postgres::connect(&front.dsn(), NoTls).await.unwrap();
+    let (told, notices) = unbounded_channel();
+    let mut messages = futures_util::stream::poll_fn(move |cx| connection.poll_message(cx));
+    tokio::spawn(async move {
+        while let Some(Ok(message)) = messages.next().await {
+            if let AsyncMessage::Notice(notice) = message {
+                told.send(notice.message().to_owned()).unwrap();
+            }
+        }
+    });
+    (Arc::new(client), notices)
+}
+
+async fn next(notices: &mut UnboundedReceiver<String>) -> String {
+    tokio::time::timeout(Duration::from_secs(20), notices.recv()).await.unwrap().unwrap()
 }
 
 /// The cells of the first row.
@@ -58,18 +90,41 @@ async fn newly_protected_columns_are_masked_for_the_next_command() {
     assert!(row().await.unwrap().contains('@'));
 }
 
-/// In a transaction the catalog cannot be read: the names of the rule are taken at their word.
+/// In a transaction the catalog cannot be read: whatever reads a relation is refused until the transaction ends.
 #[tokio::test]
-async fn newly_protected_columns_are_masked_within_a_transaction() {
+async fn what_is_newly_protected_is_read_when_the_transaction_is_over() {
     drop(database("reload_transaction", SCHEMA).await);
     let front = Front::open(&policy(""), "reload_transaction", "").await;
     let client = front.connect().await;
+    let reads = [
+        "SELECT email FROM customers",
+        "SELECT contact || '' FROM contacts",
+        "SELECT id FROM customers WHERE email LIKE 'c%'",
+        "SELECT 1 FROM contacts WHERE contact LIKE 'c%'",
+        "UPDATE customers SET email = contact FROM contacts",
+    ];
+    for sql in reads {
+        change(&front, "").await;
+        client.batch_execute("BEGIN").await.unwrap();
+        assert!(first(&client, "SELECT email FROM customers").await.contains('@'));
+        change(&front, MASK).await;
+        assert_eq!(first(&client, "SELECT 1").await, "1");
+        assert_eq!(refused(&client, sql).await, CHANGED, "{sql}");
+        client.batch_execute("ROLLBACK").await.unwrap();
+        assert_eq!(first(&client, "SELECT email FROM customers").await, "[redacted]");
+    }
+}
+
+/// Another policy that protects no column more than the one before leaves what is known of them as it is.
+#[tokio::test]
+async fn a_transaction_goes_on_where_no_more_is_protected() {
+    drop(database("reload_same", SCHEMA).await);
+    let front = Front::open(&policy(MASK), "reload_same", "").await;
+    let client = front.connect().await;
     client.batch_execute("BEGIN").await.unwrap();
-    assert!(first(&client, "SELECT email FROM customers").await.contains('@'));
-    change(&front, MASK).await;
-    assert_eq!(first(&client, "SELECT email FROM customers").await, "NULL");
-    client.batch_execute("COMMIT").await.unwrap();
-    assert_eq!(first(&client, "SELECT email FROM customers").await, "[redacted]");
+    change(&front, &format!("{MASK}{ASK}")).await;
+    assert_eq!(first(&client, "SELECT contact FROM contacts").await, "[redacted]");
+    assert_eq!(first(&client, "SELECT contact || '' FROM contacts").await, "NULL");
 }
 
 #[tokio::test]
@@ -88,27 +143,32 @@ async fn a_running_result_keeps_its_masks() {
     }
 }
 
+/// A held command goes on by what is known: not at all where the policy has come to protect more.
+#[tokio::test]
+async fn what_is_held_is_refused_where_more_is_protected_now() {
+    drop(database("reload_held_views", SCHEMA).await);
+    let ask =
+        "  - { rule: ask, who: anyone, on: db, approve: { sql: { read: public.contacts } }, by: { group: dba } }\n";
+    let front = Front::open(&policy(ask), "reload_held_views", "").await;
+    let (client, mut notices) = noticing(&front).await;
+    let asking = client.clone();
+    let held = tokio::spawn(async move { refused(&asking, "SELECT contact || '' FROM contacts").await });
+    assert!(next(&mut notices).await.contains("by rule `ask`"));
+    change(&front, &format!("{ask}{MASK}")).await;
+    assert_eq!(held.await.unwrap(), CHANGED);
+}
+
 /// A client whose statement is held is told when others are asked, and the statement goes on or not as the policy says.
 #[tokio::test]
 async fn what_is_held_follows_the_policy() {
     drop(database("reload_held", SCHEMA).await);
     let front = Front::open(&policy(ASK), "reload_held", "").await;
-    let (client, mut connection) = tokio_postgres::connect(&front.dsn(), NoTls).await.unwrap();
-    let (told, mut notices) = tokio::sync::mpsc::unbounded_channel();
-    let mut messages = futures_util::stream::poll_fn(move |cx| connection.poll_message(cx));
-    tokio::spawn(async move {
-        while let Some(Ok(message)) = messages.next().await {
-            if let AsyncMessage::Notice(notice) = message {
-                told.send(notice.message().to_owned()).unwrap();
-            }
-        }
-    });
-    let client = std::sync::Arc::new(client);
+    let (client, mut notices) = noticing(&front).await;
     let update = || {
         let client = client.clone();
         tokio::spawn(async move { client.execute("UPDATE customers SET email = '' WHERE id = 1", &[]).await })
     };
-    let mut notice = async || tokio::time::timeout(Duration::from_secs(20), notices.recv()).await.unwrap().unwrap();
+    let mut notice = async || next(&mut notices).await;
     let held = update();
     assert!(notice().await.contains("by rule `ask`"));
     change(&front, &ASK.replace("rule: ask", "rule: others-ask").replace("dba", "ops")).await;

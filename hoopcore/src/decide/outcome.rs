@@ -351,6 +351,7 @@ impl<'a> Scene<'a> {
         };
         let held = Held {
             policy: *self.session.policy.digest(),
+            protected: self.session.protected_columns(),
             on: self.session.on.clone(),
             session: call.session.clone(),
             source: call.source,

@@ -47,6 +47,7 @@ pub(super) enum Leak {
     Definition,
     Uncertain,
     Replication,
+    Stale,
 }
 
 impl Leak {
@@ -63,6 +64,9 @@ impl Leak {
             Self::Laundering => "the statement could read a masked column and store its values where no mask reaches",
             Self::Definition => "the statement would change a relation that holds a masked column",
             Self::Replication => "a replication stream carries every column as it is, past all masks; read with SELECT",
+            Self::Stale => {
+                "the policy has changed, and which columns it protects is not known before the transaction ends: end it, and try again"
+            }
             Self::Uncertain => "hoop cannot see whether the statement reads a masked column",
         }
     }
@@ -80,7 +84,7 @@ impl<'a> Scene<'a> {
     /// Whether any column can be masked in this session: where the catalog holds no protected column, none.
     pub(super) fn guards_columns(&self) -> bool {
         match &self.call.session.exposures {
-            Exposures::Assumed => true,
+            Exposures::Assumed | Exposures::Unknown => true,
             Exposures::Known(exposures) => !exposures.is_empty(),
         }
     }
@@ -113,7 +117,7 @@ impl<'a> Scene<'a> {
     /// Whether anything protected may be read through an effect's object: of most it may not, and no mask need be asked.
     fn may_expose_any(&self, effect: &Effect) -> bool {
         match &self.call.session.exposures {
-            Exposures::Assumed => true,
+            Exposures::Assumed | Exposures::Unknown => true,
             Exposures::Known(exposures) => exposures.iter().any(|exposure| may_expose(effect, exposure)),
         }
     }
@@ -129,6 +133,9 @@ impl<'a> Scene<'a> {
 
     fn flow_of(&self, flow: &mut Flow, rule: usize, masks: &Masks, item: &SqlItem<'a>, opaque: bool) {
         let facts = &item.effect.facts;
+        if self.is_stale() && (opaque || may_touch(item.effect)) {
+            flow.refuse(rule, Leak::Stale);
+        }
         if opaque {
             first(&mut flow.unseen, rule);
         }
@@ -170,6 +177,14 @@ impl<'a> Scene<'a> {
         }
     }
 
+    /// Whether nobody knows yet which relations carry what the rules protect.
+    fn is_stale(&self) -> bool {
+        match &self.call.session.exposures {
+            Exposures::Unknown => true,
+            Exposures::Assumed | Exposures::Known(_) => false,
+        }
+    }
+
     fn reads_any(&self, masks: &[ColumnMask], effect: &Effect, columns: &Columns) -> bool {
         !columns.is_empty() && masks.iter().any(|mask| self.may_read(&mask.pattern, effect, columns))
     }
@@ -198,6 +213,7 @@ impl<'a> Scene<'a> {
             Exposures::Known(exposures) => {
                 exposures.iter().any(|exposure| reads_through(exposure, pattern, effect, columns))
             }
+            Exposures::Unknown => true,
         }
     }
 }
@@ -251,6 +267,11 @@ pub(super) fn is_opaque(verb: Verb) -> bool {
         | Verb::Listen
         | Verb::Session => false,
     }
+}
+
+/// Whether an effect reads or redefines a relation, or may.
+fn may_touch(effect: &Effect) -> bool {
+    effect.facts.code || effect.verb == Verb::Alter || !effect.facts.columns.is_empty()
 }
 
 /// Whether an effect leaves something behind that could hold a value.

@@ -17,17 +17,19 @@ use crate::grant::{Grant, GrantNote};
 use crate::identity::{Identity, IdentityKind};
 use crate::limit::Rates;
 use crate::policy::Policy;
-use crate::request::{Call, Exposures};
+use crate::request::Call;
 
 /// The decision that an answer makes of a held command. The command is judged again: by this policy, now.
 pub(crate) fn resume(policy: &Policy, held: Pending, answer: Answer, now: Timestamp) -> Decision {
     let Pending { request, demands, held: mut facts } = held;
+    let session = policy.session(&request.who, &facts.on);
     if facts.policy != *policy.digest() {
         // What is known of protected columns was asked about another policy's.
-        facts.session.exposures = Exposures::Assumed;
-        facts.policy = *policy.digest();
+        let protected = session.standpoint().protected_columns();
+        let known = core::mem::take(&mut facts.session.exposures);
+        facts.session.exposures = known.of_others(&facts.protected, &protected);
+        (facts.policy, facts.protected) = (*policy.digest(), protected);
     }
-    let session = policy.session(&request.who, &facts.on);
     let parameters = request.parameters.clone();
     let call = Call {
         command: &request.command.clone(),

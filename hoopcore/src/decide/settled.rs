@@ -127,7 +127,7 @@ impl Settled {
             return false;
         }
         let is_guarded = match &call.session.exposures {
-            Exposures::Assumed => true,
+            Exposures::Assumed | Exposures::Unknown => true,
             Exposures::Known(exposures) => !exposures.is_empty(),
         };
         let unseen = is_opaque(effect.verb) || effect.facts.code || effect.verb == Verb::Alter;
@@ -139,6 +139,7 @@ impl Settled {
         match &call.session.exposures {
             Exposures::Assumed => self.masked.iter().any(|pattern| may_be(effect, &pattern.schema, &pattern.relation)),
             Exposures::Known(exposures) => exposures.iter().any(|exposure| may_expose(effect, exposure)),
+            Exposures::Unknown => true,
         }
     }
 }

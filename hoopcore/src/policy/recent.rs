@@ -87,7 +87,7 @@ fn are_same(one: &Exposures, other: &Exposures) -> bool {
     match (one, other) {
         (Exposures::Assumed, Exposures::Assumed) => true,
         (Exposures::Known(one), Exposures::Known(other)) => Arc::ptr_eq(one, other),
-        (Exposures::Assumed, Exposures::Known(_)) | (Exposures::Known(_), Exposures::Assumed) => false,
+        (Exposures::Assumed | Exposures::Known(_) | Exposures::Unknown, _) => false,
     }
 }
 

@@ -81,13 +81,7 @@ impl PolicySession {
     /// and tells what it found in `SessionFacts::exposures`.
     #[must_use]
     pub fn protected_columns(&self) -> Vec<ColumnPattern> {
-        let mut patterns: Vec<ColumnPattern> = Vec::new();
-        for mask in self.standpoint().mask_rules().flat_map(|(_, masks)| &masks.columns) {
-            if !patterns.contains(&mask.pattern) {
-                patterns.push(mask.pattern.clone());
-            }
-        }
-        patterns
+        self.standpoint().protected_columns()
     }
 
     /// Whether some allow or approve may reach something on the resource: else the caller is not let in at all.

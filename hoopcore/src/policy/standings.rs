@@ -7,6 +7,7 @@ use alloc::vec::Vec;
 
 use super::Policy;
 use super::index::{Class, Classes};
+use super::pattern::ColumnPattern;
 use super::rule::{Action, Does, Masks, Rule};
 use super::session::Plans;
 use crate::audit::Caller;
@@ -217,6 +218,17 @@ impl<'a> Standpoint<'a> {
                 Action::Allow(_) | Action::Block(_) | Action::Approve(_) => None,
             }
         })
+    }
+
+    /// Patterns of the columns that a mask may hide from the caller, each once.
+    pub(crate) fn protected_columns(&self) -> Vec<ColumnPattern> {
+        let mut patterns: Vec<ColumnPattern> = Vec::new();
+        for mask in self.mask_rules().flat_map(|(_, masks)| &masks.columns) {
+            if !patterns.contains(&mask.pattern) {
+                patterns.push(mask.pattern.clone());
+            }
+        }
+        patterns
     }
 
     /// The plan of those mask rules that are armed.
