@@ -402,6 +402,15 @@ impl<S: Clone, W: Copy, P> Fifo<S, W, P> {
         self.changing == 0
     }
 
+    /// Whether no answer is to come that gives a name of SQL or takes one.
+    #[must_use]
+    pub fn is_settled_on_names(&self) -> bool {
+        self.entries.iter().all(|entry| match entry {
+            Entry::Owed(owed) => !touches_a_name(&owed.request),
+            Entry::CopyEnd => true,
+        })
+    }
+
     /// Whether the server awaits a new query outside of any transaction, and nothing was sent to it since.
     #[must_use]
     pub fn is_at_rest(&self) -> bool {
@@ -500,6 +509,12 @@ impl<S: Clone, W: Copy, P> Fifo<S, W, P> {
     /// Takes the name from a portal that may have become another: `DECLARE`, `CLOSE`.
     pub fn forget_portal(&mut self, name: &[u8]) {
         self.released.extend(self.portals.remove(significant(name)));
+    }
+
+    /// Takes the names from all statements and portals but the unnamed ones, which no SQL can give.
+    pub fn forget_names(&mut self) {
+        self.statements.retain(|name, _| name.is_empty());
+        self.released.extend(self.portals.extract_if(|name, _| !name.is_empty()).map(|(_, work)| work));
     }
 
     /// The works that were let go of since the last call; one as often as it was.
@@ -805,6 +820,21 @@ fn carry_on<S, W, P>(answer: Answer, runs: Runs, copying: Copying, work: W) -> O
 
 fn found<T>(value: Option<T>) -> Lookup<T> {
     value.map_or(Lookup::Nothing, Lookup::Known)
+}
+
+/// Whether a message gives or takes a name that SQL can use: the unnamed ones it cannot.
+fn touches_a_name<S, W, P>(request: &Request<S, W, P>) -> bool {
+    match request {
+        Request::Parse { name, .. } | Request::Bind { portal: name, .. } | Request::Close(_, name) => !name.is_empty(),
+        Request::DescribeStatement(_)
+        | Request::DescribeCopied(..)
+        | Request::DescribePortal(_)
+        | Request::Execute(_)
+        | Request::Sync
+        | Request::Query(_)
+        | Request::Call(_)
+        | Request::Poison { .. } => false,
+    }
 }
 
 /// Whether what comes after is heard even where this fails.

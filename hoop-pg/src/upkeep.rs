@@ -115,6 +115,14 @@ impl Upkeep {
         };
     }
 
+    /// What names stand for is not known any more: what runs by one is judged as the unknown.
+    pub(crate) fn forget_names(&mut self, facts: &mut SessionFacts) {
+        facts.prepared.clear();
+        facts.cursors.clear();
+        self.cursors.clear();
+        self.held.clear();
+    }
+
     /// What cursors take that SQL declared, in bytes.
     pub(crate) fn taken(&self) -> usize {
         self.cursors.values().sum()
@@ -157,6 +165,29 @@ pub(crate) fn change(statement: &Statement, facts: &SessionFacts) -> Change {
         Some(Some([inner])) => inner.change.clone(),
         Some(_) => Change::Unknown,
     }
+}
+
+/// Whether a command of which it is not known what it changes may give a name to a statement or cursor, or take one. What a
+/// function does is not seen here.
+pub(crate) fn may_name(command: &Command, facts: &SessionFacts) -> bool {
+    let effects = command.statements().iter().flat_map(|statement| &statement.effects);
+    let mut inner = effects.filter_map(|effect| match &effect.object {
+        Object::Prepared(name) => Some(facts.prepared.get(name)),
+        Object::Relation(_)
+        | Object::Function(_)
+        | Object::Setting(_)
+        | Object::Schema(_)
+        | Object::Named(_)
+        | Object::Cursor(_)
+        | Object::Any => None,
+    });
+    mentions_naming(command.text()) || inner.any(|inner| inner.is_none_or(|inner| mentions_naming(inner.text())))
+}
+
+/// Whether a text has a word that names something, or takes a name: no statement does without.
+fn mentions_naming(text: &str) -> bool {
+    let text = text.to_ascii_lowercase();
+    ["prepare", "deallocate", "declare", "close", "discard"].iter().any(|word| text.contains(word))
 }
 
 /// Whether facts about a session depend on the outcome of a command.

@@ -57,6 +57,8 @@ pub(crate) struct Work {
     pub(crate) statement: usize,
     /// A portal's permit is used up with its statement, a query's with the last of its statements.
     pub(crate) is_portal: bool,
+    /// How often names were given or taken when it was permitted.
+    pub(crate) names: u64,
     /// Facts about the session depend on its outcome.
     pub(crate) changes: bool,
     /// It may change a setting by which texts are read.
@@ -94,6 +96,7 @@ impl Work {
             rows: if armed { Rows::Undescribed } else { Rows::Free },
             statement: 0,
             is_portal: false,
+            names: 0,
             changes: true,
             rereads: true,
             copying: if passage.masks_copies() { Copying::Unmaskable } else { Copying::Free },

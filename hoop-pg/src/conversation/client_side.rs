@@ -204,14 +204,19 @@ impl Conversation {
     fn execute(&mut self, head: Head) -> Result<Next, Malformed> {
         let execute = Execute::read(self.body(head))?;
         let Some(portal) = self.reading.name(execute.portal) else { return Ok(self.refuse_name(head, Kind::Execute)) };
+        // What runs before it may give the portal's name to another query.
+        if !self.fifo.is_settled() {
+            return Ok(self.wait());
+        }
         let (command, parameters, code) = match self.fifo.portal(&portal) {
             Lookup::Pending => return Ok(self.wait()),
             Lookup::Known(id) => match self.works.get(id) {
-                Some(work) if !work.is_spent() => {
+                Some(work) if !work.is_spent() && !self.is_another(work) => {
                     let portal = execute.portal.to_vec();
                     return Ok(self.execute_bound(head, &portal, id));
                 }
-                // It was carried out before: to run it again is another execution, with a permit of its own.
+                // It was carried out before, or runs by a name that may stand for something else now: that is another
+                // execution, with a permit of its own.
                 Some(work) => (work.command.clone(), work.parameters.clone(), code::PRIVILEGE),
                 None => return Err(Malformed),
             },
@@ -219,6 +224,11 @@ impl Conversation {
             Lookup::Nothing => (Command::sql(&format!("FETCH ALL FROM {}", quoted(&portal))), None, NO_PORTAL),
         };
         Ok(self.ask(Asked { parameters, code, ..Asked::new(head, Kind::Execute, command) }))
+    }
+
+    /// Whether what a portal runs by name is perhaps not what was permitted: the server looks the name up when it runs.
+    fn is_another(&self, work: &Work) -> bool {
+        work.command.stands_for_others() && (work.names != self.names || !self.fifo.is_settled_on_names())
     }
 
     /// Runs a portal whose permit is not used up.
@@ -248,6 +258,7 @@ impl Conversation {
         let request = match (head.tag, target.subject) {
             (b'C', subject) => Request::Close(subject, named),
             (_, Subject::Statement) => Request::DescribeStatement(named),
+            (_, Subject::Portal) if !self.fifo.is_settled() => return Ok(self.wait()),
             (_, Subject::Portal) => match self.fifo.portal(&named) {
                 Lookup::Pending => return Ok(self.wait()),
                 Lookup::Known(work) => Request::DescribePortal(Some(work)),
@@ -288,7 +299,8 @@ impl Conversation {
 
     /// Asks for a decision, as soon as all is known that it depends on.
     fn ask(&mut self, asked: Asked) -> Next {
-        if !self.fifo.is_settled() {
+        let by_name = asked.command.stands_for_others();
+        if !self.fifo.is_settled() || (by_name && !self.fifo.is_settled_on_names()) {
             return self.wait();
         }
         let stale = self.upkeep.is_stale() && !self.replication.is_on();
@@ -338,7 +350,7 @@ impl Conversation {
         let (changes, rereads) = (upkeep::changes(&command, facts), reading::changes(&command, facts));
         let mut work = Work::new(command, parameters, permit);
         work.is_portal = matches!(kind, Kind::Bind | Kind::Execute);
-        (work.changes, work.rereads) = (changes, rereads);
+        (work.names, work.changes, work.rereads) = (self.names, changes, rereads);
         let work = self.works.begin(work);
         self.meter_fetch(work);
         if !self.is_still_heard(head) {

@@ -23,6 +23,9 @@ use crate::works::{Work, WorkId};
 /// How long a server may go on with what was stopped before the session ends.
 const GRACE: Duration = Duration::from_secs(10);
 
+/// Cursors that nobody declared, and that are counted each by itself.
+const MOST_CURSORS: usize = 1024;
+
 /// What is known of the work with limits that runs.
 #[derive(Debug, Default)]
 pub(super) struct Brake {
@@ -56,6 +59,19 @@ impl Brake {
         } else {
             self.cursors.insert(name.to_owned(), meter.clone());
         }
+    }
+
+    /// What counts for a cursor. One of which nothing is known counts from its first FETCH on, if that has limits; of too
+    /// many the last ones count together.
+    fn meter(&mut self, name: String, own: &Meter) -> Option<Meter> {
+        if let Some(known) = self.cursors.get(&name) {
+            return Some(known.clone());
+        }
+        if own.is_unlimited() {
+            return None;
+        }
+        let name = if self.cursors.len() < MOST_CURSORS { name } else { String::new() };
+        Some(self.cursors.entry(name).or_insert_with(|| own.clone()).clone())
     }
 
     /// No transaction is open: cursors are gone, except for those that outlive it.
@@ -141,9 +157,7 @@ impl Conversation {
                 | Object::Prepared(_)
                 | Object::Any => None,
             });
-        // A cursor of which nothing is known counts from its first FETCH on.
-        let meter = cursor.map(|name| self.brake.cursors.entry(name).or_insert_with(|| work.meter().clone()).clone());
-        work.fetch(meter);
+        work.fetch(cursor.and_then(|name| self.brake.meter(name, work.meter())));
     }
 
     /// A statement of a work was carried out: cursors may have come or gone, and the next statement begins.

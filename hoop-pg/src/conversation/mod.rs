@@ -158,6 +158,8 @@ pub(crate) struct Conversation {
     replication: Replication,
     analyses: Analyses,
     asked: Option<Asked>,
+    /// How often a name of SQL was given or taken: what runs by name is judged anew when that changed.
+    names: u64,
     /// Protected values may stand in what the server says besides rows.
     guarded: bool,
     /// The server was told to send what it has, since it was last sent anything.
@@ -194,6 +196,7 @@ impl Conversation {
             replication,
             analyses: Analyses::default(),
             asked: None,
+            names: 0,
             guarded: false,
             flushed: true,
             unanswered: 0,

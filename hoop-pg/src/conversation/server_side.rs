@@ -207,7 +207,7 @@ impl Conversation {
         match turn.event {
             Event::Parsed(name) => self.parsed(&name, facts),
             Event::Bound(portal, work) => self.bound(&portal, work, facts),
-            Event::Closed(subject, name) => closed(subject, &name, facts),
+            Event::Closed(subject, name) => self.closed_name(subject, &name, facts),
             Event::CopyOut(work) => self.end_copy(work)?,
             Event::Complete(work) => {
                 self.works.carried_out(work, 0);
@@ -239,14 +239,29 @@ impl Conversation {
             (name.is_empty(), self.fifo.statement_mut(name), core::str::from_utf8(name))
         {
             facts.prepared.insert(name.to_owned(), prepared.command.clone());
+            self.names += 1;
         }
     }
 
     /// `FETCH` in SQL runs on what the protocol bound under a name.
     fn bound(&mut self, portal: &[u8], work: WorkId, facts: &mut SessionFacts) {
-        if let (false, Some(work), Ok(name)) = (portal.is_empty(), self.works.get(work), core::str::from_utf8(portal)) {
+        if let (false, Some(work), Ok(name)) =
+            (portal.is_empty(), self.works.get_mut(work), core::str::from_utf8(portal))
+        {
             facts.cursors.insert(name.to_owned(), work.command.clone());
             self.brake.declared(name, work.meter());
+            // Its own name is none that it runs by.
+            work.names += u64::from(work.names == self.names);
+            self.names += 1;
+        }
+    }
+
+    fn closed_name(&mut self, subject: Subject, name: &[u8], facts: &mut SessionFacts) {
+        let Ok(name) = core::str::from_utf8(name) else { return };
+        self.names += u64::from(!name.is_empty());
+        match subject {
+            Subject::Statement => drop(facts.prepared.remove(name)),
+            Subject::Portal => drop(facts.cursors.remove(name)),
         }
     }
 
@@ -336,13 +351,24 @@ impl Conversation {
         };
         work.statement += 1;
         let change = upkeep::change(statement, facts);
+        if matches!(change, Change::Unknown) && upkeep::may_name(&work.command, facts) {
+            self.forget_names(facts);
+        }
         self.meter_cursors(id, &change);
         self.rename(&change);
         self.upkeep.carried_out(&change, facts);
     }
 
+    /// What names stand for is not known any more.
+    fn forget_names(&mut self, facts: &mut SessionFacts) {
+        self.names += 1;
+        self.fifo.forget_names();
+        self.upkeep.forget_names(facts);
+    }
+
     /// Names of prepared statements and of portals are one for SQL and the protocol.
     fn rename(&mut self, change: &Change) {
+        self.names += u64::from(names_something(change));
         match change {
             Change::Prepare { name, command } => {
                 let prepared = Prepared { command: command.clone(), types: Vec::new() };
@@ -493,10 +519,15 @@ fn is_replication(effect: &Effect<'_>) -> bool {
     matches!(effect, Effect::Sql(effect) if effect.verb == Verb::Replicate)
 }
 
-fn closed(subject: Subject, name: &[u8], facts: &mut SessionFacts) {
-    let Ok(name) = core::str::from_utf8(name) else { return };
-    match subject {
-        Subject::Statement => drop(facts.prepared.remove(name)),
-        Subject::Portal => drop(facts.cursors.remove(name)),
+/// Whether a change gives a name of a prepared statement or cursor, or takes one.
+fn names_something(change: &Change) -> bool {
+    match change {
+        Change::Prepare { .. }
+        | Change::Deallocate(_)
+        | Change::Declare { .. }
+        | Change::Close(_)
+        | Change::Discard
+        | Change::Unknown => true,
+        Change::Nothing | Change::Path(_) | Change::Definitions => false,
     }
 }

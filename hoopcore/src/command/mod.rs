@@ -96,6 +96,18 @@ impl Command {
         Self(Arc::new(Analysed { text: text.into(), canonical, digest, effects, coverage }))
     }
 
+    /// Whether it runs or reads from what a name stands for (`EXECUTE`, `FETCH`), which may be something else the next time.
+    #[must_use]
+    pub fn stands_for_others(&self) -> bool {
+        match self.what() {
+            Effects::Sql(statements) => statements
+                .iter()
+                .flat_map(|statement| &statement.effects)
+                .any(|effect| matches!(effect.object, sql::Object::Prepared(_) | sql::Object::Cursor(_))),
+            Effects::Http(_) | Effects::Kubernetes(_) | Effects::Ssh(_) => false,
+        }
+    }
+
     /// A batch of PostgreSQL statements, as one simple query or one Parse message carries it.
     #[cfg(feature = "sql")]
     #[must_use]

@@ -11,8 +11,7 @@ use core::net::IpAddr;
 
 use super::rule::{Rule, WhenFact};
 use super::standings::Standpoint;
-use crate::command::sql::Object;
-use crate::command::{Command, Effects};
+use crate::command::Command;
 use crate::decision::{Decision, Granted};
 use crate::request::{Call, Exposures, SessionFacts};
 
@@ -55,7 +54,7 @@ impl Recent {
 
     /// Keeps a decision for the calls that follow, where it may be kept.
     pub(super) fn keep(&mut self, call: &Call<'_>, decision: &Decision) {
-        if !self.steady || call.command.text().len() > KEPT_BYTES || stands_for_others(call.command) {
+        if !self.steady || call.command.text().len() > KEPT_BYTES || call.command.stands_for_others() {
             return;
         }
         let Some(granted) = decision.granted() else { return };
@@ -104,15 +103,4 @@ fn is_steady(rule: &Rule) -> bool {
         | WhenFact::Claim(..) => false,
     };
     rule.limits().per_minute.is_none() && !rule.when.facts().into_iter().any(moves)
-}
-
-/// Whether a command runs or reads from what a name stands for, which may be something else the next time.
-fn stands_for_others(command: &Command) -> bool {
-    match command.what() {
-        Effects::Sql(statements) => statements
-            .iter()
-            .flat_map(|statement| &statement.effects)
-            .any(|effect| matches!(effect.object, Object::Prepared(_) | Object::Cursor(_))),
-        Effects::Http(_) | Effects::Kubernetes(_) | Effects::Ssh(_) => false,
-    }
 }
