@@ -361,7 +361,7 @@ where
             Exposures::Assumed | Exposures::Unknown => self.conversation.distrust(),
         }
         self.guard();
-        if !self.conversation.is_streaming() {
+        if !self.conversation.replicates() {
             return Ok(());
         }
         let why = Refusal::new(code::SHUTDOWN, "the policy has changed, and what is replicated is to be judged anew");

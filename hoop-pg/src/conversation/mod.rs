@@ -239,9 +239,9 @@ impl Conversation {
         self.is_at_rest() && self.client.buffered() == 0
     }
 
-    /// Whether data of replication go both ways.
-    pub(crate) fn is_streaming(&self) -> bool {
-        self.fifo.is_streaming()
+    /// Whether something is replicated, or was asked for and may begin any time.
+    pub(crate) fn replicates(&self) -> bool {
+        self.fifo.is_streaming() || (self.replication.is_on() && self.is_busy())
     }
 
     /// Whether the session can end without anything being lost: nothing is under way, or a stream that both sides can begin
