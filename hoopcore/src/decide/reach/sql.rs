@@ -5,6 +5,7 @@ use alloc::string::String;
 use crate::command::sql::{Duty, Object, Verb};
 use crate::decide::scene::{Ground, Scene, SqlItem};
 use crate::name::QualifiedName;
+use crate::policy::reach::ssh::PathPattern;
 use crate::policy::reach::{NamePattern, Names, SqlReach, in_schema};
 use crate::policy::{Glob, GlobRef, shipped};
 use crate::truth::Truth;
@@ -109,7 +110,8 @@ fn matches_name(pattern: &NamePattern, item: &SqlItem<'_>) -> Truth {
         Object::Schema(name) => qualified.map_or(Truth::No, |(schema, last)| whole_schema(schema, last, name)),
         Object::Setting(name) => matches_folded(&pattern.folded, name),
         Object::Named(name) => match item.effect.verb {
-            Verb::File | Verb::Program => pattern.written.matches(name).into(),
+            Verb::File => matches_file(&pattern.written, name),
+            Verb::Program => pattern.written.matches(name).into(),
             Verb::Read
             | Verb::Insert
             | Verb::Update
@@ -135,6 +137,15 @@ fn matches_name(pattern: &NamePattern, item: &SqlItem<'_>) -> Truth {
         },
         Object::Prepared(_) | Object::Cursor(_) | Object::Any => Truth::May,
     }
+}
+
+/// Whether a pattern on the server's files matches a path. What is no pattern on paths, after a verb `*`, matches what is
+/// written like it, and never surely.
+fn matches_file(pattern: &Glob, path: &str) -> Truth {
+    let written = || if pattern.matches(path) { Truth::May } else { Truth::No };
+    // Some servers part segments with a backslash: such a path may be any, as a relative one.
+    let path = if path.contains('\\') { "" } else { path };
+    PathPattern::parse(pattern.as_str()).map_or_else(|_| written(), |pattern| pattern.matches(path))
 }
 
 /// Whether a pattern matches a name.

@@ -510,7 +510,7 @@ fn about(verb: Verb) -> &'static str {
         Verb::Role => "Creating, changing and dropping roles.",
         Verb::Set => "Settings that guard something: SET, set_config, SET ROLE.",
         Verb::Call => "Functions and operators that are not shipped and harmless; CALL.",
-        Verb::File => "COPY to and from files of the server.",
+        Verb::File => "COPY to and from files of the server: absolute paths, `*` within a segment, `/**` for any rest.",
         Verb::Program => "COPY to and from programs of the server.",
         Verb::Maintain => "VACUUM, ANALYZE, REINDEX, CLUSTER, REFRESH.",
         Verb::Admin => "ALTER SYSTEM, extensions, servers, databases, two-phase commit.",

@@ -121,7 +121,7 @@ impl PathPattern {
     }
 
     /// Whether a path matches as it is written. Where a relative one leads to is not known, nor one that climbs.
-    fn matches(&self, path: &str) -> Truth {
+    pub(crate) fn matches(&self, path: &str) -> Truth {
         if self.segments.is_empty() && self.rest {
             return Truth::Yes;
         }

@@ -12,6 +12,7 @@ use crate::command::sql::Verb;
 use crate::policy::node::{Node, Place, Value};
 use crate::policy::pattern::{ColumnPattern, Glob, is_every, parts};
 use crate::policy::problem::shorten;
+use crate::policy::reach::ssh::PathPattern;
 use crate::policy::reach::{NamePattern, Names, Sense, SqlReach, VerbSet};
 
 /// Verbs after which any name may stand: of settings, roles, channels, files. Else it is what lives in a schema.
@@ -87,6 +88,12 @@ impl Reader {
     }
 
     fn name(&mut self, text: &Arc<str>, at: Place, verb: &str) -> Option<NamePattern> {
+        if verb == "file"
+            && let Err(why) = PathPattern::parse(text)
+        {
+            self.problems.error(at, format!("`{}` is no path pattern: {why}", shorten(text)));
+            return None;
+        }
         match NamePattern::in_schema(text) {
             Ok(pattern) => Some(pattern),
             Err(_) if FREE.contains(&verb) => Some(NamePattern::plain(text)),
