@@ -256,7 +256,33 @@ async fn changed_demands_are_shown_anew() {
     let waiting = house.gateway.approvals().find(&id).unwrap();
     assert_eq!(waiting.demands[0].group.as_ref(), "ops");
     assert!(house.gateway.answer(&id, person("ada", "dba"), Consent::Yes).await.is_err());
-    assert_eq!(house.gateway.answer(&id, person("bob", "ops"), Consent::Yes).await, Ok(Answered::Released));
+    let bob = || person("bob", "ops");
+    let unseen = Err(AnswerError::Changed(id.clone()));
+    assert_eq!(house.gateway.answer(&id, bob(), Consent::Yes).await, unseen);
+    house.gateway.approvals().look(&id, &person("eve", "ops")).unwrap();
+    assert_eq!(house.gateway.answer(&id, bob(), Consent::Yes).await, unseen);
+    house.gateway.approvals().look(&id, &bob()).unwrap();
+    assert_eq!(house.gateway.answer(&id, bob(), Consent::Yes).await, Ok(Answered::Released));
+    assert!(held.await.is_ok());
+}
+
+/// Fewer people and longer consent: nobody agreed to that, so all are asked anew, and told.
+#[tokio::test]
+async fn consent_does_not_grow_with_the_policy() {
+    let asks = |rest: &str| policy(&format!("{READ}\nrule: asks, approve: {{ sql: update }}, by: {{ group: dba{rest}"));
+    let house = House::new(&[("policy.yaml", &asks(", people: 2 }, grant: once"))]);
+    let mut session = house.session();
+    let held = hold(&mut session).await;
+    let (id, answer) =
+        (held.id().to_owned(), |name: &str| house.gateway.answer(held.id(), person(name, "dba"), Consent::Yes));
+    assert_eq!(answer("ada").await, Ok(Answered::StillWaiting));
+    house.write("policy.yaml", &asks(" }, grant: 30d"));
+    assert!(house.gateway.reload_policy().await);
+    assert!(house.gateway.approvals().find(&id).unwrap().demands[0].agreed.is_empty());
+    assert_eq!(answer("ada").await, Err(AnswerError::Changed(id.clone())));
+    let shown = house.gateway.approvals().look(&id, &person("ada", "dba")).unwrap();
+    assert_eq!((shown.demands[0].people, shown.demands[0].terms.to_string().as_str()), (1, "30d"));
+    assert_eq!(answer("ada").await, Ok(Answered::Released));
     assert!(held.await.is_ok());
 }
 

@@ -1,9 +1,10 @@
 //! All commands that are held, by id.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use hoopcore::decision::{ApprovalRequest, Consent, Demand};
+use hoopcore::grant::Terms;
 use hoopcore::{Answer, Decision, Denial, Identity, Outcome, Pending, Permit, Timestamp, Verified};
 use serde::{Deserialize, Serialize};
 use tokio::sync::mpsc;
@@ -32,6 +33,8 @@ struct Entry {
     pending: Option<Pending>,
     /// The edition of the policy by which it was judged last.
     edition: u64,
+    /// Who has looked since what is asked changed last; absent where it is as it was asked first.
+    lookers: Option<BTreeSet<String>>,
     turns: mpsc::UnboundedSender<Turn>,
 }
 
@@ -94,6 +97,11 @@ pub enum AnswerError {
         /// The groups that are asked.
         groups: String,
     },
+    /// The policy changed what is asked, and this person has not looked since.
+    #[error(
+        "a change of the policy changed what is asked about `{0}`; look with `hoop approvals show {0}`, then answer"
+    )]
+    Changed(String),
     /// The answer could not be recorded, so it does not count.
     #[error("the answer was not recorded and does not count: {0}")]
     NotRecorded(String),
@@ -139,7 +147,10 @@ impl Registry {
             demands: pending.demands().to_vec(),
         };
         let (turns, receiver) = mpsc::unbounded_channel();
-        held.insert(id, Entry { waiting: waiting.clone(), origin, pending: Some(pending), edition, turns });
+        held.insert(
+            id,
+            Entry { waiting: waiting.clone(), origin, pending: Some(pending), edition, lookers: None, turns },
+        );
         Ok((waiting, receiver))
     }
 
@@ -156,10 +167,32 @@ impl Registry {
         self.lock().remove(id);
     }
 
-    fn begin(&self, id: &str, approver: &Identity) -> Result<(Pending, Waiting, Origin), AnswerError> {
+    /// What waits under an id, for one who is asked about it: what this person answers from then on is an answer to this.
+    ///
+    /// # Errors
+    /// Where nothing is held under the id, or no rule asks this person.
+    pub fn look(&self, id: &str, approver: &Identity) -> Result<Waiting, AnswerError> {
+        let mut held = self.lock();
+        let entry = held.get_mut(id).ok_or_else(|| AnswerError::Unknown(id.to_owned()))?;
+        is_asked(&entry.waiting, approver)?;
+        if let Some(lookers) = &mut entry.lookers {
+            lookers.insert(approver.user.clone());
+        }
+        Ok(entry.waiting.clone())
+    }
+
+    fn begin(
+        &self,
+        id: &str,
+        approver: &Identity,
+        consent: Consent,
+    ) -> Result<(Pending, Waiting, Origin), AnswerError> {
         let mut held = self.lock();
         let entry = held.get_mut(id).ok_or_else(|| AnswerError::Unknown(id.to_owned()))?;
         may_answer(&entry.waiting, approver)?;
+        if consent == Consent::Yes && entry.lookers.as_ref().is_some_and(|lookers| !lookers.contains(&approver.user)) {
+            return Err(AnswerError::Changed(id.to_owned()));
+        }
         let pending = entry.pending.take().ok_or_else(|| AnswerError::Contested(id.to_owned()))?;
         Ok((pending, entry.waiting.clone(), entry.origin.clone()))
     }
@@ -171,12 +204,17 @@ impl Registry {
         Some((entry.pending.take()?, entry.waiting.clone(), entry.origin.clone()))
     }
 
-    /// Puts back what goes on waiting, judged by an edition of the policy where it was judged; its caller is told where others are asked, or for another time.
+    /// Puts back what goes on waiting, judged by an edition of the policy where it was judged; its caller is told where
+    /// others are asked, or for something else, or for another time.
     fn put_back(&self, id: &str, pending: Pending, edition: Option<u64>) -> Answered {
         let mut held = self.lock();
         let Some(entry) = held.get_mut(id) else { return Answered::CallerLeft };
         let (before, now) = (&entry.waiting.request, pending.request());
-        let changed = before.rules != now.rules || before.deadline != now.deadline;
+        let asks_otherwise = !entry.waiting.demands.iter().map(asked).eq(pending.demands().iter().map(asked));
+        let changed = asks_otherwise || before.rules != now.rules || before.deadline != now.deadline;
+        if asks_otherwise {
+            entry.lookers = Some(BTreeSet::new());
+        }
         entry.waiting.request = now.clone();
         entry.waiting.demands = pending.demands().to_vec();
         entry.pending = Some(pending);
@@ -208,6 +246,11 @@ fn unused(held: &BTreeMap<String, Entry>) -> String {
     }
 }
 
+/// What consent to a demand is consent to.
+fn asked(demand: &Demand) -> (&str, &str, u32, Terms) {
+    (&demand.rule.name, &demand.group, demand.people, demand.terms)
+}
+
 /// Nobody answers for themselves, and only who is asked.
 fn may_answer(waiting: &Waiting, approver: &Identity) -> Result<(), AnswerError> {
     if approver.user == waiting.request.who.user {
@@ -231,14 +274,14 @@ impl Gateway {
     ///
     /// # Errors
     /// Where the answer does not count: nothing is held under the id, it is the person's own command, no rule asks this
-    /// person, or the answer could not be recorded.
+    /// person, it is a yes to what changed since this person looked ([`Registry::look`]), or it could not be recorded.
     pub async fn answer(
         &self,
         id: &str,
         approver: Verified<Identity>,
         consent: Consent,
     ) -> Result<Answered, AnswerError> {
-        let (pending, waiting, origin) = self.approvals().begin(id, &approver)?;
+        let (pending, waiting, origin) = self.approvals().begin(id, &approver, consent)?;
         let note = Approval { by: Some(approver.user.clone()), answer: Some(word(consent)), ..note(&waiting) };
         let answered = Record::approval(clock::now(), &origin, Step::Answered, note);
         if let Err(failure) = self.patience(self.trail().submit(&answered)).await {

@@ -15,7 +15,6 @@ use tokio::sync::Semaphore;
 use tokio::time::timeout;
 
 use super::protocol::{Ask, Detail, Reply, Summary};
-use super::registry::{AnswerError, is_asked};
 use crate::config::Approvals;
 use crate::gateway::Gateway;
 use crate::{clock, id};
@@ -113,8 +112,7 @@ impl Gateway {
 
     /// The values of a statement are shown to those who are asked about it, and to nobody else.
     fn show(&self, id: &str, approver: &Identity) -> Reply {
-        let found = self.approvals().find(id).ok_or_else(|| AnswerError::Unknown(id.to_owned()));
-        match found.and_then(|waiting| is_asked(&waiting, approver).map(|()| waiting)) {
+        match self.approvals().look(id, approver) {
             Ok(waiting) => Reply::Held(Box::new(Detail::new(&waiting, clock::now()))),
             Err(error) => Reply::Refused(error.to_string()),
         }

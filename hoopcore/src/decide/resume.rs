@@ -65,12 +65,12 @@ impl Resumption<'_> {
         if self.findings.verdict() == Verdict::Block {
             return self.scene.conclude(&self.findings, self.minutes);
         }
-        self.ask_anew(&mut pending);
+        let shown = self.ask_anew(&mut pending);
         match answer {
             _ if !pending.demands.is_empty() && self.is_late(&pending) => {
                 self.refuse(&pending, "nobody answered in time")
             }
-            Answer::By(by, consent) => self.spoken(pending, &by, consent),
+            Answer::By(by, consent) => self.spoken(pending, &shown, &by, consent),
             Answer::PolicyChanged | Answer::Expired | Answer::Withdrawn => self.settle(pending, ""),
         }
     }
@@ -79,25 +79,32 @@ impl Resumption<'_> {
         self.scene.call.now >= pending.request.deadline
     }
 
-    /// What is demanded now, with the consent that was given; the time runs since it was asked first.
-    fn ask_anew(&self, pending: &mut Pending) {
-        pending.demands = carried_over(&pending.demands, self.scene.demands(&self.minutes));
+    /// Demands what is demanded now, with the consent that was given, and gives what was demanded before; the time runs
+    /// since it was asked first.
+    fn ask_anew(&self, pending: &mut Pending) -> Vec<Demand> {
+        let now = carried_over(&pending.demands, self.scene.demands(&self.minutes));
+        let shown = core::mem::replace(&mut pending.demands, now);
         pending.request.rules = pending.demands.iter().map(|demand| demand.rule.clone()).collect();
         pending.request.deadline = deadline(pending.held.since, &pending.demands);
+        shown
     }
 
-    /// What a person's word makes of it.
-    fn spoken(self, mut pending: Pending, by: &Identity, consent: Consent) -> Decision {
+    /// What a person's word makes of it. A yes is one to what was shown.
+    fn spoken(self, mut pending: Pending, shown: &[Demand], by: &Identity, consent: Consent) -> Decision {
         if let Err(why) = may_answer(by, &pending) {
             return self.settle(pending, why);
         }
         if consent == Consent::No {
             return self.refuse(&pending, format!("`{}` said no", by.user));
         }
+        let mut why = "what is asked has changed since it was shown: look again";
         for demand in pending.demands.iter_mut().filter(|demand| is_in(by, &demand.group)) {
-            demand.agreed.insert(by.user.clone());
+            if shown.iter().any(|shown| binds(shown, demand)) {
+                demand.agreed.insert(by.user.clone());
+                why = "";
+            }
         }
-        self.settle(pending, "")
+        self.settle(pending, why)
     }
 
     /// It goes on where all demands are met; else it waits, and says why.
@@ -138,13 +145,21 @@ impl Resumption<'_> {
     }
 }
 
-/// The demands as they are now, with the consent that was given to the same rule for the same group.
+/// The demands as they are now, with the consent that was given to what they demand.
 fn carried_over(before: &[Demand], mut now: Vec<Demand>) -> Vec<Demand> {
     for demand in &mut now {
-        let same = before.iter().find(|before| before.rule.name == demand.rule.name && before.group == demand.group);
+        let same = before.iter().find(|before| binds(before, demand));
         demand.agreed = same.map(|same| same.agreed.clone()).unwrap_or_default();
     }
     now
+}
+
+/// Whether consent to one demand is consent to another: to the same rule, group and terms, and of no fewer people.
+fn binds(agreed: &Demand, now: &Demand) -> bool {
+    agreed.rule.name == now.rule.name
+        && agreed.group == now.group
+        && agreed.terms == now.terms
+        && agreed.people <= now.people
 }
 
 /// Whether this person's word counts at all: another than the caller, a person, and in a group that is asked.

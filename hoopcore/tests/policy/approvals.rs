@@ -147,6 +147,34 @@ fn what_is_held_is_judged_again() {
 }
 
 #[test]
+fn consent_is_to_what_was_shown() {
+    let rule = |by: &str, more: &str| {
+        let rule = format!("{{ rule: a, who: anyone, on: db, approve: {{ sql: update }}, by: {{ {by} }}{more} }}");
+        format!("hoop: 1\nrules:\n  - {rule}\n")
+    };
+    let shown = rule("group: dba, people: 2", ", grant: once");
+    let policies = [
+        rule("group: dba", ", grant: 30d"),
+        rule("group: dba, people: 2", ", grant: 30d"),
+        rule("group: dba", ", grant: once"),
+        rule("group: dba, people: 3", ", grant: once"),
+    ];
+    // Ada says yes, then the policy changes, then she answers what was shown before once more.
+    let come_to = policies.map(|after| {
+        let [before, after] = [&shown, &after].map(|text| Policy::from_yaml(text).unwrap());
+        let Outcome::Approve(pending) = ask(&before, "update t") else { panic!("it is held") };
+        let Outcome::Approve(pending) = give(&before, pending, "01:00 ada dba yes").record(|_| Ok::<(), String>(()))
+        else {
+            panic!("it waits for another")
+        };
+        let decision = give(&after, pending, "01:01 ada dba yes");
+        decision.explanation().reason.clone().unwrap_or_default().into_owned()
+    });
+    let anew = "what is asked has changed since it was shown: look again";
+    assert_eq!(come_to, [anew, anew, anew, "still waiting for 2 of group `dba`"]);
+}
+
+#[test]
 fn the_request_shows_what_is_asked() {
     let policy = Policy::from_yaml(POLICY).unwrap();
     let Outcome::Approve(pending) = ask(&policy, "update public.orders") else { panic!("it is held") };
