@@ -165,6 +165,12 @@ pub(super) fn is_every(pattern: &str) -> bool {
     !pattern.is_empty() && pattern.bytes().all(|byte| byte == b'*')
 }
 
+/// What is said of a pattern that matches no name, because PostgreSQL cuts names.
+pub(super) const TOO_LONG: &str =
+    "PostgreSQL keeps 63 bytes of a name: write as much of each part as it keeps, in whole characters";
+/// The bytes that PostgreSQL keeps of a name (`NAMEDATALEN` less one).
+const KEPT: usize = 63;
+
 /// The parts of a dotted name, each a glob, folded as PostgreSQL folds names: what stands in double quotes keeps
 /// its case. A part that folding leaves as it was written is borrowed. `Err` says what is wrong.
 pub(super) fn parts(text: &str) -> Result<Vec<Cow<'_, str>>, &'static str> {
@@ -172,6 +178,9 @@ pub(super) fn parts(text: &str) -> Result<Vec<Cow<'_, str>>, &'static str> {
     let mut rest = text;
     loop {
         let (part, after) = part(rest)?;
+        if part.bytes().filter(|byte| *byte != b'*').count() > KEPT {
+            return Err(TOO_LONG);
+        }
         parts.push(part);
         match after.strip_prefix('.') {
             Some(after) => rest = after,

@@ -10,7 +10,7 @@ use alloc::vec::Vec;
 use super::Reader;
 use crate::command::sql::Verb;
 use crate::policy::node::{Node, Place, Value};
-use crate::policy::pattern::{ColumnPattern, Glob, is_every, parts};
+use crate::policy::pattern::{ColumnPattern, Glob, TOO_LONG, is_every, parts};
 use crate::policy::problem::shorten;
 use crate::policy::reach::ssh::PathPattern;
 use crate::policy::reach::{NamePattern, Names, Sense, SqlReach, VerbSet};
@@ -96,7 +96,9 @@ impl Reader {
         }
         match NamePattern::in_schema(text) {
             Ok(pattern) => Some(pattern),
-            Err(_) if FREE.contains(&verb) => Some(NamePattern::plain(text)),
+            Err(why) if FREE.contains(&verb) && (why != TOO_LONG || verb == "program") => {
+                Some(NamePattern::plain(text))
+            }
             Err(why) => {
                 self.problems.error(at, format!("`{}` is no name pattern: {why}", shorten(text)));
                 None
