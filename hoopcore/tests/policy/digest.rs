@@ -49,6 +49,39 @@ fn sets_stand_for_their_members() {
 }
 
 #[test]
+fn a_text_that_is_no_set_stands_for_itself() {
+    let reason = |text: &str| format!("- {{ rule: a, who: anyone, on: db, block: all, reason: {text} }}\n");
+    different(&reason("$one"), &reason("t.email"));
+    different(&mask("{ t.a: { fixed: $one } }"), &mask("{ t.a: { fixed: t.email } }"));
+    let claim = |key: &str| format!("- {{ rule: a, who: {{ claim: {{ {key}: $one }} }}, on: db, block: all }}\n");
+    different(&claim("$one"), &claim("t.email"));
+    same(&claim("reason"), "- { rule: a, who: { claim: { reason: t.email } }, on: db, block: all }\n");
+}
+
+#[test]
+fn sets_stand_in_any_order() {
+    let policy = |sets: &str, names: &str| {
+        let rule = format!("{{ rule: a, who: anyone, on: db, block: {{ sql: {{ read: {names} }} }} }}");
+        *Policy::from_yaml(&format!("hoop: 1\nsets: {sets}\nrules:\n  - {rule}\n")).unwrap().digest()
+    };
+    let written_out = policy("{}", "[a.t, b.t]");
+    assert_eq!(policy("{ all: [$shop, b.t], shop: [a.t] }", "$all"), written_out);
+    assert_eq!(policy("{ shop: [a.t], all: [b.t, $shop] }", "$all"), written_out);
+    assert_eq!(policy("{ x: $y, y: [$z, $w], z: $w, w: [a.t, b.t] }", "$x"), written_out);
+}
+
+#[test]
+fn sets_double_no_work() {
+    let level = |n: usize| format!("s{n}: [$s{0}, $s{0}]", n + 1);
+    let sets = (0..60).map(level).chain(["s60: public.t".into()]).collect::<Vec<_>>().join(", ");
+    let rule = |names: &str| format!("{{ rule: a, who: anyone, on: db, block: {{ sql: {{ read: {names} }} }} }}");
+    let digest = |names| {
+        *Policy::from_yaml(&format!("hoop: 1\nsets: {{ {sets} }}\nrules:\n  - {}\n", rule(names))).unwrap().digest()
+    };
+    assert_eq!(digest("$s0"), digest("public.t"));
+}
+
+#[test]
 fn texts_do_not_run_into_each_other() {
     let block = |names: &str| format!("- {{ rule: a, who: anyone, on: db, block: {{ sql: {{ set: {names} }} }} }}\n");
     different(&block(r#"["x", "y"]"#), &block(r#"['x""y']"#));

@@ -95,6 +95,13 @@ impl Reader {
         });
         let node = fields.get("group")?;
         let group = self.one_text(node, "`group`")?;
+        if group.starts_with('$') || group.contains('*') {
+            let problem = self.problems.error(node.at, format!("`by` asks one group, not `{}`", shorten(group)));
+            problem.help = Some(
+                "write the name of the group; where each of several must agree, write a rule for each".to_string(),
+            );
+            return None;
+        }
         let group = self.shared.shared(group);
         self.mention(&group, Mentioned::Approver, node.at);
         Some((group, people?))

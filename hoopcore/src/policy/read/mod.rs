@@ -12,9 +12,10 @@ mod limits;
 mod names;
 mod normal;
 mod reach;
+mod sets;
 mod ssh;
 
-use alloc::collections::{BTreeMap, BTreeSet};
+use alloc::collections::BTreeSet;
 use alloc::format;
 use alloc::string::{String, ToString};
 use alloc::sync::Arc;
@@ -32,6 +33,7 @@ use crate::decision::RuleRef;
 use crate::mask::Keyring;
 use crate::resource::ResourceKind;
 use crate::truth::Truth;
+use sets::Sets;
 
 /// What the files of a policy hold.
 pub(super) struct Document {
@@ -63,14 +65,13 @@ struct Reader {
     /// The texts of rules, each once: the same names stand in many rules.
     shared: Texts,
     sets: Sets,
+    /// Whether what is read now are tests: what stands there is no rule's.
+    tests: bool,
     names: RuleNames,
     mentions: Vec<Mention>,
     rules: Vec<Rule>,
     expectations: Vec<Expectation>,
 }
-
-/// What each set stands for.
-type Sets = BTreeMap<String, Vec<Arc<str>>>;
 
 /// The names of rules.
 #[derive(Default)]
@@ -148,18 +149,22 @@ impl<'n> Seen<'n> {
 
 impl Reader {
     fn read(mut self, trees: &[(Option<Arc<str>>, &Node<'_>)]) -> Result<Document, PolicyErrors> {
+        let mut sets = Vec::new();
         for (file, tree) in trees {
             self.problems.enter(file.clone());
-            self.sets(tree);
+            self.definitions(tree, &mut sets);
         }
+        self.sets(&sets);
         for (file, tree) in trees {
             self.problems.enter(file.clone());
             self.document(tree);
         }
+        self.tests = true;
         for (file, tree) in trees {
             self.problems.enter(file.clone());
             self.expectations(tree);
         }
+        self.unused_sets(&sets);
         if let Some((file, _)) = trees.first() {
             self.problems.enter(file.clone());
             self.overall();
@@ -189,27 +194,6 @@ impl Reader {
         rules.sort_by(|a, b| a.at.name.cmp(&b.at.name));
         let (expectations, mentions) = (self.expectations, self.mentions);
         Ok(Document { rules, expectations, mentions, warnings, digest })
-    }
-
-    fn sets(&mut self, tree: &Node<'_>) {
-        let Value::Map(entries) = &tree.value else { return };
-        for (_, sets) in entries.iter().filter(|(key, _)| key.text() == Some("sets")) {
-            let Some(sets) = self.map(sets, "`sets`") else { continue };
-            for (name, key, value) in sets.entries {
-                self.set(name, key, value);
-            }
-        }
-    }
-
-    fn set(&mut self, name: &str, key: &Node<'_>, value: &Node<'_>) {
-        if !name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_' || c == '-') || name.is_empty() {
-            let problem = self.problems.error(key.at, format!("a set cannot be called `{}`", shorten(name)));
-            problem.help = Some("use letters, digits, `-` and `_`".to_string());
-        }
-        let texts = self.texts(value, "a set").into_iter().map(|(text, _)| text).collect();
-        if self.sets.insert(name.to_string(), texts).is_some() {
-            self.problems.error(key.at, format!("two sets are called `{name}`"));
-        }
     }
 
     fn document(&mut self, tree: &Node<'_>) {
@@ -442,7 +426,10 @@ impl Reader {
         for item in node.items() {
             let Some(text) = self.one_text(item, what) else { continue };
             match text.strip_prefix('$') {
-                None => texts.push((self.shared.shared(text), item.at)),
+                None => {
+                    self.warn_of_bare_set(text, item.at);
+                    texts.push((self.shared.shared(text), item.at));
+                }
                 Some(name) => texts.extend(self.set_named(name, item.at).into_iter().map(|text| (text, item.at))),
             }
         }
@@ -457,11 +444,10 @@ impl Reader {
             let names = shipped::catalog().map(|(schema, relation)| format!("{schema}.{relation}"));
             return names.map(|name| self.shared.shared(&name)).collect();
         }
-        if let Some(set) = self.sets.get(name) {
-            return set.clone();
+        if let Some(set) = self.sets.take(name) {
+            return set;
         }
-        let names: Vec<String> = self.sets.keys().cloned().chain(["std.catalog".to_string()]).collect();
-        let known: Vec<&str> = names.iter().map(String::as_str).collect();
+        let known: Vec<&str> = self.sets.names().chain(["std.catalog"]).collect();
         self.problems.unknown(at, "set", name, &known);
         Vec::new()
     }

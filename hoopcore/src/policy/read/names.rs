@@ -121,7 +121,9 @@ impl Reader {
                 Some(ColumnPattern { schema, relation, column })
             }
             Err(why) => {
-                self.problems.error(at, format!("`{}` is no column pattern: {why}", shorten(text)));
+                let is_set = self.sets.touch(text);
+                let problem = self.problems.error(at, format!("`{}` is no column pattern: {why}", shorten(text)));
+                problem.label = is_set.then(|| format!("did you mean `${text}`?"));
                 None
             }
         }
