@@ -173,12 +173,17 @@ WHERE NOT (p.pronamespace = 'pg_catalog'::pg_catalog.regnamespace AND ({KNOWN}))
     ('record', 'any', 'anyelement', 'anynonarray', 'anycompatible', 'anycompatiblenonarray'))
 UNION SELECT d.typname FROM pg_catalog.pg_type d JOIN shape s ON s.type = d.oid WHERE d.typtype = 'd'"
         ),
-        // Types of others that columns have, or whole relations: a domain checks values, a relation's type its columns.
+        // Types of others that columns have, or whole relations: a domain checks values, a relation's type its columns, and a
+        // domain over rows is a name of the row.
         format!(
-            "WITH RECURSIVE used(relation, attribute, type) AS (
+            "WITH RECURSIVE shape(relation, type) AS (
+    SELECT c.oid, c.reltype FROM pg_catalog.pg_class c WHERE c.oid {these}
+    UNION SELECT c.oid, c.reloftype FROM pg_catalog.pg_class c WHERE c.oid {these}
+    UNION SELECT s.relation, d.oid FROM pg_catalog.pg_type d JOIN shape s ON d.typtype = 'd' AND d.typbasetype = s.type
+), used(relation, attribute, type) AS (
     SELECT a.attrelid, a.attnum, a.atttypid FROM pg_catalog.pg_attribute a
     WHERE a.attrelid {these} AND a.attnum > 0 AND NOT a.attisdropped
-    UNION SELECT c.oid, 0::pg_catalog.int2, c.reloftype FROM pg_catalog.pg_class c WHERE c.oid {these}
+    UNION SELECT s.relation, 0::pg_catalog.int2, s.type FROM shape s
     UNION SELECT u.relation, u.attribute, x.inner_type FROM used u
         JOIN pg_catalog.pg_type t ON t.oid = u.type AND t.oid >= 16384
         CROSS JOIN LATERAL (VALUES (t.typbasetype), (t.typelem)) AS x(inner_type)

@@ -7,6 +7,7 @@ use super::object::{Kind, add, kind, object};
 use super::{end, expressions, session};
 use crate::command::sql::{Columns, Duty, Effect, Facts, Object, Verb};
 use crate::name::QualifiedName;
+use crate::sql::catalogue;
 use crate::sql::effects::Effects;
 use crate::sql::effects_of;
 use crate::sql::lex::{Cursor, Lexeme};
@@ -25,7 +26,7 @@ pub(super) fn effects(effects: &mut Effects, mut cursor: Cursor<'_>) -> Option<(
         return index(effects, cursor);
     }
     cursor.eat_any(&["constraint", "default"]);
-    let policy = cursor.at_word("policy");
+    let (policy, domain) = (cursor.at_word("policy"), cursor.at_word("domain"));
     let stored = cursor.at_word("table") || cursor.at_words(&["foreign", "table"]);
     let view = recursive || cursor.at_word("view") || cursor.at_words(&["materialized", "view"]);
     match kind(&mut cursor)? {
@@ -38,12 +39,54 @@ pub(super) fn effects(effects: &mut Effects, mut cursor: Cursor<'_>) -> Option<(
             cursor.eat_words(&["if", "not", "exists"]);
             let (verb, object) = object(&mut cursor, kind, Verb::Create)?;
             add(effects, kind, verb, object);
+            if domain {
+                base(effects, &mut cursor)?;
+            }
             if kind == Kind::Relation {
                 expressions::calls(effects, cursor);
             }
             Some(())
         }
     }
+}
+
+/// What a domain is made over: over rows it is one more name under which a row is written like a column (`t.d`).
+/// Nobody need be asked for it beyond `create`.
+fn base(effects: &mut Effects, cursor: &mut Cursor<'_>) -> Option<()> {
+    cursor.eat_word("as");
+    let name = cursor.name()?;
+    let shipped = name.schema.as_deref().is_none_or(|schema| schema == "pg_catalog");
+    if !shipped || !is_of_standard(&name.name) && !catalogue::is_shipped_type(&name.name) {
+        effects.add(Effect { duty: Duty::Harmless, ..Effect::new(Verb::Alter, Object::Relation(name)) });
+    }
+    Some(())
+}
+
+/// Whether a type is one that the grammar has a name of its own for.
+fn is_of_standard(name: &str) -> bool {
+    const WORDS: &[&str] = &[
+        "bigint",
+        "bit",
+        "boolean",
+        "char",
+        "character",
+        "dec",
+        "decimal",
+        "double",
+        "float",
+        "int",
+        "integer",
+        "interval",
+        "national",
+        "nchar",
+        "numeric",
+        "real",
+        "smallint",
+        "time",
+        "timestamp",
+        "varchar",
+    ];
+    WORDS.contains(&name)
 }
 
 fn created(effects: &mut Effects, cursor: &mut Cursor<'_>) -> Option<()> {
