@@ -193,7 +193,7 @@ where
         let drain = async move {
             drain.begun().await;
         };
-        let conversation = Conversation::new(outset, Limits::default(), session.facts());
+        let conversation = Conversation::new(outset, Limits::default());
         let waiting = Patience::new(session.timeouts());
         let mut relay = Self {
             client,

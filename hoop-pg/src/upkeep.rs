@@ -13,10 +13,8 @@ use hoopcore::{Command, SessionFacts};
 use crate::works::FRAME;
 
 /// What a session's facts depend on besides themselves.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(crate) struct Upkeep {
-    /// The path with which the session began.
-    first_path: Vec<String>,
     /// The path was changed since the session was last read.
     moved: bool,
     /// Path or definitions may be others than the facts say.
@@ -30,17 +28,6 @@ pub(crate) struct Upkeep {
 }
 
 impl Upkeep {
-    pub(crate) fn new(facts: &SessionFacts) -> Self {
-        Self {
-            first_path: facts.search_path.clone(),
-            moved: false,
-            stale: false,
-            redefined: false,
-            held: BTreeSet::new(),
-            cursors: BTreeMap::new(),
-        }
-    }
-
     /// Whether the catalog is to be read anew before anything more is decided, as soon as that is possible.
     pub(crate) fn is_stale(&self) -> bool {
         self.stale
@@ -110,8 +97,8 @@ impl Upkeep {
         self.stale = true;
         facts.search_path = match path {
             PathChange::To(schemas) if schemas.iter().all(|schema| is_plain(schema)) => schemas.clone(),
-            PathChange::Reset => self.first_path.clone(),
-            PathChange::To(_) | PathChange::Unknown => Vec::new(),
+            // What a reset path holds hangs on the role (`"$user"`), which may be another by now.
+            PathChange::Reset | PathChange::To(_) | PathChange::Unknown => Vec::new(),
         };
     }
 
@@ -201,7 +188,7 @@ mod tests {
 
     fn check(changes: &[Change], path: &[&str], prepared: &str, cursors: &str, stale: bool) {
         let mut facts = SessionFacts::default();
-        let mut upkeep = Upkeep::new(&facts);
+        let mut upkeep = Upkeep::default();
         for change in changes {
             upkeep.carried_out(change, &mut facts);
         }
@@ -246,16 +233,16 @@ mod tests {
         check(&[to(&["x", "y"])], &["x", "y"], "", "", true);
         check(&[to(&["$user", "y"])], &[], "", "", true);
         check(&[to(&["pg_temp"])], &[], "", "", true);
-        check(&[to(&["x"]), Path(PathChange::Reset)], public, "", "", true);
+        check(&[to(&["x"]), Path(PathChange::Reset)], &[], "", "", true);
         check(&[Path(PathChange::Unknown)], &[], "", "", true);
-        check(&[prepare("a"), declare("b", true), to(&["x"]), Discard], public, "", "", true);
+        check(&[prepare("a"), declare("b", true), to(&["x"]), Discard], &[], "", "", true);
         check(&[prepare("a"), Unknown], &[], "a", "", true);
     }
 
     #[test]
     fn a_path_that_was_changed_is_unknown_after_a_rollback() {
         let mut facts = SessionFacts::default();
-        let mut upkeep = Upkeep::new(&facts);
+        let mut upkeep = Upkeep::default();
         upkeep.rolled_back(&mut facts);
         assert_eq!(facts.search_path, ["public"]);
         upkeep.carried_out(&to(&["x"]), &mut facts);
@@ -266,9 +253,32 @@ mod tests {
     }
 
     #[test]
+    fn what_may_move_the_path_leaves_it_unknown() {
+        let move_path = "SELECT set_config('search_path', 'secret', false)";
+        let check = |sql: &str, known: bool| {
+            let (mut facts, mut upkeep) = (SessionFacts::default(), Upkeep::default());
+            for statement in Command::sql(&sql.replace("MOVES", move_path)).statements() {
+                upkeep.carried_out(&change(statement, &facts), &mut facts);
+            }
+            assert_eq!((!facts.search_path.is_empty(), !upkeep.is_stale()), (known, known), "{sql}");
+        };
+        check("EXPLAIN SELECT 1", true);
+        check("EXPLAIN ANALYZE MOVES", false);
+        check("EXPLAIN (ANALYZE) SELECT f()", false);
+        check("EXPLAIN ANALYZE CREATE TABLE t AS MOVES", false);
+        check("BEGIN; DECLARE c CURSOR WITH HOLD FOR SELECT 1; COMMIT", true);
+        check("BEGIN; DECLARE c CURSOR WITH HOLD FOR MOVES; COMMIT", false);
+        check("BEGIN; DECLARE c CURSOR WITH HOLD FOR SELECT f(); COMMIT", false);
+        check("BEGIN; DECLARE c CURSOR FOR MOVES; MOVE ALL IN c", false);
+        check("BEGIN; DECLARE c CURSOR FOR SELECT 1; MOVE ALL IN c", true);
+        check("MOVE ALL IN c", false);
+        check("SET ROLE other; RESET search_path", false);
+    }
+
+    #[test]
     fn only_held_cursors_outlive_their_transaction() {
         let mut facts = SessionFacts::default();
-        let mut upkeep = Upkeep::new(&facts);
+        let mut upkeep = Upkeep::default();
         upkeep.carried_out(&declare("a", false), &mut facts);
         upkeep.carried_out(&declare("b", true), &mut facts);
         upkeep.idle(&mut facts);
@@ -292,6 +302,8 @@ mod tests {
         check("EXECUTE other", true);
         check("FETCH ALL FROM read", false);
         check("FETCH ALL FROM call", true);
+        check("MOVE ALL IN call", true);
+        check("MOVE ALL IN read", false);
         check("FETCH ALL FROM other", true);
         check("CREATE TABLE t AS EXECUTE read", true);
         check("SELECT f()", true);

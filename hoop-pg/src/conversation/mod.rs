@@ -17,7 +17,7 @@ use std::sync::Arc;
 
 use bytes::{Bytes, BytesMut};
 use hoopcore::command::Analyses;
-use hoopcore::{Command, Event, SessionFacts};
+use hoopcore::{Command, Event};
 
 use crate::catalog::Catalog;
 use crate::fifo::{Fifo, Origin, Request};
@@ -182,7 +182,7 @@ pub(crate) struct Conversation {
 }
 
 impl Conversation {
-    pub(crate) fn new(outset: Outset, limits: Limits, facts: &SessionFacts) -> Self {
+    pub(crate) fn new(outset: Outset, limits: Limits) -> Self {
         let Outset { catalog, replication, encodings } = outset;
         Self {
             client: Lane::new(Way::FromClient, limits),
@@ -191,7 +191,7 @@ impl Conversation {
             works: Works::default(),
             catalog,
             layout: LastLayout::default(),
-            upkeep: Upkeep::new(facts),
+            upkeep: Upkeep::default(),
             reading: Reading::new(encodings),
             replication,
             analyses: Analyses::default(),

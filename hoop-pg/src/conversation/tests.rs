@@ -10,7 +10,8 @@ use hoopcore::audit::{EventKind, WouldEnd};
 use hoopcore::decision::Outcome;
 use hoopcore::request::{Carrier, Exposure, Exposures};
 use hoopcore::{
-    Call, ColumnName, Decision, Identity, Policy, PolicySession, QualifiedName, Resource, Timestamp, Verified,
+    Call, ColumnName, Decision, Identity, Policy, PolicySession, QualifiedName, Resource, SessionFacts, Timestamp,
+    Verified,
 };
 use proptest::prelude::*;
 
@@ -61,7 +62,7 @@ impl Table {
         let who = Verified::vouched(Identity::named("u"), "test");
         let exposures = Exposures::Known(if masked { exposures() } else { Arc::new([]) });
         let facts = SessionFacts { exposures, ..SessionFacts::default() };
-        let mut conversation = Conversation::new(Catalog::default().into(), Limits::default(), &facts);
+        let mut conversation = Conversation::new(Catalog::default().into(), Limits::default());
         conversation.guard(masked);
         Self {
             rules: policy.session(&who, &Resource::postgres("db")),
@@ -81,7 +82,7 @@ impl Table {
     fn watched() -> Self {
         let mut table = Self::set(true);
         let limits = Limits { looked_at: 64, ..Limits::default() };
-        table.conversation = Conversation::new(Catalog::default().into(), limits, &table.facts);
+        table.conversation = Conversation::new(Catalog::default().into(), limits);
         Self { watched: true, ..table }
     }
 

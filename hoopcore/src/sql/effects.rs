@@ -33,6 +33,26 @@ impl Effects {
         self.change = change;
     }
 
+    /// What becomes of the session where the statement is explained: whether it runs hangs on the options.
+    pub(super) fn explain(&mut self, defines: bool) {
+        self.change = match core::mem::replace(&mut self.change, Change::Nothing) {
+            Change::Path(_) if !defines => Change::Path(PathChange::Unknown),
+            Change::Path(_) | Change::Unknown | Change::Discard => Change::Unknown,
+            Change::Nothing
+            | Change::Prepare { .. }
+            | Change::Deallocate(_)
+            | Change::Declare { .. }
+            | Change::Close(_)
+            | Change::Definitions => {
+                if defines {
+                    Change::Definitions
+                } else {
+                    Change::Nothing
+                }
+            }
+        };
+    }
+
     /// Adds an effect; facts of the same verb on the same object are joined.
     pub(super) fn add(&mut self, effect: Effect) {
         let full = self.list.len() >= MAX_EFFECTS;

@@ -59,7 +59,7 @@ fn statement(effects: &mut Effects, mut cursor: Cursor<'_>) -> Option<()> {
         "unlisten" => session::unlisten(effects, cursor),
         "declare" => session::declare(effects, cursor),
         "fetch" => session::fetch(effects, cursor),
-        "move" => session::moves(effects, cursor),
+        "move" => session::fetch(effects, cursor),
         "close" => session::close(effects, cursor),
         "deallocate" => session::deallocate(effects, cursor),
         "prepare" => session::prepare(effects, cursor),

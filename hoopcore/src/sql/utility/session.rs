@@ -251,7 +251,9 @@ pub(super) fn declare(effects: &mut Effects, mut cursor: Cursor<'_>) -> Option<(
     cursor.eat_words(&["without", "hold"]);
     cursor.eat_word("for").then_some(())?;
     let command = inside(effects, cursor)?;
-    effects.change(Change::Declare { name, command, hold });
+    // What outlives its transaction is run by COMMIT, and nothing tells what that changes.
+    let runs_later = hold && command.statements().iter().any(|statement| !matches!(statement.change, Change::Nothing));
+    effects.change(if runs_later { Change::Unknown } else { Change::Declare { name, command, hold } });
     Some(())
 }
 
@@ -273,17 +275,10 @@ fn cursor_name(cursor: Cursor<'_>) -> Option<String> {
     name.identifier(cursor.text)
 }
 
-/// `FETCH … c`: what the cursor's query returns.
+/// `FETCH … c`: what the cursor's query returns; `MOVE … c` runs it as well.
 pub(super) fn fetch(effects: &mut Effects, cursor: Cursor<'_>) -> Option<()> {
     let object = Object::Cursor(cursor_name(cursor)?);
     effects.add(Effect { duty: Duty::Harmless, ..Effect::new(Verb::Session, object) });
-    Some(())
-}
-
-/// `MOVE … c`
-pub(super) fn moves(effects: &mut Effects, cursor: Cursor<'_>) -> Option<()> {
-    cursor_name(cursor)?;
-    effects.harmless();
     Some(())
 }
 
@@ -360,7 +355,7 @@ pub(super) fn explain(effects: &mut Effects, mut cursor: Cursor<'_>) -> Option<(
     let defines = !utility::is_query(cursor) && !cursor.at_word("declare");
     let mut explained = effects_of(cursor);
     explained.return_all();
-    explained.change(if defines { Change::Definitions } else { Change::Nothing });
+    explained.explain(defines);
     effects.absorb(explained);
     Some(())
 }
