@@ -36,6 +36,8 @@ struct Shared {
     approvals: Registry,
     grants: Grants,
     rates: Rates,
+    /// What counts where the policy is only watched: that uses up nothing of what is enforced.
+    watched_rates: Rates,
     metrics: Option<Metrics>,
     ending: AtomicBool,
     reload: Reload,
@@ -105,10 +107,12 @@ impl Gateway {
             .map_err(|error| OpenError::Trail { directory: config.audit.directory.clone(), error })?;
         warn_of_observed(&config);
         let policy = RwLock::new(policy);
-        let (approvals, grants, rates) = (Registry::default(), Grants::default(), Rates::default());
+        let (approvals, grants) = (Registry::default(), Grants::default());
+        let (rates, watched_rates) = (Rates::default(), Rates::default());
         let metrics = config.admin.map(|_| Metrics::default());
         let (edition, ending) = (AtomicU64::new(1), AtomicBool::new(false));
-        let shared = Shared { config, policy, edition, trail, approvals, grants, rates, metrics, ending, reload };
+        let shared =
+            Shared { config, policy, edition, trail, approvals, grants, rates, watched_rates, metrics, ending, reload };
         Ok(Self(Arc::new(shared)))
     }
 
@@ -136,9 +140,12 @@ impl Gateway {
         &self.0.approvals
     }
 
-    /// What counts commands, for all sessions together.
-    pub(crate) fn rates(&self) -> &Rates {
-        &self.0.rates
+    /// What counts commands, for all sessions together in which the policy is enforced, or in which it is watched.
+    pub(crate) fn rates(&self, mode: Enforcement) -> &Rates {
+        match mode {
+            Enforcement::Enforce => &self.0.rates,
+            Enforcement::Observe => &self.0.watched_rates,
+        }
     }
 
     /// What is counted, where the configuration names an admin address.

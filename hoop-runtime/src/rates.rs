@@ -17,7 +17,14 @@ const CROWD: usize = 4096;
 /// Seconds are counted whole: never more than `per_minute` commands pass within any sixty seconds, and a command counts for
 /// up to one second longer than that.
 #[derive(Debug, Default)]
-pub struct Rates(Mutex<HashMap<Key, Window>>);
+pub struct Rates(Mutex<Windows>);
+
+#[derive(Debug, Default)]
+struct Windows {
+    open: HashMap<Key, Window>,
+    /// The second in which those that count nothing were dropped last.
+    swept: i64,
+}
 
 /// Who is counted, and for which rule. A name is unique within its issuer.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -38,20 +45,30 @@ struct Window {
 impl RateCounter for Rates {
     fn charge(&self, charges: &[Charge<'_>], now: Timestamp) -> Result<(), usize> {
         let mut windows = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let second = now.as_second();
         let keys: Vec<Key> = charges.iter().map(|charge| Key::new(charge.who, charge.rule)).collect();
         for (place, (key, charge)) in keys.iter().zip(charges).enumerate() {
-            let full = windows.get_mut(key).is_some_and(|window| window.at(now.as_second()).sum() >= charge.per_minute);
+            let full = windows.open.get_mut(key).is_some_and(|window| window.at(second).sum() >= charge.per_minute);
             if full || charge.per_minute == 0 {
                 return Err(place);
             }
         }
-        if windows.len() >= CROWD {
-            windows.retain(|_, window| window.at(now.as_second()).sum() > 0);
+        if windows.open.len() >= CROWD && keys.iter().any(|key| !windows.open.contains_key(key)) {
+            windows.sweep(second);
         }
         for key in keys {
-            windows.entry(key).or_insert_with(|| Window::new(now.as_second())).add();
+            windows.open.entry(key).or_insert_with(|| Window::new(second)).add();
         }
         Ok(())
+    }
+}
+
+impl Windows {
+    /// Drops the windows that count nothing any more, at most once a second.
+    fn sweep(&mut self, second: i64) {
+        if std::mem::replace(&mut self.swept, second) != second {
+            self.open.retain(|_, window| window.at(second).sum() > 0);
+        }
     }
 }
 
@@ -135,7 +152,26 @@ mod tests {
             let now = Timestamp::from_second(i64::try_from(number).unwrap()).unwrap();
             assert_eq!(rates.charge(&[Charge { who: &who, rule: "r", per_minute: 1 }], now), Ok(()));
         }
-        assert!(rates.0.lock().unwrap().len() <= CROWD);
+        assert!(rates.0.lock().unwrap().open.len() <= CROWD);
+    }
+
+    #[test]
+    fn a_crowd_is_looked_through_for_a_newcomer_once_a_second() {
+        let rates = Rates::default();
+        let charge = |name: &str, second| {
+            let (who, now) = (Identity::named(name), Timestamp::from_second(second).unwrap());
+            rates.charge(&[Charge { who: &who, rule: "r", per_minute: 9 }], now).unwrap();
+            let windows = rates.0.lock().unwrap();
+            (windows.open.len(), windows.swept)
+        };
+        for number in 0..CROWD {
+            charge(&format!("u{number}"), 100);
+        }
+        assert_eq!(charge("u0", 150), (CROWD, 0));
+        assert_eq!(charge("new", 150), (CROWD + 1, 150));
+        assert_eq!(charge("newer", 150), (CROWD + 2, 150));
+        assert_eq!(charge("u0", 161), (CROWD + 2, 150));
+        assert_eq!(charge("newest", 161), (4, 161));
     }
 
     #[test]

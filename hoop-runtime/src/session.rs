@@ -174,7 +174,7 @@ impl Session {
         if let Some(over) = self.over() {
             return Soon::later(async move { Admission::Denied(over.await) });
         }
-        let rates = Rates::Counted(self.gateway.rates());
+        let rates = Rates::Counted(self.gateway.rates(self.mode));
         let call = Call { rates, ..call(&self.facts, &self.origin, command, parameters) };
         let (grants, session) = (self.gateway.grants(), &self.origin.session);
         let decision = match self.mode {

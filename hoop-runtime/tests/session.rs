@@ -59,6 +59,17 @@ struct House {
 
 impl House {
     fn new() -> Self {
+        Self::with(POLICY, "")
+    }
+
+    /// One read a minute, beside a resource where the policy is only watched.
+    fn watching() -> Self {
+        let rule = "{ rule: reads, who: anyone, on: [orders-db, old], allow: { sql: { read: public.orders } }, limits: { per_minute: 1 } }";
+        let old = "  old: { kind: postgres, address: old.internal, databases: [shop], credential: { user: app }, mode: observe }\n";
+        Self::with(&format!("hoop: 1\nrules:\n  - {rule}\n"), old)
+    }
+
+    fn with(policy: &str, resources: &str) -> Self {
         LazyLock::force(&LOG);
         let folder = tempfile::tempdir().unwrap();
         let user = std::env::var("USER").unwrap_or_default();
@@ -72,10 +83,10 @@ identities:
 listeners: [{{ protocol: postgres, address: ./pg.sock, resource: orders-db }}]
 resources:
   orders-db: {{ kind: postgres, address: db.internal, databases: [shop], credential: {{ user: app }} }}
-approvals: {{ socket: approvals.sock, approvers: {{ {name}: {{ name: ada, groups: [dba] }} }} }}
+{resources}approvals: {{ socket: approvals.sock, approvers: {{ {name}: {{ name: ada, groups: [dba] }} }} }}
 "
         );
-        fs::write(folder.path().join("policy.yaml"), POLICY).unwrap();
+        fs::write(folder.path().join("policy.yaml"), policy).unwrap();
         fs::write(folder.path().join("secret"), "opensesame").unwrap();
         fs::write(folder.path().join("gateway.yaml"), file).unwrap();
         let gateway = Gateway::open(Config::read(&folder.path().join("gateway.yaml")).unwrap()).unwrap();
@@ -83,8 +94,12 @@ approvals: {{ socket: approvals.sock, approvers: {{ {name}: {{ name: ada, groups
     }
 
     async fn session(&self) -> Session {
+        self.session_on("orders-db").await
+    }
+
+    async fn session_on(&self, resource: &str) -> Session {
         let who = self.gateway.prove("etl-7", b"opensesame").await.unwrap();
-        self.gateway.login(who, orders(), None).await.unwrap()
+        self.gateway.login(who, Resource::postgres(resource).with_database("shop"), None).await.unwrap()
     }
 
     /// All records, once they are safe, without the first line of the file.
@@ -208,6 +223,36 @@ async fn a_person_releases_what_is_held() {
         "decision allow fixes-need-a-person",
     ];
     assert_eq!(story[1..], expected);
+}
+
+#[tokio::test]
+async fn nobody_sees_a_question_that_is_not_on_record() {
+    let house = House::new();
+    let mut session = house.session().await;
+    let command = Command::sql(UPDATE);
+    let mut asked = std::pin::pin!(async { session.admit(&command, None).await });
+    let seen = || house.gateway.approvals().list().len();
+    let admission = std::future::poll_fn(|cx| {
+        let polled = Future::poll(asked.as_mut(), cx);
+        assert_eq!(seen(), usize::from(polled.is_ready()));
+        polled
+    });
+    let Admission::Held(hold) = admission.await else { panic!("it is held") };
+    assert_eq!((house.gateway.approvals().list()[0].id.as_str(), seen()), (hold.id(), 1));
+    assert!(house.story().await.contains(&"approval_asked".to_owned()));
+}
+
+#[tokio::test]
+async fn what_is_watched_uses_up_no_rate() {
+    let house = House::watching();
+    let read = Command::sql("SELECT count(*) FROM public.orders");
+    let mut watched = house.session_on("old").await;
+    for _ in 0..3 {
+        assert!(matches!(watched.admit(&read, None).await, Admission::Permitted(_)));
+    }
+    let mut enforced = house.session_on("orders-db").await;
+    assert!(matches!(enforced.admit(&read, None).await, Admission::Permitted(_)));
+    assert!(matches!(enforced.admit(&read, None).await, Admission::Denied(_)));
 }
 
 #[tokio::test]

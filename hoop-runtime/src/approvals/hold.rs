@@ -44,6 +44,7 @@ pub(crate) async fn hold(gateway: Gateway, origin: Origin, pending: Pending, edi
     let asked = Record::approval(hold.waiting.since, &hold.origin, Step::Asked, note(&hold.waiting));
     match hold.gateway.patience(hold.gateway.trail().submit(&asked)).await {
         Ok(()) => {
+            hold.gateway.approvals().publish(hold.id());
             // The policy may have changed since it was decided that people are to be asked.
             hold.gateway.review(hold.id()).await;
             Ok(hold)

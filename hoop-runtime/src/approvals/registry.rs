@@ -35,7 +35,19 @@ struct Entry {
     edition: u64,
     /// Who has looked since what is asked changed last; absent where it is as it was asked first.
     lookers: Option<BTreeSet<String>>,
+    /// Whether the question is on record: before, nobody sees it.
+    is_recorded: bool,
     turns: mpsc::UnboundedSender<Turn>,
+}
+
+impl Entry {
+    fn seen(held: &BTreeMap<String, Self>) -> impl Iterator<Item = &Self> {
+        held.values().filter(|entry| entry.is_recorded)
+    }
+}
+
+fn entry<'h>(held: &'h mut BTreeMap<String, Entry>, id: &str) -> Result<&'h mut Entry, AnswerError> {
+    held.get_mut(id).filter(|entry| entry.is_recorded).ok_or_else(|| AnswerError::Unknown(id.to_owned()))
 }
 
 /// What happens to a command while it is held.
@@ -117,16 +129,16 @@ impl Registry {
     /// All that waits, by id.
     #[must_use]
     pub fn list(&self) -> Vec<Waiting> {
-        self.lock().values().map(|entry| entry.waiting.clone()).collect()
+        Entry::seen(&self.lock()).map(|entry| entry.waiting.clone()).collect()
     }
 
     /// What waits under an id.
     #[must_use]
     pub fn find(&self, id: &str) -> Option<Waiting> {
-        self.lock().get(id).map(|entry| entry.waiting.clone())
+        self.lock().get(id).filter(|entry| entry.is_recorded).map(|entry| entry.waiting.clone())
     }
 
-    /// Holds a command under a new id.
+    /// Holds a command under a new id. Nobody sees it before it is published.
     pub(crate) fn add(
         &self,
         origin: Origin,
@@ -149,9 +161,22 @@ impl Registry {
         let (turns, receiver) = mpsc::unbounded_channel();
         held.insert(
             id,
-            Entry { waiting: waiting.clone(), origin, pending: Some(pending), edition, lookers: None, turns },
+            Entry {
+                waiting: waiting.clone(),
+                origin,
+                pending: Some(pending),
+                edition,
+                lookers: None,
+                is_recorded: false,
+                turns,
+            },
         );
         Ok((waiting, receiver))
+    }
+
+    /// Shows a held command to those who are asked, now that the question is on record.
+    pub(crate) fn publish(&self, id: &str) {
+        self.lock().get_mut(id).into_iter().for_each(|entry| entry.is_recorded = true);
     }
 
     /// Ends a wait from the caller's side, unless an answer is being recorded: then that one counts.
@@ -173,7 +198,7 @@ impl Registry {
     /// Where nothing is held under the id, or no rule asks this person.
     pub fn look(&self, id: &str, approver: &Identity) -> Result<Waiting, AnswerError> {
         let mut held = self.lock();
-        let entry = held.get_mut(id).ok_or_else(|| AnswerError::Unknown(id.to_owned()))?;
+        let entry = entry(&mut held, id)?;
         is_asked(&entry.waiting, approver)?;
         if let Some(lookers) = &mut entry.lookers {
             lookers.insert(approver.user.clone());
@@ -188,7 +213,7 @@ impl Registry {
         consent: Consent,
     ) -> Result<(Pending, Waiting, Origin), AnswerError> {
         let mut held = self.lock();
-        let entry = held.get_mut(id).ok_or_else(|| AnswerError::Unknown(id.to_owned()))?;
+        let entry = entry(&mut held, id)?;
         may_answer(&entry.waiting, approver)?;
         if consent == Consent::Yes && entry.lookers.as_ref().is_some_and(|lookers| !lookers.contains(&approver.user)) {
             return Err(AnswerError::Changed(id.to_owned()));
@@ -200,7 +225,7 @@ impl Registry {
     /// What was judged by an earlier policy than this one, to be judged again.
     fn begin_review(&self, id: &str, edition: u64) -> Option<(Pending, Waiting, Origin)> {
         let mut held = self.lock();
-        let entry = held.get_mut(id).filter(|entry| entry.edition < edition)?;
+        let entry = held.get_mut(id).filter(|entry| entry.is_recorded && entry.edition < edition)?;
         Some((entry.pending.take()?, entry.waiting.clone(), entry.origin.clone()))
     }
 

@@ -33,17 +33,18 @@ pub(super) struct Question {
 }
 
 #[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[serde(deny_unknown_fields, expecting = "an object with the `user`")]
 struct Who {
     user: String,
     kind: Option<IdentityKind>,
     issuer: Option<String>,
     groups: Option<BTreeSet<String>>,
-    claims: Option<Map<String, Value>>,
+    #[serde(default, deserialize_with = "claims")]
+    claims: BTreeMap<String, String>,
 }
 
 #[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[serde(deny_unknown_fields, expecting = "an object with the `name`")]
 struct Target {
     name: String,
     kind: Option<ResourceKind>,
@@ -52,7 +53,7 @@ struct Target {
 
 /// What is asked for: exactly one of these.
 #[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[serde(deny_unknown_fields, expecting = "an object with one of `sql`, `http`, `kubernetes`, `ssh`")]
 struct Choice {
     sql: Option<String>,
     http: Option<Message>,
@@ -70,7 +71,7 @@ impl TryFrom<Choice> for Asked {
             Choice { sql: None, http: None, kubernetes: Some(request), ssh: None } => {
                 Ok(Self::Kubernetes(request.into()))
             }
-            Choice { sql: None, http: None, kubernetes: None, ssh: Some(asked) } => Ok(Self::Ssh(asked.into())),
+            Choice { sql: None, http: None, kubernetes: None, ssh: Some(asked) } => asked.try_into().map(Self::Ssh),
             Choice { .. } => Err("`command` is exactly one of `sql`, `http`, `kubernetes`, `ssh`"),
         }
     }
@@ -81,7 +82,7 @@ fn asked<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Asked, D::Error> 
 }
 
 #[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[serde(deny_unknown_fields, expecting = "an object with `method` and `uri`")]
 struct Message {
     method: String,
     uri: String,
@@ -118,36 +119,48 @@ impl From<Message> for AskedRequest {
     }
 }
 
+/// What is asked of SSH: exactly one of these, with what belongs to it.
 #[derive(Debug, Deserialize)]
-#[serde(untagged, deny_unknown_fields)]
-enum Ssh {
-    Exec {
-        exec: String,
-        #[serde(default)]
-        pty: bool,
-    },
-    Sftp {
-        sftp: String,
-        path: String,
-        to: Option<String>,
-    },
-    Forward {
-        forward: String,
-    },
+#[serde(deny_unknown_fields, expecting = "an object such as `{\"exec\": \"ls -l\"}`")]
+struct Ssh {
+    exec: Option<String>,
+    pty: Option<bool>,
+    sftp: Option<String>,
+    path: Option<String>,
+    to: Option<String>,
+    forward: Option<String>,
+    #[serde(default)]
+    shell: bool,
+    #[serde(default)]
+    agent: bool,
+    #[serde(default)]
+    x11: bool,
 }
 
-impl From<Ssh> for AskedOfSsh {
-    fn from(asked: Ssh) -> Self {
-        match asked {
-            Ssh::Exec { exec, pty } => Self::Exec { line: exec, terminal: pty },
-            Ssh::Sftp { sftp, path, to } => Self::File { operation: sftp, path, to },
-            Ssh::Forward { forward } => Self::Forward { target: forward },
-        }
+const OF_SSH: &str = "`ssh` is exactly one of `exec` (with `pty`), `sftp` (with `path` and `to`), `forward`, or `shell`, `agent`, `x11` with the value true";
+
+impl TryFrom<Ssh> for AskedOfSsh {
+    type Error = &'static str;
+
+    fn try_from(Ssh { exec, pty, sftp, path, to, forward, shell, agent, x11 }: Ssh) -> Result<Self, Self::Error> {
+        let belongs =
+            exec.is_some() >= pty.is_some() && sftp.is_some() == path.is_some() && sftp.is_some() >= to.is_some();
+        let terminal = pty.unwrap_or_default();
+        let asked = [
+            exec.map(|line| Self::Exec { line, terminal }),
+            sftp.zip(path).map(|(operation, path)| Self::File { operation, path, to }),
+            forward.map(|target| Self::Forward { target }),
+            shell.then_some(Self::Shell),
+            agent.then_some(Self::Agent),
+            x11.then_some(Self::X11),
+        ];
+        let mut asked = asked.into_iter().flatten();
+        asked.next().filter(|_| belongs && asked.next().is_none()).ok_or(OF_SSH)
     }
 }
 
 #[derive(Debug, Default, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[serde(deny_unknown_fields, expecting = "an object with `search_path` or `shadows`")]
 struct State {
     search_path: Option<Vec<String>>,
     shadows: Option<BTreeSet<String>>,
@@ -172,27 +185,40 @@ impl Question {
 impl Who {
     fn into_identity(self) -> Identity {
         let Self { user, kind, issuer, groups, claims } = self;
-        let mut paths = BTreeMap::new();
-        for (name, value) in claims.into_iter().flatten() {
-            flatten(name, value, &mut paths);
-        }
-        Identity { user, kind, issuer, groups, claims: paths }
+        Identity { user, kind, issuer, groups, claims }
     }
 }
 
-/// Claims by path: `{"a": {"b": 1}}` is the claim `a.b` with the value `1`. Lists and nulls have no value to compare.
-fn flatten(path: String, value: Value, claims: &mut BTreeMap<String, String>) {
-    match value {
-        Value::String(text) => drop(claims.insert(path, text)),
-        Value::Bool(value) => drop(claims.insert(path, value.to_string())),
-        Value::Number(value) => drop(claims.insert(path, value.to_string())),
+/// Claims by path, as tokens give them: `{"a": {"b": 1}}` is the claim `a.b` with the value `1`.
+fn claims<'de, D: Deserializer<'de>>(deserializer: D) -> Result<BTreeMap<String, String>, D::Error> {
+    let members = Option::<Map<String, Value>>::deserialize(deserializer)?;
+    let mut paths = BTreeMap::new();
+    for (name, value) in members.into_iter().flatten() {
+        flatten(name, value, &mut paths)
+            .map_err(|path| serde::de::Error::custom(format!("two claims have the path `{path}`")))?;
+    }
+    Ok(paths.into_iter().filter_map(|(path, value)| Some((path, value?))).collect())
+}
+
+/// Lists, nulls and fractions have no value to compare. `Err` is a path that two claims have.
+fn flatten(path: String, value: Value, claims: &mut BTreeMap<String, Option<String>>) -> Result<(), String> {
+    let comparable = match value {
+        Value::String(text) => Some(text),
+        Value::Bool(value) => Some(value.to_string()),
+        Value::Number(value) => (value.is_i64() || value.is_u64()).then(|| value.to_string()),
         Value::Object(inner) => {
             for (name, value) in inner {
-                flatten(format!("{path}.{name}"), value, claims);
+                flatten(format!("{path}.{name}"), value, claims)?;
             }
+            None
         }
-        Value::Null | Value::Array(_) => {}
+        Value::Null | Value::Array(_) => None,
+    };
+    if claims.contains_key(&path) {
+        return Err(path);
     }
+    claims.insert(path, comparable);
+    Ok(())
 }
 
 impl Target {
