@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::ValueEnum;
-use hoop_runtime::config::Groups;
+use hoop_runtime::config::Names;
 use hoop_runtime::diagnostics::Sources;
 use hoop_runtime::policy_files::{self, PolicyFilesError};
 use hoopcore::policy::{Problem, Severity};
@@ -22,13 +22,13 @@ use super::output;
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:
   hoop check policy.yaml
-  hoop check --gateway gateway.yaml policy.yaml         # also: groups that nobody can be in
+  hoop check --gateway gateway.yaml policy.yaml         # also: groups and resources that it does not know
   hoop check --format sarif policy.yaml > hoop.sarif    # for code review tools")]
 pub(super) struct Args {
     /// Policy files
     #[arg(required = true, value_name = "FILE")]
     files: Vec<PathBuf>,
-    /// The gateway's own file: warns of groups that it gives nobody
+    /// The gateway's own file: warns of groups and resources that it does not know
     #[arg(long, value_name = "FILE")]
     gateway: Option<PathBuf>,
     /// For a person, one JSON object a problem, or SARIF 2.1.0
@@ -53,7 +53,7 @@ pub(super) fn run(args: &Args) -> Result<ExitCode, Failure> {
         Ok(loaded) => {
             let mut problems = loaded.policy.warnings();
             if let Some(gateway) = &args.gateway {
-                problems.extend(Groups::read(gateway).map_err(Failure::said)?.missing(&loaded.policy));
+                problems.extend(Names::read(gateway).map_err(Failure::said)?.missing(&loaded.policy));
             }
             (problems, loaded.sources, true)
         }

@@ -3,7 +3,7 @@
 mod cancel;
 mod certificates;
 pub mod grammar;
-mod groups;
+mod names;
 mod password;
 mod read;
 mod secret;
@@ -25,7 +25,7 @@ use secrecy::SecretString;
 
 pub use self::cancel::CancelRequests;
 pub use self::certificates::CertificateName;
-pub use self::groups::Groups;
+pub use self::names::Names;
 pub use self::password::{NotAVerifier, Password, Verifier};
 use self::read::Reader;
 use self::secret::Secrets;

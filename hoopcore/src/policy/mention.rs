@@ -1,15 +1,15 @@
-//! Groups that rules name, with their places.
+//! Groups and resources that rules name, with their places: what a gateway's file should know.
 
 use alloc::sync::Arc;
 
 use super::pattern::Glob;
 
-/// A group that a rule names.
+/// A name that a rule relies on.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Mention {
-    /// Its name, or a glob.
-    pub group: Glob,
-    /// Whose group it is.
+    /// The name, or a glob.
+    pub name: Glob,
+    /// Of what.
     pub of: Mentioned,
     /// The file, where the rule came from one.
     pub file: Option<Arc<str>>,
@@ -21,11 +21,17 @@ pub struct Mention {
     pub width: u32,
 }
 
-/// Whose group a rule names.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// What a rule names.
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Mentioned {
-    /// Callers'.
+    /// A group of callers.
     Caller,
-    /// Those who answer for approves.
+    /// A group of those who answer for approves.
     Approver,
+    /// A resource.
+    Resource,
+    /// A database of a resource.
+    Database,
+    /// The value of a resource's label of this name.
+    Label(Arc<str>),
 }

@@ -162,7 +162,7 @@ impl Policy {
         &self.0.expectations
     }
 
-    /// The groups that rules name, each with its place: what a gateway's file should know.
+    /// The groups, resources, databases and labels that rules name, each with its place: what a gateway's file should know.
     #[must_use]
     pub fn mentions(&self) -> &[Mention] {
         &self.0.mentions

@@ -41,11 +41,7 @@ impl Reader {
     fn who_fact(&mut self, key: &str, value: &Node<'_>) -> Condition<WhoFact> {
         match key {
             "user" => self.globs(value, "`user`", WhoFact::User),
-            "group" => {
-                let groups = self.texts(value, "`group`");
-                groups.iter().for_each(|(group, at)| self.mention(group, Mentioned::Caller, *at));
-                Condition::one_of(groups.into_iter().map(|(group, _)| Condition::Is(WhoFact::Group(Glob::new(group)))))
-            }
+            "group" => self.mentioned(value, "`group`", &Mentioned::Caller, WhoFact::Group),
             "issuer" => self.globs(value, "`issuer`", WhoFact::Issuer),
             "kind" => self.words(value, "kind of caller", &KINDS, WhoFact::Kind),
             "claim" => self.paths(value, "`claim`", WhoFact::Claim),
@@ -57,17 +53,17 @@ impl Reader {
     pub(super) fn on(&mut self, node: &Node<'_>) -> Condition<OnFact> {
         let is_name = |node: &Node<'_>| matches!(node.value, Value::Text(_));
         if is_name(node) || (!node.items().is_empty() && node.items().iter().all(is_name)) {
-            return self.globs(node, "`on`", OnFact::Name);
+            return self.mentioned(node, "`on`", &Mentioned::Resource, OnFact::Name);
         }
         self.condition(node, &grammar::ON_FACTS, Self::on_fact)
     }
 
     fn on_fact(&mut self, key: &str, value: &Node<'_>) -> Condition<OnFact> {
         match key {
-            "name" => self.globs(value, "`name`", OnFact::Name),
-            "database" => self.globs(value, "`database`", OnFact::Database),
+            "name" => self.mentioned(value, "`name`", &Mentioned::Resource, OnFact::Name),
+            "database" => self.mentioned(value, "`database`", &Mentioned::Database, OnFact::Database),
             "kind" => self.words(value, "kind of resource", &RESOURCES, OnFact::Kind),
-            "labels" => self.paths(value, "`labels`", OnFact::Label),
+            "labels" => self.labels(value),
             _ => Condition::Not(Box::new(self.on(value))),
         }
     }
@@ -151,6 +147,26 @@ impl Reader {
     fn globs<F>(&mut self, node: &Node<'_>, what: &str, fact: fn(Glob) -> F) -> Condition<F> {
         let texts = self.texts(node, what);
         Condition::one_of(texts.into_iter().map(|(text, _)| Condition::Is(fact(Glob::new(text)))))
+    }
+
+    /// Names that are taken down, each with its place.
+    fn mentioned<F>(&mut self, node: &Node<'_>, what: &str, of: &Mentioned, fact: impl Fn(Glob) -> F) -> Condition<F> {
+        let texts = self.texts(node, what);
+        texts.iter().for_each(|(text, at)| self.mention(text, of.clone(), *at));
+        Condition::one_of(texts.into_iter().map(|(text, _)| Condition::Is(fact(Glob::new(text)))))
+    }
+
+    /// A map from names of labels to values, all of which must match.
+    fn labels(&mut self, node: &Node<'_>) -> Condition<OnFact> {
+        let Some(fields) = self.map(node, "`labels`") else { return Condition::OneOf(Vec::new()) };
+        if fields.entries.is_empty() {
+            self.empty::<()>(node.at, "`labels`");
+        }
+        Condition::all(fields.entries.iter().map(|(name, _, values)| {
+            let name = self.shared.shared(name);
+            let of = Mentioned::Label(Arc::clone(&name));
+            self.mentioned(values, "`labels`", &of, |value| OnFact::Label(Arc::clone(&name), value))
+        }))
     }
 
     fn words<F, T: Copy>(

@@ -389,11 +389,11 @@ impl Reader {
         problem.help = Some("a key stands once in a map; several values are a list".to_string());
     }
 
-    /// Takes down that a rule names a group.
-    fn mention(&mut self, group: &Arc<str>, of: Mentioned, at: Place) {
+    /// Takes down what a rule names.
+    fn mention(&mut self, name: &Arc<str>, of: Mentioned, at: Place) {
         let Place { line, column, width } = at;
-        let (file, group) = (self.problems.file(), Glob::new(Arc::clone(group)));
-        self.mentions.push(Mention { group, of, file, line, column, width });
+        let (file, name) = (self.problems.file(), Glob::new(Arc::clone(name)));
+        self.mentions.push(Mention { name, of, file, line, column, width });
     }
 
     /// The meaning of one of several words.
