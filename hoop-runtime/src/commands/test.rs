@@ -2,7 +2,7 @@
 
 mod junit;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::Write;
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -11,7 +11,7 @@ use clap::ValueEnum;
 use hoop_runtime::diagnostics::printable;
 use hoop_runtime::{clock, policy_files};
 use hoopcore::policy::Expectation;
-use hoopcore::{Call, Explanation, Policy, Rates, Request, SessionFacts, Verified};
+use hoopcore::{Call, Explanation, Policy, Rates, Request, Resource, SessionFacts, Verified};
 use serde::Serialize;
 
 use super::Failure;
@@ -70,6 +70,9 @@ struct Case<'a> {
     /// What was expected and came out otherwise.
     differences: Vec<Difference>,
     reason: Option<String>,
+    /// What else the case may have meant.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    hint: Option<&'static str>,
 }
 
 #[derive(Serialize)]
@@ -90,6 +93,7 @@ impl<'a> Case<'a> {
             on: &expected.on.name,
             asked: expected.asked.to_string(),
             passed: differences.is_empty(),
+            hint: if differences.is_empty() { None } else { hint(policy, expected) },
             differences,
             reason: got.reason.as_deref().map(str::to_owned),
         }
@@ -103,6 +107,16 @@ impl<'a> Case<'a> {
         let Self { file, line, user, on, asked, .. } = self;
         titled(*file, *line, user, on, asked)
     }
+}
+
+/// What a case may have meant that would pass if its resource had no labels, as one of a gateway has whose file gives none.
+fn hint(policy: &Policy, expected: &Expectation) -> Option<&'static str> {
+    let on = Resource { labels: Some(BTreeMap::new()), ..expected.on.clone() };
+    let meant = expected.on.labels.is_none().then(|| Expectation { on, ..expected.clone() })?;
+    let passes = differences(&meant, &ask(policy, &meant)).is_empty();
+    passes.then_some(
+        "labels that a case leaves out are not known; a resource that has none is `on: { name: …, labels: {} }`",
+    )
 }
 
 /// What a case is called.
@@ -160,6 +174,9 @@ fn tell(cases: &[Case<'_>]) -> Result<(), Failure> {
         }
         if let (false, Some(reason)) = (case.passed, &case.reason) {
             writeln!(out, "       {FAINT}because  {}{FAINT:#}", printable(reason))?;
+        }
+        if let Some(hint) = case.hint {
+            writeln!(out, "       {FAINT}hint     {hint}{FAINT:#}")?;
         }
     }
     let failed = cases.iter().filter(|case| !case.passed).count();

@@ -347,7 +347,11 @@ pub(super) static RESOURCE: Map = Map {
             "The databases that may be used.",
             "name those that may be used: `databases: [shop]`",
         ),
-        Key::optional("labels", Shape::Names(&Shape::Text), "Labels that rules can name: `{ env: prod }`."),
+        Key::optional(
+            "labels",
+            Shape::Names(&Shape::Text),
+            "Labels that rules can name: `{ env: prod }`. Left out, it surely has none.",
+        ),
         Key::optional("mode", Shape::Word(|| words(OPERATION)), "What becomes of decisions. `enforce` where left out."),
         Key::optional(
             "tls",

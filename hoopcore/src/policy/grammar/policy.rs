@@ -429,7 +429,11 @@ pub(in crate::policy) static TARGET: Map = Map {
             Shape::Word(|| words(&RESOURCES)),
             "What it speaks. Guessed from the command where left out.",
         ),
-        Key::optional("labels", Shape::Names(&Shape::Text), "All of its labels. Not known where left out."),
+        Key::optional(
+            "labels",
+            Shape::Names(&Shape::Text),
+            "All of its labels, `{}` where it has none. Not known where left out.",
+        ),
         Key::optional("database", Shape::Text, "The database of it that is used."),
     ],
     choice: &[],
