@@ -322,7 +322,9 @@ fn contradicts_itself<F: Display>(condition: &Condition<F>) -> bool {
 /// edges in a winter and in a summer week stand for all moments.
 fn may_ever_hold(condition: &Condition<WhenFact>) -> bool {
     let windows: Vec<&Window> = condition.facts().into_iter().filter_map(window).collect();
-    if windows.len() < 2 {
+    // Between zones the distance changes with the rules for summer time, in some weeks of some years.
+    let in_one_zone = windows.windows(2).all(|pair| matches!(pair, [one, other] if one.zone_name == other.zone_name));
+    if windows.len() < 2 || !in_one_zone {
         return true;
     }
     let mut moments = windows.iter().flat_map(|window| window.edges());
