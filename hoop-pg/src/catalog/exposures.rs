@@ -55,6 +55,7 @@ impl Findings {
         }
         self.expose_inherited(&mut exposed);
         self.expose_generated(&mut exposed);
+        self.expose_in_parents(&mut exposed);
         self.expose_telltales(&mut exposed);
         // A view only ever gains, and what it gains it gains from another: no chain is longer than the views are many.
         for _ in 0..=self.views.len() {
@@ -88,7 +89,11 @@ impl Findings {
     /// The exposed columns that do not carry a value as it is: generated ones, and what views compute or put together.
     pub(super) fn computed(&self, exposed: &Exposed) -> BTreeSet<Column> {
         let generated = self.generated.keys().filter(|column| exposed.contains_key(column));
-        let mut computed: BTreeSet<Column> = generated.copied().collect();
+        let shown = |(relation, attribute): Column| {
+            let column = self.column_name(relation, attribute);
+            column.into_iter().flat_map(move |column| self.in_parents(relation, column)).chain([(relation, attribute)])
+        };
+        let mut computed: BTreeSet<Column> = generated.copied().flat_map(shown).collect();
         for _ in 0..=self.views.len() {
             let found: Vec<Column> =
                 exposed.keys().filter(|column| self.is_computed(**column, &computed)).copied().collect();
@@ -139,6 +144,22 @@ impl Findings {
             };
             expose(exposed, (*relation, *attribute), carried);
         }
+    }
+
+    /// What a child computes shows in its parents, whose columns of that name may be computed from others, or be plain.
+    fn expose_in_parents(&self, exposed: &mut Exposed) {
+        for (relation, attribute) in self.generated.keys() {
+            let gained = carried(exposed, (*relation, *attribute));
+            let Some(column) = self.column_name(*relation, *attribute).filter(|_| !gained.is_empty()) else { continue };
+            let parents: Vec<Column> = self.in_parents(*relation, column).collect();
+            parents.into_iter().for_each(|parent| expose(exposed, parent, gained.clone()));
+        }
+    }
+
+    /// The columns of this name in a relation and all its parents.
+    fn in_parents(&self, relation: u32, column: &str) -> impl Iterator<Item = Column> {
+        let relations = reachable(relation, |from| self.parents_of(from)).into_iter();
+        relations.filter_map(move |parent| Some((parent, self.attribute(parent, column)?)))
     }
 
     fn expose_telltales(&self, exposed: &mut Exposed) {
@@ -282,6 +303,17 @@ mod tests {
         one.children = vec![(1, 2), (1, 3)];
         check(&one, "1.2=part.ssn 2.1=part.ssn");
         check(&findings(&tables, &[]), "");
+    }
+
+    #[test]
+    fn what_children_compute_shows_in_their_parents() {
+        let tables = ["1 all id ssn made", "2 part made id ssn", "3 other id ssn made", "4 over made"];
+        let mut found = findings(&tables, &[(2, 3)]);
+        found.children = vec![(1, 2), (1, 3), (4, 1)];
+        found.generated.insert((1, 3), Some(BTreeSet::from([1])));
+        found.generated.insert((2, 1), Some(BTreeSet::from([3])));
+        check(&found, "1.2=part.ssn 1.3=part.ssn 2.1=part.ssn 2.3=part.ssn 4.1=part.ssn");
+        assert_eq!(found.computed(&found.exposures()), BTreeSet::from([(1, 3), (2, 1), (4, 1)]));
     }
 
     #[test]
