@@ -4,7 +4,7 @@ use alloc::boxed::Box;
 use alloc::sync::Arc;
 use alloc::vec;
 use alloc::vec::Vec;
-use core::net::IpAddr;
+use core::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use core::time::Duration;
 
 use super::pattern::Glob;
@@ -255,9 +255,26 @@ impl<F> Condition<F> {
     }
 }
 
+/// Why a text names no range of addresses.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum NoNetwork {
+    /// It is no address, or there are not so many bits.
+    Unread,
+    /// The address goes on behind the bits that count; the range that it lies in.
+    Within(Network),
+    /// IPv4 addresses as IPv6 has them, and others beside them.
+    Mapped,
+}
+
 impl Network {
-    /// The network that an address with an optional `/bits` names.
-    pub(crate) fn parse(text: &str) -> Option<Self> {
+    /// The network that an address with an optional `/bits` names. An IPv4 network written as IPv6 is that IPv4 network.
+    pub(crate) fn parse(text: &str) -> Result<Self, NoNetwork> {
+        let network = Self::written(text).ok_or(NoNetwork::Unread)?.canonical().ok_or(NoNetwork::Mapped)?;
+        let first = Self { address: network.first(), ..network };
+        if first == network { Ok(network) } else { Err(NoNetwork::Within(first)) }
+    }
+
+    fn written(text: &str) -> Option<Self> {
         let (address, bits) = text.split_once('/').map_or((text, None), |(address, bits)| (address, Some(bits)));
         let address: IpAddr = address.parse().ok()?;
         let longest = if address.is_ipv4() { 32 } else { 128 };
@@ -265,18 +282,32 @@ impl Network {
         Some(Self { address, bits })
     }
 
+    /// The same with an IPv4 address as one (`::ffff:10.0.0.0/104` is `10.0.0.0/8`); `None` where the range holds others.
+    fn canonical(self) -> Option<Self> {
+        match (self.address, self.address.to_canonical()) {
+            (IpAddr::V6(_), address @ IpAddr::V4(_)) => Some(Self { address, bits: self.bits.checked_sub(96)? }),
+            (IpAddr::V4(_), IpAddr::V4(_)) | (_, IpAddr::V6(_)) => Some(self),
+        }
+    }
+
+    /// The address without what stands behind the bits that count.
+    fn first(self) -> IpAddr {
+        let bits = u32::from(self.bits);
+        match self.address {
+            IpAddr::V4(address) => {
+                let mask = 32_u32.checked_sub(bits).and_then(|rest| u32::MAX.checked_shl(rest)).unwrap_or(0);
+                Ipv4Addr::from_bits(address.to_bits() & mask).into()
+            }
+            IpAddr::V6(address) => {
+                let mask = 128_u32.checked_sub(bits).and_then(|rest| u128::MAX.checked_shl(rest)).unwrap_or(0);
+                Ipv6Addr::from_bits(address.to_bits() & mask).into()
+            }
+        }
+    }
+
     /// Whether an address lies in it. An IPv4 address written as IPv6 counts as the IPv4 address that it is.
     pub(crate) fn holds(&self, address: IpAddr) -> bool {
-        match (self.address, address.to_canonical()) {
-            (IpAddr::V4(network), IpAddr::V4(address)) => {
-                let mask = u32::MAX.checked_shl(32 - u32::from(self.bits)).unwrap_or(0);
-                (network.to_bits() ^ address.to_bits()) & mask == 0
-            }
-            (IpAddr::V6(network), IpAddr::V6(address)) => {
-                let mask = u128::MAX.checked_shl(128 - u32::from(self.bits)).unwrap_or(0);
-                (network.to_bits() ^ address.to_bits()) & mask == 0
-            }
-            (IpAddr::V4(_), IpAddr::V6(_)) | (IpAddr::V6(_), IpAddr::V4(_)) => false,
-        }
+        let address = address.to_canonical();
+        address.is_ipv4() == self.address.is_ipv4() && Self { address, ..*self }.first() == self.address
     }
 }

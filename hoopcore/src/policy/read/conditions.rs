@@ -17,7 +17,7 @@ use crate::policy::grammar::{self, KINDS, Map, Meanings, RESOURCES, TRUTHS};
 use crate::policy::node::{Node, Value};
 use crate::policy::pattern::Glob;
 use crate::policy::problem::{nearest, shorten};
-use crate::policy::rule::{Condition, Network, OnFact, WhenFact, WhoFact};
+use crate::policy::rule::{Condition, Network, NoNetwork, OnFact, WhenFact, WhoFact};
 use crate::policy::time::{Days, End, Window, parse_end, parse_time};
 use crate::truth::Truth;
 
@@ -213,12 +213,17 @@ impl Reader {
 
     fn network(&mut self, node: &Node<'_>) -> Option<WhenFact> {
         let text = self.one_text(node, "`source`")?;
-        let network = Network::parse(text);
-        if network.is_none() {
-            let problem = self.problems.error(node.at, format!("`{}` is no address range", shorten(text)));
-            problem.help = Some("write an address, or a range such as `10.0.0.0/8` or `fd00::/8`".to_string());
-        }
-        network.map(WhenFact::Source)
+        let why = match Network::parse(text) {
+            Ok(network) => return Some(WhenFact::Source(network)),
+            Err(why) => why,
+        };
+        let problem = self.problems.error(node.at, format!("`{}` is no address range", shorten(text)));
+        problem.help = Some(match why {
+            NoNetwork::Unread => "write an address, or a range such as `10.0.0.0/8` or `fd00::/8`".to_string(),
+            NoNetwork::Within(range) => format!("write the range that it lies in, `{range}`, or the address alone"),
+            NoNetwork::Mapped => "addresses of IPv4 count as such: write their range, such as `10.0.0.0/8`".to_string(),
+        });
+        None
     }
 
     fn window(&mut self, node: &Node<'_>) -> Option<WhenFact> {
