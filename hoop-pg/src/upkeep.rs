@@ -134,6 +134,21 @@ fn is_plain(schema: &str) -> bool {
     !schema.starts_with('$') && !schema.starts_with("pg_")
 }
 
+/// Whether the statement makes functions, itself or by what it names.
+pub(crate) fn defines(statement: &Statement, facts: &SessionFacts) -> bool {
+    let named = statement.effects.iter().filter_map(|effect| match &effect.object {
+        Object::Prepared(name) => facts.prepared.get(name),
+        Object::Cursor(_)
+        | Object::Relation(_)
+        | Object::Function(_)
+        | Object::Setting(_)
+        | Object::Schema(_)
+        | Object::Named(_)
+        | Object::Any => None,
+    });
+    statement.defines_functions() || named.flat_map(Command::statements).any(Statement::defines_functions)
+}
+
 /// What carrying out the statement changes. An EXECUTE or FETCH changes what the statement that it names does.
 pub(crate) fn change(statement: &Statement, facts: &SessionFacts) -> Change {
     let named = statement.effects.iter().find_map(|effect| match &effect.object {

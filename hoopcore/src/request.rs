@@ -60,6 +60,8 @@ pub struct SessionFacts {
     pub search_path: Vec<String>,
     /// Functions and operators of other schemas that bear the name of one in `pg_catalog`.
     pub shadows: Arc<BTreeSet<String>>,
+    /// Functions may have been made that `shadows` does not know: any function of `pg_catalog` may be shadowed.
+    pub defines: bool,
     /// What statements prepared by SQL do, by name.
     pub prepared: BTreeMap<String, Command>,
     /// What cursors declared by SQL return, by name.
@@ -74,6 +76,7 @@ impl Default for SessionFacts {
         Self {
             search_path: vec![String::from("public")],
             shadows: Arc::default(),
+            defines: false,
             prepared: BTreeMap::new(),
             cursors: BTreeMap::new(),
             exposures: Exposures::Assumed,

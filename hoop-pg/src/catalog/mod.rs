@@ -145,6 +145,7 @@ impl Loaded {
     pub fn tell(&self, facts: &mut SessionFacts) {
         facts.search_path.clone_from(&self.search_path);
         facts.shadows = Arc::clone(&self.shadows);
+        facts.defines = false;
         facts.exposures = Exposures::Known(Arc::clone(&self.catalog.exposing.named));
     }
 

@@ -347,10 +347,12 @@ impl Conversation {
                 return;
             }
             // More statements were carried out than were understood.
+            facts.defines = true;
             return self.upkeep.carried_out(&Change::Unknown, facts);
         };
         work.statement += 1;
         let change = upkeep::change(statement, facts);
+        facts.defines |= upkeep::defines(statement, facts);
         if matches!(change, Change::Unknown) && upkeep::may_name(&work.command, facts) {
             self.forget_names(facts);
         }

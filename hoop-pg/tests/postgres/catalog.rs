@@ -15,6 +15,7 @@ use tokio_postgres::{Client, NoTls};
 
 use crate::cluster::Cluster;
 use crate::direct::cluster;
+use crate::front::Front;
 
 pub(crate) fn target(cluster: &Cluster) -> Target {
     Target {
@@ -252,4 +253,27 @@ async fn a_session_is_left_as_it_was() {
         assert_eq!(exposed(&loaded), "customers.email");
         assert_eq!(facts(&loaded).search_path, ["public"]);
     }
+}
+
+/// A function that an open transaction made may be what a shipped name stands for: it is asked for like any other.
+#[tokio::test]
+async fn what_a_transaction_makes_may_shadow_what_is_shipped() {
+    drop(database("catalog_made", "").await);
+    let policy = "
+hoop: 1
+rules:
+  - { rule: make, who: anyone, on: db, allow: { sql: create } }
+  - { rule: drop, who: anyone, on: db, allow: { sql: drop } }
+";
+    let front = Front::open(policy, "catalog_made", "").await;
+    let client = front.connect().await;
+    let upper = async || client.simple_query("SELECT upper('x'::varchar)").await;
+    let make = "CREATE FUNCTION public.upper(varchar) RETURNS text LANGUAGE sql AS 'SELECT 1::text'";
+    client.batch_execute("BEGIN; CREATE TABLE public.made (id int)").await.unwrap();
+    upper().await.unwrap();
+    client.batch_execute(make).await.unwrap();
+    let refused = upper().await.unwrap_err();
+    assert_eq!(refused.as_db_error().unwrap().message(), "refused by rule `default`: no rule allows `call` on `upper`");
+    client.batch_execute("ROLLBACK").await.unwrap();
+    upper().await.unwrap();
 }

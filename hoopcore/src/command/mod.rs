@@ -59,6 +59,24 @@ pub struct Statement {
     pub change: Change,
 }
 
+impl Statement {
+    /// Whether it may bring a function that bears the name of a shipped one, otherwise than by what a function does that
+    /// it calls: whoever has carried it out says so in [`SessionFacts::defines`](crate::SessionFacts::defines).
+    #[must_use]
+    pub fn defines_functions(&self) -> bool {
+        self.asked().any(|effect| effect.verb != sql::Verb::Call && effect.may_define_functions())
+    }
+
+    /// The same with what functions do.
+    pub(crate) fn may_define_functions(&self) -> bool {
+        matches!(self.change, Change::Unknown) || self.asked().any(sql::Effect::may_define_functions)
+    }
+
+    fn asked(&self) -> impl Iterator<Item = &sql::Effect> {
+        self.effects.iter().filter(|effect| effect.duty == sql::Duty::Covered)
+    }
+}
+
 impl Command {
     /// Statements of SQL from an analysis: `canonical` is the text with its literals stripped.
     ///

@@ -199,6 +199,30 @@ impl Effect {
         Self { verb, object, facts: Facts::default(), duty: Duty::Covered }
     }
 
+    /// Whether it may bring a function that bears the name of a shipped one.
+    pub(crate) fn may_define_functions(&self) -> bool {
+        match self.verb {
+            Verb::Create | Verb::Alter => !matches!(self.object, Object::Relation(_)) || self.facts.code,
+            Verb::Admin | Verb::Unknown | Verb::Fastpath | Verb::Call | Verb::Program | Verb::Replicate => true,
+            Verb::Read
+            | Verb::Insert
+            | Verb::Update
+            | Verb::Delete
+            | Verb::Truncate
+            | Verb::Drop
+            | Verb::Grant
+            | Verb::Role
+            | Verb::Set
+            | Verb::File
+            | Verb::Maintain
+            | Verb::Lock
+            | Verb::Sequence
+            | Verb::Notify
+            | Verb::Listen
+            | Verb::Session => false,
+        }
+    }
+
     /// The effect of what could not be read.
     #[must_use]
     pub fn unknown() -> Self {

@@ -158,7 +158,8 @@ impl<'a> Scene<'a> {
     #[inline]
     fn statements(&self, statements: &'a [Statement], visit: &mut impl FnMut(Step<'a>)) {
         let path = self.call.session.search_path.as_slice();
-        let mut ground = Ground { path: Some(path).filter(|path| !path.is_empty()), shadowed: false };
+        let mut ground =
+            Ground { path: Some(path).filter(|path| !path.is_empty()), shadowed: self.call.session.defines };
         for (at, statement) in statements.iter().enumerate() {
             let earlier = statements.get(..at).unwrap_or_default();
             self.statement(statement, Place { earlier, ground, depth: DEPTH, fetched: false }, visit);
@@ -311,32 +312,6 @@ impl<'a> Ground<'a> {
             | Change::Close(_)
             | Change::Definitions => self.path,
         };
-        let defines = matches!(statement.change, Change::Unknown)
-            || statement.effects.iter().filter(|effect| effect.duty == Duty::Covered).any(may_define_functions);
-        Self { path, shadowed: self.shadowed || defines }
-    }
-}
-
-/// Whether an effect may bring a function that bears the name of a shipped one.
-fn may_define_functions(effect: &Effect) -> bool {
-    match effect.verb {
-        Verb::Create | Verb::Alter => !matches!(effect.object, Object::Relation(_)) || effect.facts.code,
-        Verb::Admin | Verb::Unknown | Verb::Fastpath | Verb::Call | Verb::Program | Verb::Replicate => true,
-        Verb::Read
-        | Verb::Insert
-        | Verb::Update
-        | Verb::Delete
-        | Verb::Truncate
-        | Verb::Drop
-        | Verb::Grant
-        | Verb::Role
-        | Verb::Set
-        | Verb::File
-        | Verb::Maintain
-        | Verb::Lock
-        | Verb::Sequence
-        | Verb::Notify
-        | Verb::Listen
-        | Verb::Session => false,
+        Self { path, shadowed: self.shadowed || statement.may_define_functions() }
     }
 }

@@ -106,7 +106,7 @@ impl Settled {
             (Duty::Covered, object) => rules.by_name(written(object), at_home(object, statements, call)),
             (Duty::Harmless, _) => self.harmless(rules),
             (Duty::HarmlessUnlessShadowed, Object::Function(name))
-                if statements.len() == 1 && !call.session.shadows.contains(&name.name) =>
+                if statements.len() == 1 && !call.session.defines && !call.session.shadows.contains(&name.name) =>
             {
                 self.harmless(rules)
             }

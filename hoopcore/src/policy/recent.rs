@@ -36,6 +36,7 @@ struct Permitted {
     source: Option<IpAddr>,
     search_path: Vec<String>,
     shadows: Arc<BTreeSet<String>>,
+    defines: bool,
     exposures: Exposures,
     granted: Granted,
 }
@@ -58,13 +59,14 @@ impl Recent {
             return;
         }
         let Some(granted) = decision.granted() else { return };
-        let SessionFacts { search_path, shadows, exposures, .. } = call.session;
+        let SessionFacts { search_path, shadows, defines, exposures, .. } = call.session;
         self.permitted.truncate(KEPT - 1);
         self.permitted.push_front(Permitted {
             command: call.command.clone(),
             source: call.source,
             search_path: search_path.clone(),
             shadows: Arc::clone(shadows),
+            defines: *defines,
             exposures: exposures.clone(),
             granted,
         });
@@ -73,11 +75,12 @@ impl Recent {
 
 impl Permitted {
     fn is_for(&self, call: &Call<'_>) -> bool {
-        let SessionFacts { search_path, shadows, exposures, prepared: _, cursors: _ } = call.session;
+        let SessionFacts { search_path, shadows, defines, exposures, prepared: _, cursors: _ } = call.session;
         self.command.is_same(call.command)
             && self.source == call.source
             && self.search_path == *search_path
             && Arc::ptr_eq(&self.shadows, shadows)
+            && self.defines == *defines
             && are_same(&self.exposures, exposures)
     }
 }

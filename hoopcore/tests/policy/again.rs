@@ -136,6 +136,10 @@ fn other_exposures_are_asked_for_anew() {
     assert_eq!(turns(rules, "read a.v(y)", &[known(&["y"]), assumed(), known(&["y"])]), "mask allow mask");
     assert_eq!(turns(rules, "read a.t(x)", &[known(&[]), assumed()]), "allow mask");
     assert_eq!(turns(rules, "read a.t(x)", &[assumed(), known(&[])]), "mask allow");
+    let defining = || (SessionFacts { defines: true, ..facts.clone() }, None);
+    let function = "call upper shadowable";
+    let allowed = || (facts.clone(), None);
+    assert_eq!(turns(rules, function, &[allowed(), defining(), allowed()]), "allow block allow");
     let unknown = || (SessionFacts { exposures: Exposures::Unknown, ..facts.clone() }, None);
     assert_eq!(turns(rules, "read a.v(y)", &[known(&[]), unknown(), unknown(), known(&[])]), "allow block block allow");
     assert_eq!(turns(rules, "read a.v()", &[unknown()]), "allow");

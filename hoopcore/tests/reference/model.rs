@@ -159,6 +159,7 @@ impl RequestModel {
         SessionFacts {
             search_path: self.path.clone(),
             shadows: Arc::new(self.shadows.clone()),
+            defines: false,
             prepared: commands(&self.prepared),
             cursors: commands(&self.cursors),
             exposures: if self.exposed { Exposures::Assumed } else { Exposures::Known(Arc::new([])) },
