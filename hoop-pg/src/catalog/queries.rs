@@ -168,6 +168,7 @@ WHERE d.adrelid {these}"
     UNION SELECT c.reloftype FROM pg_catalog.pg_class c WHERE c.oid {these}
     UNION SELECT d.oid FROM pg_catalog.pg_type d JOIN shape s ON d.typtype = 'd' AND d.typbasetype = s.type)
 SELECT p.proname FROM pg_catalog.pg_proc p JOIN pg_catalog.pg_type t ON t.oid = p.proargtypes[0]
+    OR t.oid = p.provariadic AND p.pronargs = 1
 WHERE NOT (p.pronamespace = 'pg_catalog'::pg_catalog.regnamespace AND ({KNOWN}))
     AND (t.oid IN (SELECT s.type FROM shape s) OR t.typtype = 'p' AND t.typname IN
     ('record', 'any', 'anyelement', 'anynonarray', 'anycompatible', 'anycompatiblenonarray'))

@@ -172,7 +172,14 @@ impl<'a> Scene<'a> {
             OnInference::Equality if inferred() || self.computes_any(&masks.columns, item.effect) => {
                 flow.refuse(rule, Leak::Inference)
             }
-            OnInference::Block if compared() => flow.refuse(rule, Leak::Comparison),
+            OnInference::Block if compared() || self.computes_any(&masks.columns, item.effect) => {
+                flow.refuse(rule, Leak::Comparison)
+            }
+            OnInference::Allow
+                if masks.on_uncertain == OnUncertain::Block && self.calls_any(&masks.columns, item.effect) =>
+            {
+                flow.refuse(rule, Leak::Uncertain)
+            }
             OnInference::Equality | OnInference::Block | OnInference::Allow => {}
         }
     }
@@ -192,16 +199,20 @@ impl<'a> Scene<'a> {
     /// Whether what is granted of a column as it is is asked of something that is computed from a protected one, or a
     /// function of the row runs.
     fn computes_any(&self, masks: &[ColumnMask], effect: &Effect) -> bool {
+        self.carries_any(masks, effect, Carrier::Computed, &effect.facts.weighed) || self.calls_any(masks, effect)
+    }
+
+    /// Whether a function of a row with a protected column runs, written like a column.
+    fn calls_any(&self, masks: &[ColumnMask], effect: &Effect) -> bool {
+        self.carries_any(masks, effect, Carrier::Function, &effect.facts.behind)
+    }
+
+    fn carries_any(&self, masks: &[ColumnMask], effect: &Effect, carrier: Carrier, columns: &Columns) -> bool {
         let Exposures::Known(exposures) = &self.call.session.exposures else { return false };
-        let asks = |exposure: &Exposure| {
-            let columns = match exposure.carrier {
-                Carrier::Column => return false,
-                Carrier::Computed => &effect.facts.weighed,
-                Carrier::Function => &effect.facts.behind,
-            };
-            masks.iter().any(|mask| reads_through(exposure, &mask.pattern, effect, columns))
-        };
-        exposures.iter().any(asks)
+        let carriers = || exposures.iter().filter(|exposure| exposure.carrier == carrier);
+        !columns.is_empty()
+            && carriers()
+                .any(|exposure| masks.iter().any(|mask| reads_through(exposure, &mask.pattern, effect, columns)))
     }
 
     /// Whether some of these columns of an effect's object may carry a value that the pattern protects.

@@ -383,7 +383,6 @@ const QUERY_WORDS: &[&str] = &[
     "current",
     "current_catalog",
     "current_date",
-    "current_role",
     "current_time",
     "current_timestamp",
     "current_user",

@@ -126,7 +126,14 @@ impl Bridge<'_> {
 
     /// `trim(LEADING FROM x)` is `trim(LEADING x)`.
     pub(super) fn drop_trim_from(&mut self) -> bool {
-        let found = [Keyword::BOTH, Keyword::LEADING, Keyword::TRAILING].into_iter().any(|side| self.follows(side));
+        let plain = |word: &Word, keyword| word.quote_style.is_none() && word.keyword == keyword;
+        let sides = [Keyword::BOTH, Keyword::LEADING, Keyword::TRAILING];
+        let found = match self.out.as_slice() {
+            [.., Token::Word(trim), Token::LParen, Token::Word(side)] => {
+                plain(trim, Keyword::TRIM) && sides.into_iter().any(|known| plain(side, known))
+            }
+            _ => false,
+        };
         if found {
             self.cursor.advance();
         }

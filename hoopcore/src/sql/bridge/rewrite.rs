@@ -37,11 +37,20 @@ const AFTER_RELATION: &[&str] = &[
     "window",
 ];
 
+/// Words that begin a query.
+const BEGINS_QUERY: &[&str] = &["select", "table", "values", "with"];
+
 impl Bridge<'_> {
     /// Rewrites what stands at the cursor. `Some(true)` where it did; `None` where the form cannot be understood.
     pub(super) fn rewrite(&mut self) -> Option<bool> {
         let Some(next) = self.cursor.peek() else { return Some(false) };
         match next.kind() {
+            // Behind a period any word is a name.
+            TokenKind::Word if self.out.last() == Some(&Token::Period) => {
+                self.cursor.advance();
+                self.out.push(quoted(next.token.folded(self.cursor.text).into_owned()));
+                Some(true)
+            }
             TokenKind::Word => Some(self.assigned_part()? || self.rewrite_word(next)?),
             TokenKind::Quoted | TokenKind::UnicodeQuoted => self.assigned_part(),
             TokenKind::Operator => Some(self.drop_descendants(next)),
@@ -56,7 +65,7 @@ impl Bridge<'_> {
         Some(match &*word {
             "only" => self.drop_only(),
             "table" => self.table_command(),
-            "variadic" => self.cursor.eat_word("variadic"),
+            "variadic" => self.drop_variadic(),
             "operator" => return self.qualified_operator(),
             "rows" => return self.rows_from(),
             "into" => return self.insert_columns(),
@@ -82,7 +91,6 @@ impl Bridge<'_> {
             "exclude" => self.drop_frame_exclusion(),
             "where" => self.current_of(),
             "search" | "cycle" => return self.drop_search_or_cycle(),
-            "current_role" => self.current_role(),
             "xmlelement" | "xmlpi" => self.xml_name(),
             "xmlforest" | "xmlattributes" => return self.xml_list(),
             _ => false,
@@ -102,6 +110,10 @@ impl Bridge<'_> {
             return true;
         }
         self.cursor.advance();
+        if !self.is_relation_due() {
+            self.out.push(quoted("only".to_owned()));
+            return true;
+        }
         let mut inside = self.cursor;
         if let Some(mut group) = inside.group()
             && let Some(name) = relation_alone(&mut group)
@@ -110,6 +122,23 @@ impl Bridge<'_> {
             self.push_name(&name);
         }
         true
+    }
+
+    /// Whether a relation may stand here; behind an operand a word is the name of an output.
+    fn is_relation_due(&self) -> bool {
+        matches!(self.out.last(), Some(Token::Comma | Token::LParen))
+            || [Keyword::FROM, Keyword::JOIN, Keyword::UPDATE, Keyword::USING, Keyword::INTO]
+                .into_iter()
+                .any(|before| self.follows(before))
+    }
+
+    /// `f(VARIADIC x)` calls f as `f(x)` does.
+    fn drop_variadic(&mut self) -> bool {
+        let found = matches!(self.out.last(), Some(Token::Comma | Token::LParen));
+        if found {
+            self.cursor.advance();
+        }
+        found
     }
 
     fn push_name(&mut self, name: &QualifiedName) {
@@ -400,6 +429,7 @@ impl Bridge<'_> {
                 TokenKind::Word if next.is_word(expression.text, "collate") => {
                     expression.name()?;
                 }
+                TokenKind::Word if BEGINS_QUERY.iter().any(|word| next.is_word(expression.text, word)) => return None,
                 TokenKind::Word | TokenKind::Quoted | TokenKind::UnicodeQuoted => {
                     let name = next.identifier(expression.text)?;
                     if expression.at(TokenKind::Period) {
@@ -475,7 +505,12 @@ impl Bridge<'_> {
             || self.cursor.eat_words(&["overriding", "system", "value"])
     }
 
+    /// What a frame leaves out, behind where it ends.
     fn drop_frame_exclusion(&mut self) -> bool {
+        let ends = [Keyword::PRECEDING, Keyword::FOLLOWING, Keyword::ROW];
+        if !ends.into_iter().any(|end| self.follows(end)) {
+            return false;
+        }
         [&["exclude", "current", "row"][..], &["exclude", "no", "others"], &["exclude", "group"], &["exclude", "ties"]]
             .into_iter()
             .any(|form| self.cursor.eat_words(form))
@@ -520,12 +555,6 @@ impl Bridge<'_> {
         self.found.compares = true;
         self.cursor = rest;
         Some(true)
-    }
-
-    fn current_role(&mut self) -> bool {
-        self.cursor.advance();
-        self.out.push(keyword(Keyword::CURRENT_USER, "current_user"));
-        true
     }
 
     /// `xmlelement(NAME x, …)` → `xmlelement('x', …)`.

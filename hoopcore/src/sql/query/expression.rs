@@ -30,7 +30,6 @@ const RESERVED: &[&str] = &[
     "constraint",
     "current_catalog",
     "current_date",
-    "current_role",
     "current_time",
     "current_timestamp",
     "current_user",
@@ -82,7 +81,7 @@ const RESERVED: &[&str] = &[
 
 /// Words of the grammar that may be names as well: forms of `normalize`, a function without parentheses, and one that is
 /// a word since PostgreSQL 16.
-const MAY_BE_WORDS: &[&str] = &["current_schema", "nfc", "nfd", "nfkc", "nfkd", "system_user"];
+const MAY_BE_WORDS: &[&str] = &["current_role", "current_schema", "nfc", "nfd", "nfkc", "nfkd", "system_user"];
 
 impl<'a> Walk<'a> {
     /// Walks an expression whose value is used so.
@@ -391,7 +390,7 @@ impl<'a> Walk<'a> {
     fn access(&mut self, chain: &'a [AccessExpr], scope: usize, usage: Use) {
         for access in chain {
             match access {
-                AccessExpr::Dot(Expr::Identifier(_)) => {}
+                AccessExpr::Dot(Expr::Identifier(field)) => self.flow.behind_row(scope, &field.value, usage),
                 AccessExpr::Dot(_) => self.foreign(),
                 AccessExpr::Subscript(Subscript::Index { index }) => self.expression(index, scope, usage.probed()),
                 AccessExpr::Subscript(Subscript::Slice { lower_bound, upper_bound, stride }) => {

@@ -311,6 +311,11 @@ impl<'a> Flow<'a> {
         self.mentions.push(Mention { scope, qualifier, name, usage, behind, excused: false });
     }
 
+    /// A name behind a row in parentheses: a field, or a function of the row of something in FROM.
+    pub(super) fn behind_row(&mut self, scope: usize, name: &'a str, usage: Use) {
+        self.mentions.push(Mention { scope, qualifier: None, name, usage, behind: true, excused: true });
+    }
+
     /// What was mentioned since may be no column: an output has this name, or a clause that was left out gives it.
     pub(super) fn excuse(&mut self, mark: (usize, usize), name: &str) {
         let since = self.mentions.iter_mut().skip(mark.0);
@@ -425,6 +430,9 @@ impl<'a> Flow<'a> {
         if self.is_row(mention, relation) || relation.renamed && belongs {
             let surely = !mention.behind || relation.columns.contains(&mention.name);
             touched.all(mention.used().through(!relation.renamed || surely));
+            if mention.used().does() && !surely {
+                touched.behind.names.insert(mention.name);
+            }
         } else if belongs {
             touched.one(mention);
         }
