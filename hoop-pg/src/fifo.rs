@@ -511,9 +511,8 @@ impl<S: Clone, W: Copy, P> Fifo<S, W, P> {
         self.released.extend(self.portals.remove(significant(name)));
     }
 
-    /// Takes the names from all statements and portals but the unnamed ones, which no SQL can give.
-    pub fn forget_names(&mut self) {
-        self.statements.retain(|name, _| name.is_empty());
+    /// Takes the names from all portals but the unnamed one, which no SQL can give.
+    pub fn forget_portals(&mut self) {
         self.released.extend(self.portals.extract_if(|name, _| !name.is_empty()).map(|(_, work)| work));
     }
 

@@ -349,7 +349,8 @@ where
     }
 
     /// A new policy may protect more columns than those that the catalog was read for.
-    /// A stream of replication has no end of its own: it ends, and is judged anew when its client begins again where it stood.
+    /// A stream of replication has no end of its own: such a session ends, and is judged anew when its client begins again where
+    /// it stood.
     fn follow_policy(&mut self) -> Result<(), Stop> {
         let edition = self.session.follow_policy();
         if self.edition == edition {

@@ -7,7 +7,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use hoopcore::command::sql::Object;
-use hoopcore::command::{Change, PathChange, Statement};
+use hoopcore::command::{Change, Coverage, PathChange, Statement};
 use hoopcore::{Command, SessionFacts};
 
 use crate::works::FRAME;
@@ -102,9 +102,8 @@ impl Upkeep {
         };
     }
 
-    /// What names stand for is not known any more: what runs by one is judged as the unknown.
-    pub(crate) fn forget_names(&mut self, facts: &mut SessionFacts) {
-        facts.prepared.clear();
+    /// What names of cursors stand for is not known any more: what runs by one is judged as the unknown.
+    pub(crate) fn forget_cursors(&mut self, facts: &mut SessionFacts) {
         facts.cursors.clear();
         self.cursors.clear();
         self.held.clear();
@@ -169,11 +168,20 @@ pub(crate) fn change(statement: &Statement, facts: &SessionFacts) -> Change {
     }
 }
 
-/// Whether a command of which it is not known what it changes may give a name to a statement or cursor, or take one. What a
-/// function does is not seen here.
-pub(crate) fn may_name(command: &Command, facts: &SessionFacts) -> bool {
-    let effects = command.statements().iter().flat_map(|statement| &statement.effects);
-    let mut inner = effects.filter_map(|effect| match &effect.object {
+/// Names of which it is not known any more what they stand for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Lost {
+    Nothing,
+    /// Those of cursors and portals.
+    Cursors,
+    /// Those of statements too.
+    All,
+}
+
+/// What may be lost by a statement of a command, of which it is not known what it changes. What a function does is not seen
+/// here.
+pub(crate) fn lost(command: &Command, statement: &Statement, facts: &SessionFacts) -> Lost {
+    let named = statement.effects.iter().find_map(|effect| match &effect.object {
         Object::Prepared(name) => Some(facts.prepared.get(name)),
         Object::Relation(_)
         | Object::Function(_)
@@ -183,13 +191,36 @@ pub(crate) fn may_name(command: &Command, facts: &SessionFacts) -> bool {
         | Object::Cursor(_)
         | Object::Any => None,
     });
-    mentions_naming(command.text()) || inner.any(|inner| inner.is_none_or(|inner| mentions_naming(inner.text())))
+    let by = match named {
+        Some(None) => return Lost::All,
+        Some(Some(inner)) => inner,
+        None => command,
+    };
+    match statement.coverage {
+        // Of all that is understood and gives or takes a name, a cursor's query alone may change what is not known.
+        Coverage::Full if may_declare(by) => Lost::Cursors,
+        Coverage::Full => Lost::Nothing,
+        Coverage::Partial(_) if has_word(by.text(), &NAMING) => Lost::All,
+        Coverage::Partial(_) => Lost::Nothing,
+    }
 }
 
-/// Whether a text has a word that names something, or takes a name: no statement does without.
-fn mentions_naming(text: &str) -> bool {
-    let text = text.to_ascii_lowercase();
-    ["prepare", "deallocate", "declare", "close", "discard"].iter().any(|word| text.contains(word))
+/// Words of which one stands in each statement that gives a name or takes one.
+const NAMING: [&str; 5] = ["prepare", "deallocate", "declare", "close", "discard"];
+
+/// Whether some statement of a command may be a DECLARE: a lone one begins with the word, unless with a comment.
+fn may_declare(command: &Command) -> bool {
+    let text = command.text().trim_start();
+    let begins_with_a_word = text.starts_with(|first: char| first.is_ascii_alphabetic());
+    if command.statements().len() == 1 && begins_with_a_word {
+        return text.get(..7).is_some_and(|word| word.eq_ignore_ascii_case("declare"));
+    }
+    has_word(text, &["declare"])
+}
+
+fn has_word(text: &str, words: &[&str]) -> bool {
+    let parts = text.split(|c: char| !(c.is_ascii_alphanumeric() || c == '_'));
+    parts.into_iter().any(|part| words.iter().any(|word| part.eq_ignore_ascii_case(word)))
 }
 
 /// Whether facts about a session depend on the outcome of a command.
@@ -322,5 +353,32 @@ mod tests {
         check("FETCH ALL FROM other", true);
         check("CREATE TABLE t AS EXECUTE read", true);
         check("SELECT f()", true);
+    }
+
+    #[test]
+    fn few_statements_lose_names() {
+        let mut facts = SessionFacts::default();
+        facts.prepared.insert("call".into(), Command::sql("SELECT f()"));
+        facts.prepared.insert("cursor".into(), Command::sql("DECLARE c CURSOR FOR SELECT f()"));
+        let check = |sql: &str, expected: Lost| {
+            let command = Command::sql(sql);
+            let lost = command.statements().iter().map(|statement| lost(&command, statement, &facts));
+            assert_eq!(
+                lost.fold(Lost::Nothing, |all, one| if one == Lost::Nothing { all } else { one }),
+                expected,
+                "{sql}"
+            );
+        };
+        check("SELECT f(x) FROM t WHERE status = 'closed' AND close > 1", Lost::Nothing);
+        check("PREPARE s AS SELECT f()", Lost::Nothing);
+        check("DECLARE c CURSOR FOR SELECT f()", Lost::Cursors);
+        check("  declare c cursor for select f()", Lost::Cursors);
+        check("/* x */ DECLARE c CURSOR FOR SELECT f()", Lost::Cursors);
+        check("SELECT 1; DECLARE c CURSOR FOR SELECT f()", Lost::Cursors);
+        check("EXECUTE call", Lost::Nothing);
+        check("EXECUTE cursor", Lost::Cursors);
+        check("EXECUTE other", Lost::All);
+        check("BETWIXT t", Lost::Nothing);
+        check("BETWIXT CLOSE c", Lost::All);
     }
 }

@@ -158,6 +158,11 @@ impl Work {
         self.passage.is_none()
     }
 
+    /// Whether the server has begun to run it, and stopped before its end.
+    pub(crate) fn is_suspended(&self) -> bool {
+        !self.is_spent() && self.status == CompletionStatus::Done
+    }
+
     /// What it takes, in bytes: its text too, for the statement that it was bound from may be gone.
     fn taken(&self) -> usize {
         let parameters = self.parameters.iter().flatten().flatten().map(String::len).sum::<usize>();

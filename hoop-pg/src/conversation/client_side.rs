@@ -226,9 +226,11 @@ impl Conversation {
         Ok(self.ask(Asked { parameters, code, ..Asked::new(head, Kind::Execute, command) }))
     }
 
-    /// Whether what a portal runs by name is perhaps not what was permitted: the server looks the name up when it runs.
+    /// Whether what a portal runs by name is perhaps not what was permitted: the server looks the name up when it first runs.
     fn is_another(&self, work: &Work) -> bool {
-        work.command.stands_for_others() && (work.names != self.names || !self.fifo.is_settled_on_names())
+        work.command.stands_for_others()
+            && !work.is_suspended()
+            && (work.names != self.names || !self.fifo.is_settled_on_names())
     }
 
     /// Runs a portal whose permit is not used up.
@@ -288,6 +290,8 @@ impl Conversation {
             _ => drop(copy_fail(self.body(head))?),
         }
         self.fifo.end_copy();
+        // A server that copies has read over whatever told it to send what it has.
+        self.flushed = false;
         Ok(self.forward(head))
     }
 

@@ -239,9 +239,9 @@ impl Conversation {
         self.is_at_rest() && self.client.buffered() == 0
     }
 
-    /// Whether something is replicated, or was asked for and may begin any time.
+    /// Whether the session is one for replication: what it was permitted may go on without an end.
     pub(crate) fn replicates(&self) -> bool {
-        self.fifo.is_streaming() || (self.replication.is_on() && self.is_busy())
+        self.replication.is_on()
     }
 
     /// Whether the session can end without anything being lost: nothing is under way, or a stream that both sides can begin

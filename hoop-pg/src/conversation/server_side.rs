@@ -21,7 +21,7 @@ use crate::poison::Poison;
 use crate::reading;
 use crate::refusal::{Refusal, code};
 use crate::scrub;
-use crate::upkeep;
+use crate::upkeep::{self, Lost};
 use crate::works::{FRAME, Rows, TOO_LONG, Work, WorkId};
 
 /// What a message that is written anew may leave behind for the next one, in bytes.
@@ -353,8 +353,9 @@ impl Conversation {
         work.statement += 1;
         let change = upkeep::change(statement, facts);
         facts.defines |= upkeep::defines(statement, facts);
-        if matches!(change, Change::Unknown) && upkeep::may_name(&work.command, facts) {
-            self.forget_names(facts);
+        if matches!(change, Change::Unknown) {
+            let lost = upkeep::lost(&work.command, statement, facts);
+            self.lose(lost, facts);
         }
         self.meter_cursors(id, &change);
         self.rename(&change);
@@ -362,10 +363,17 @@ impl Conversation {
     }
 
     /// What names stand for is not known any more.
-    fn forget_names(&mut self, facts: &mut SessionFacts) {
-        self.names += 1;
-        self.fifo.forget_names();
-        self.upkeep.forget_names(facts);
+    fn lose(&mut self, lost: Lost, facts: &mut SessionFacts) {
+        match lost {
+            Lost::Nothing => return,
+            Lost::Cursors => {}
+            Lost::All => {
+                facts.prepared.clear();
+                self.fifo.forget_statement(None);
+            }
+        }
+        self.fifo.forget_portals();
+        self.upkeep.forget_cursors(facts);
     }
 
     /// Names of prepared statements and of portals are one for SQL and the protocol.
