@@ -1,9 +1,8 @@
 //! The audit trail: JSON lines that are safe before anybody acts on what they tell.
 //!
 //! Every gateway has one [`Trail`]. Its only writer thread takes all records that wait, writes them with one call and
-//! syncs them together (group commit): a lone client waits for one sync, many share it, and those who shared one are
-//! waited for, for as long as it took, to share the next. A failed write or sync closes the file for ever; what waited is
-//! refused, and the next record begins a new file.
+//! syncs them together (group commit): a lone client waits for one sync, many share it. A failed write or sync closes
+//! the file for ever; what waited is refused, and the next record begins a new file.
 
 mod files;
 mod line;
@@ -22,7 +21,6 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll};
 use std::thread::{self, JoinHandle};
-use std::time::Duration;
 
 use hoopcore::AuditFailure;
 use serde::Deserialize;
@@ -40,9 +38,6 @@ use crate::{clock, id};
 
 /// How many bytes of records may wait for the disk before new ones are refused.
 const QUEUE_BYTES: usize = 8 * 1024 * 1024;
-
-/// How long records for which nobody waits are gathered: to wake the writer for each costs more than to write it.
-const GATHER: Duration = Duration::from_millis(20);
 
 /// When a record counts as safe.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
@@ -84,7 +79,7 @@ impl Trail {
         let prefix = format!("{}-{instance}", clock::now().strftime("%Y%m%dT%H%M%S%.3fZ"));
         let mut writer = Writer::new(folder, mode, instance, prefix);
         writer.begin()?;
-        let (queue, failing) = (Arc::new(Queue::new(QUEUE_BYTES, GATHER)), writer.failing());
+        let (queue, failing) = (Arc::new(Queue::new(QUEUE_BYTES)), writer.failing());
         let shared = Arc::clone(&queue);
         let thread = thread::Builder::new().name("audit".to_owned()).spawn(move || writer::run(&shared, writer))?;
         Ok(Self(Arc::new(Handle { queue, mode, failing, writer: Some(thread) })))

@@ -10,7 +10,10 @@ use tokio::sync::oneshot;
 /// How long the writer waits before it tries again to write what it owes.
 const RETRY: Duration = Duration::from_secs(1);
 
-/// So many bytes are written though nobody waits for them.
+/// How long records for which nobody waits are gathered: to wake the writer for each costs more than to write it.
+const GATHER: Duration = Duration::from_millis(20);
+
+/// So many bytes of them are enough.
 const ENOUGH: usize = 256 * 1024;
 
 /// A record's line, and who waits for it.
@@ -18,16 +21,6 @@ const ENOUGH: usize = 256 * 1024;
 pub(crate) struct Entry {
     pub(crate) line: Vec<u8>,
     pub(crate) claim: Claim,
-}
-
-impl Entry {
-    /// Whether somebody waits for it.
-    pub(crate) fn is_awaited(&self) -> bool {
-        match self.claim {
-            Claim::Awaited(_) => true,
-            Claim::Owed | Claim::Loose => false,
-        }
-    }
 }
 
 /// What becomes of a record that could not be written.
@@ -41,25 +34,12 @@ pub(crate) enum Claim {
     Loose,
 }
 
-/// What the last batch tells of the next: those who were answered are likely to come again soon, and one sync for all
-/// costs a fraction of what one for each few does.
-#[derive(Clone, Copy, Debug, Default)]
-pub(crate) struct Pace {
-    /// How many were answered.
-    pub(crate) answered: usize,
-    /// How long they are waited for. Nobody waits longer than another sync would take.
-    pub(crate) patience: Duration,
-}
-
 /// The queue between the sessions and the one writer.
 #[derive(Debug)]
 pub(crate) struct Queue {
     state: Mutex<State>,
     ready: Condvar,
-    /// How many bytes may wait.
     limit: usize,
-    /// How long records for which nobody waits are gathered.
-    gather: Duration,
 }
 
 #[derive(Debug, Default)]
@@ -69,30 +49,16 @@ struct State {
     bytes: usize,
     /// Bytes of what waits here.
     waiting: usize,
-    /// How many of the entries somebody waits for.
-    awaited: usize,
-    /// What wakes the writer.
-    sleep: Sleep,
+    /// Somebody waits for one of the entries.
+    urgent: bool,
+    /// The writer waits for the first entry.
+    idle: bool,
     closed: bool,
 }
 
-/// What the writer sleeps for.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) enum Sleep {
-    /// It does not sleep.
-    #[default]
-    None,
-    /// For any entry.
-    Any,
-    /// For what is to be written at once.
-    Due,
-    /// For so many entries that somebody waits for.
-    Crowd(usize),
-}
-
 impl Queue {
-    pub(crate) fn new(limit: usize, gather: Duration) -> Self {
-        Self { state: Mutex::default(), ready: Condvar::new(), limit, gather }
+    pub(crate) fn new(limit: usize) -> Self {
+        Self { state: Mutex::default(), ready: Condvar::new(), limit }
     }
 
     /// Adds a record, unless there is no room. What is owed always has room: there is at most one such record for
@@ -108,9 +74,9 @@ impl Queue {
         }
         state.bytes = state.bytes.saturating_add(entry.line.len());
         state.waiting = state.waiting.saturating_add(entry.line.len());
-        state.awaited += usize::from(entry.is_awaited());
+        state.urgent |= matches!(entry.claim, Claim::Awaited(_));
         state.entries.push(entry);
-        let wake = state.wakes();
+        let wake = mem::take(&mut state.idle) || state.is_due();
         drop(state);
         if wake {
             self.ready.notify_one();
@@ -118,32 +84,22 @@ impl Queue {
         Ok(())
     }
 
-    /// All that waits, or nothing after a while where the writer owes; `None` once closed and empty. Those who were answered
-    /// before are waited for as long as `pace` has patience.
-    pub(crate) fn take(&self, owes: bool, pace: Pace) -> Option<Vec<Entry>> {
-        let state = self.lock();
-        let all = state.awaited.saturating_add(pace.answered);
-        let mut state = self.sleep(state, Sleep::Crowd(all), Some(pace.patience));
-        state = self.sleep(state, Sleep::Due, Some(self.gather));
-        if state.entries.is_empty() {
-            state = self.sleep(state, Sleep::Any, owes.then_some(RETRY));
-            state = self.sleep(state, Sleep::Due, Some(self.gather));
-        }
+    /// All that waits, or nothing after a while where the writer owes; `None` once closed and empty.
+    pub(crate) fn take(&self, owes: bool) -> Option<Vec<Entry>> {
+        let idle = |state: &mut State| {
+            state.idle = state.entries.is_empty() && !state.closed;
+            state.idle
+        };
+        let guard = self.lock();
+        let state = if owes {
+            self.ready.wait_timeout_while(guard, RETRY, idle).unwrap_or_else(PoisonError::into_inner).0
+        } else {
+            self.ready.wait_while(guard, idle).unwrap_or_else(PoisonError::into_inner)
+        };
+        let gathering = |state: &mut State| !state.entries.is_empty() && !state.is_due();
+        let gathered = self.ready.wait_timeout_while(state, GATHER, gathering);
+        let mut state = gathered.unwrap_or_else(PoisonError::into_inner).0;
         if state.entries.is_empty() && state.closed { None } else { Some(state.take()) }
-    }
-
-    /// Sleeps until there is what is slept for, and no longer than this. Nothing else wakes the writer meanwhile.
-    fn sleep<'a>(&self, state: MutexGuard<'a, State>, sleep: Sleep, most: Option<Duration>) -> MutexGuard<'a, State> {
-        let asleep = |state: &mut State| {
-            state.sleep = if state.ends(sleep) { Sleep::None } else { sleep };
-            state.sleep != Sleep::None
-        };
-        let mut state = match most {
-            Some(most) => self.ready.wait_timeout_while(state, most, asleep).unwrap_or_else(PoisonError::into_inner).0,
-            None => self.ready.wait_while(state, asleep).unwrap_or_else(PoisonError::into_inner),
-        };
-        state.sleep = Sleep::None;
-        state
     }
 
     /// Gives back the room of records that the writer is done with.
@@ -155,12 +111,6 @@ impl Queue {
     /// Bytes of what waits here and of what the writer has in hand.
     pub(crate) fn bytes(&self) -> usize {
         self.lock().bytes
-    }
-
-    /// What the writer sleeps for now.
-    #[cfg(test)]
-    pub(crate) fn sleeps_for(&self) -> Sleep {
-        self.lock().sleep
     }
 
     /// Ends the queue: what waits is still written, nothing more is taken.
@@ -175,26 +125,13 @@ impl Queue {
 }
 
 impl State {
-    /// Whether the writer is to be woken now.
-    fn wakes(&mut self) -> bool {
-        let wakes = self.sleep != Sleep::None && self.ends(self.sleep);
-        if wakes {
-            self.sleep = Sleep::None;
-        }
-        wakes
-    }
-
-    fn ends(&self, sleep: Sleep) -> bool {
-        match sleep {
-            Sleep::None => true,
-            Sleep::Any => self.closed || !self.entries.is_empty(),
-            Sleep::Due => self.closed || self.waiting >= ENOUGH || self.awaited > 0,
-            Sleep::Crowd(crowd) => self.closed || self.waiting >= ENOUGH || self.awaited >= crowd,
-        }
+    /// Whether what waits is to be written at once.
+    fn is_due(&self) -> bool {
+        self.urgent || self.closed || self.waiting >= ENOUGH
     }
 
     fn take(&mut self) -> Vec<Entry> {
-        self.awaited = 0;
+        self.urgent = false;
         self.waiting = 0;
         mem::take(&mut self.entries)
     }

@@ -9,7 +9,6 @@ use hoopcore::{Call, Command, Identity, Policy, Request, Resource, SessionFacts,
 use serde_json::Value;
 
 use super::files::SegmentFile;
-use super::queue::{Pace, Sleep};
 use super::*;
 use crate::Attempt;
 
@@ -219,60 +218,16 @@ async fn many_records_share_a_sync() {
 
 #[tokio::test]
 async fn a_full_queue_refuses_what_is_awaited_and_takes_what_is_owed() {
-    let queue = Queue::new(100, Duration::ZERO);
+    let queue = Queue::new(100);
     let awaited = |bytes: usize| Entry { line: vec![0; bytes], claim: Claim::Awaited(oneshot::channel().0) };
     assert!(queue.push(awaited(90)).is_ok());
     assert!(queue.push(awaited(20)).is_err());
     assert!(queue.push(Entry { line: vec![0; 20], claim: Claim::Owed }).is_ok());
-    let taken = queue.take(false, Pace::default()).unwrap();
+    let taken = queue.take(false).unwrap();
     assert_eq!(taken.len(), 2);
     assert!(queue.push(awaited(20)).is_err(), "bytes in the writer's hand count");
     queue.release(110);
     assert!(queue.push(awaited(20)).is_ok());
-}
-
-/// Longer than any test takes.
-const FOR_EVER: Duration = Duration::from_secs(3600);
-
-fn line(claim: Claim) -> Entry {
-    Entry { line: vec![0], claim }
-}
-
-fn awaited() -> Entry {
-    line(Claim::Awaited(oneshot::channel().0))
-}
-
-/// How many entries the writer takes at once, and what it slept for before each of them came.
-fn taken(pace: Pace, entries: impl IntoIterator<Item = Entry>) -> (usize, Vec<Sleep>) {
-    let (queue, mut slept) = (Queue::new(QUEUE_BYTES, FOR_EVER), Vec::new());
-    thread::scope(|scope| {
-        let writer = scope.spawn(|| queue.take(false, pace).unwrap().len());
-        for entry in entries {
-            while queue.sleeps_for() == Sleep::None && !writer.is_finished() {
-                thread::yield_now();
-            }
-            slept.push(queue.sleeps_for());
-            assert!(queue.push(entry).is_ok());
-        }
-        (writer.join().unwrap(), slept)
-    })
-}
-
-#[test]
-fn those_who_were_answered_share_the_next_sync() {
-    let pace = Pace { answered: 3, patience: FOR_EVER };
-    assert_eq!(taken(pace, [awaited(), awaited(), awaited()]), (3, vec![Sleep::Crowd(3); 3]));
-}
-
-#[test]
-fn those_who_do_not_come_again_are_not_waited_for() {
-    assert_eq!(taken(Pace { answered: 3, patience: Duration::ZERO }, [awaited()]), (1, vec![Sleep::Due]));
-}
-
-#[test]
-fn a_record_that_nobody_waits_for_does_not_wake_the_writer() {
-    let entries = [line(Claim::Owed), line(Claim::Owed), awaited()];
-    assert_eq!(taken(Pace::default(), entries), (3, vec![Sleep::Due; 3]));
 }
 
 #[tokio::test]

@@ -5,31 +5,24 @@ use std::process;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
-use std::time::{Duration, Instant};
 
 use hoopcore::AuditFailure;
 
 use super::Mode;
 use super::files::{Folder, SegmentFile};
 use super::line;
-use super::queue::{Claim, Entry, Pace, Queue};
+use super::queue::{Claim, Entry, Queue};
 use super::record::Record;
 use crate::clock;
 
 /// Where a segment ends and the next one begins.
 const SEGMENT_BYTES: u64 = 64 * 1024 * 1024;
 
-/// How long company is waited for at most, however slow the disk is.
-const MOST_PATIENCE: Duration = Duration::from_millis(20);
-
 /// Writes until the queue is closed and empty.
 pub(crate) fn run(queue: &Queue, mut writer: Writer) {
     let _guard = AbortOnPanic;
-    let mut pace = Pace::default();
-    while let Some(batch) = queue.take(writer.owes(), pace) {
-        let (answered, begun) = (batch.iter().filter(|entry| entry.is_awaited()).count(), Instant::now());
+    while let Some(batch) = queue.take(writer.owes()) {
         queue.release(writer.commit(batch));
-        pace = Pace { answered, patience: writer.patience(begun.elapsed()) };
     }
     writer.give_up();
 }
@@ -99,14 +92,6 @@ impl Writer {
 
     pub(crate) fn owes(&self) -> bool {
         !self.owed.is_empty()
-    }
-
-    /// How long to wait for company of the next batch, where the last one took so long. Only a sync is worth it.
-    fn patience(&self, took: Duration) -> Duration {
-        match self.mode {
-            Mode::Durable => took.min(MOST_PATIENCE),
-            Mode::Written | Mode::BestEffort => Duration::ZERO,
-        }
     }
 
     /// Writes a batch and answers everybody who waits. Gives how many bytes it is done with.
