@@ -133,10 +133,10 @@ fn is_plain(schema: &str) -> bool {
     !schema.starts_with('$') && !schema.starts_with("pg_")
 }
 
-/// Whether the statement makes functions, itself or by what it names.
-pub(crate) fn defines(statement: &Statement, facts: &SessionFacts) -> bool {
-    let named = statement.effects.iter().filter_map(|effect| match &effect.object {
-        Object::Prepared(name) => facts.prepared.get(name),
+/// What a statement runs that was prepared, where it is known what the name stands for.
+fn prepared<'a>(statement: &'a Statement, facts: &'a SessionFacts) -> impl Iterator<Item = Option<&'a Command>> {
+    statement.effects.iter().filter_map(|effect| match &effect.object {
+        Object::Prepared(name) => Some(facts.prepared.get(name)),
         Object::Cursor(_)
         | Object::Relation(_)
         | Object::Function(_)
@@ -144,8 +144,13 @@ pub(crate) fn defines(statement: &Statement, facts: &SessionFacts) -> bool {
         | Object::Schema(_)
         | Object::Named(_)
         | Object::Any => None,
-    });
-    statement.defines_functions() || named.flat_map(Command::statements).any(Statement::defines_functions)
+    })
+}
+
+/// Whether the statement makes functions, itself or by what it names.
+pub(crate) fn defines(statement: &Statement, facts: &SessionFacts) -> bool {
+    let mut named = prepared(statement, facts).flatten().flat_map(Command::statements);
+    statement.defines_functions() || named.any(Statement::defines_functions)
 }
 
 /// What carrying out the statement changes. An EXECUTE or FETCH changes what the statement that it names does.
@@ -181,17 +186,7 @@ pub(crate) enum Lost {
 /// What may be lost by a statement of a command, of which it is not known what it changes. What a function does is not seen
 /// here.
 pub(crate) fn lost(command: &Command, statement: &Statement, facts: &SessionFacts) -> Lost {
-    let named = statement.effects.iter().find_map(|effect| match &effect.object {
-        Object::Prepared(name) => Some(facts.prepared.get(name)),
-        Object::Relation(_)
-        | Object::Function(_)
-        | Object::Setting(_)
-        | Object::Schema(_)
-        | Object::Named(_)
-        | Object::Cursor(_)
-        | Object::Any => None,
-    });
-    let by = match named {
+    let by = match prepared(statement, facts).next() {
         Some(None) => return Lost::All,
         Some(Some(inner)) => inner,
         None => command,

@@ -161,9 +161,16 @@ JOIN pg_catalog.pg_attribute a ON a.attrelid = d.adrelid AND a.attnum = d.adnum 
 WHERE d.adrelid {these}"
         ),
         TELLTALES.to_owned(),
-        // What can be written like a column of a row: `c.f` for `f(c)`, `c.d` for `c::d` where `d` is a domain over rows.
-        format!(
-            "WITH RECURSIVE shape(type) AS (
+        like_columns(&these),
+        types(&these),
+        RELATIONS.to_owned(),
+    ]
+}
+
+/// What can be written like a column of a row: `c.f` for `f(c)`, `c.d` for `c::d` where `d` is a domain over rows.
+fn like_columns(these: &str) -> String {
+    format!(
+        "WITH RECURSIVE shape(type) AS (
     SELECT t.oid FROM pg_catalog.pg_type t WHERE t.typrelid {these}
     UNION SELECT c.reloftype FROM pg_catalog.pg_class c WHERE c.oid {these}
     UNION SELECT d.oid FROM pg_catalog.pg_type d JOIN shape s ON d.typtype = 'd' AND d.typbasetype = s.type)
@@ -173,11 +180,14 @@ WHERE NOT (p.pronamespace = 'pg_catalog'::pg_catalog.regnamespace AND ({KNOWN}))
     AND (t.oid IN (SELECT s.type FROM shape s) OR t.typtype = 'p' AND t.typname IN
     ('record', 'any', 'anyelement', 'anynonarray', 'anycompatible', 'anycompatiblenonarray'))
 UNION SELECT d.typname FROM pg_catalog.pg_type d JOIN shape s ON s.type = d.oid WHERE d.typtype = 'd'"
-        ),
-        // Types of others that columns have, or whole relations: a domain checks values, a relation's type its columns, and a
-        // domain over rows is a name of the row.
-        format!(
-            "WITH RECURSIVE shape(relation, type) AS (
+    )
+}
+
+/// Types of others that columns have, or whole relations: a domain checks values, a relation's type its columns, and a
+/// domain over rows is a name of the row.
+fn types(these: &str) -> String {
+    format!(
+        "WITH RECURSIVE shape(relation, type) AS (
     SELECT c.oid, c.reltype FROM pg_catalog.pg_class c WHERE c.oid {these}
     UNION SELECT c.oid, c.reloftype FROM pg_catalog.pg_class c WHERE c.oid {these}
     UNION SELECT s.relation, d.oid FROM pg_catalog.pg_type d JOIN shape s ON d.typtype = 'd' AND d.typbasetype = s.type
@@ -194,9 +204,7 @@ JOIN pg_catalog.pg_type t ON t.oid = u.type AND t.oid >= 16384
 JOIN pg_catalog.pg_namespace n ON n.oid = t.typnamespace
 LEFT JOIN pg_catalog.pg_class c ON c.oid = t.typrelid
 WHERE t.typtype = 'd' OR c.relkind = 'c'"
-        ),
-        RELATIONS.to_owned(),
-    ]
+    )
 }
 
 /// A condition that holds for every column that one of the patterns matches.
