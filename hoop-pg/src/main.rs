@@ -86,8 +86,8 @@ fn half_of_the_cores() -> usize {
 
 fn start(path: &Path, workers: usize) -> Result<(), Failure> {
     logging::start();
-    let gateway = Gateway::open(Config::read(path)?)?;
-    runtime(workers).enable_all().build()?.block_on(run(gateway))
+    let config = Config::read(path)?;
+    runtime(workers).enable_all().build()?.block_on(run(config))
 }
 
 /// One thread needs none of what several have to agree on.
@@ -100,7 +100,8 @@ fn runtime(workers: usize) -> Builder {
     several
 }
 
-async fn run(gateway: Gateway) -> Result<(), Failure> {
+async fn run(config: Config) -> Result<(), Failure> {
+    let gateway = Gateway::open(config)?;
     let (mut terminate, mut interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
     gateway.load_keys().await;
     let server = hoop_pg::serve(gateway.clone()).await?;

@@ -4,6 +4,7 @@
 //! syncs them together (group commit): a lone client waits for one sync, many share it. A failed write or sync closes
 //! the file for ever; what waited is refused, and the next record begins a new file.
 
+mod answers;
 mod files;
 mod line;
 mod measure;
@@ -31,6 +32,7 @@ pub use measure::{Measurement, measure};
 pub(crate) use record::{Approval, Origin, Step};
 pub use record::{Record, hex, style_word};
 
+use self::answers::{Answers, Outcome};
 use self::files::{Directory, Folder};
 use self::queue::{Claim, Entry, Queue};
 use self::writer::Writer;
@@ -65,7 +67,8 @@ struct Handle {
 }
 
 impl Trail {
-    /// A trail in a directory, which is made where it is missing. The first file is begun at once.
+    /// A trail in a directory, which is made where it is missing. The first file is begun at once. Opened within a
+    /// tokio runtime, it wakes those who wait for records with fewer system calls.
     ///
     /// # Errors
     /// Where the directory cannot be made or written.
@@ -77,7 +80,7 @@ impl Trail {
     fn over(folder: Box<dyn Folder>, mode: Mode) -> io::Result<Self> {
         let instance: Arc<str> = id::random(8).into();
         let prefix = format!("{}-{instance}", clock::now().strftime("%Y%m%dT%H%M%S%.3fZ"));
-        let mut writer = Writer::new(folder, mode, instance, prefix);
+        let mut writer = Writer::new(folder, mode, instance, prefix, Answers::start());
         writer.begin()?;
         let (queue, failing) = (Arc::new(Queue::new(QUEUE_BYTES)), writer.failing());
         let shared = Arc::clone(&queue);
@@ -157,13 +160,13 @@ pub struct Ticket(Wait);
 
 #[derive(Debug)]
 enum Wait {
-    Over(Option<Result<(), AuditFailure>>),
-    For(oneshot::Receiver<Result<(), AuditFailure>>),
+    Over(Option<Outcome>),
+    For(oneshot::Receiver<Outcome>),
 }
 
 impl Ticket {
     /// The answer where it is there already.
-    pub(crate) fn settled(self) -> Result<Result<(), AuditFailure>, Self> {
+    pub(crate) fn settled(self) -> Result<Outcome, Self> {
         match self.0 {
             Wait::Over(Some(answer)) => Ok(answer),
             Wait::Over(None) | Wait::For(_) => Err(self),
@@ -172,7 +175,7 @@ impl Ticket {
 }
 
 impl Future for Ticket {
-    type Output = Result<(), AuditFailure>;
+    type Output = Outcome;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let gone = || AuditFailure::new("the audit trail is closed");

@@ -5,7 +5,8 @@ use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use hoopcore::AuditFailure;
-use tokio::sync::oneshot;
+
+use super::answers::Waiter;
 
 /// How long the writer waits before it tries again to write what it owes.
 const RETRY: Duration = Duration::from_secs(1);
@@ -27,7 +28,7 @@ pub(crate) struct Entry {
 #[derive(Debug)]
 pub(crate) enum Claim {
     /// Somebody waits for the word that it is safe: a failure is the answer.
-    Awaited(oneshot::Sender<Result<(), AuditFailure>>),
+    Awaited(Waiter),
     /// Nobody waits, yet it must not be lost: it is written again, elsewhere.
     Owed,
     /// Nobody waits and it may be lost, aloud.
@@ -51,9 +52,20 @@ struct State {
     waiting: usize,
     /// Somebody waits for one of the entries.
     urgent: bool,
-    /// The writer waits for the first entry.
-    idle: bool,
+    writer: Writer,
     closed: bool,
+}
+
+/// What the writer does, as far as it must be woken: to wake it when it is awake costs as much.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum Writer {
+    /// It writes, or has been woken.
+    #[default]
+    Awake,
+    /// It waits for the first entry.
+    Idle,
+    /// It waits for more entries, or for one that is due.
+    Gathering,
 }
 
 impl Queue {
@@ -76,7 +88,7 @@ impl Queue {
         state.waiting = state.waiting.saturating_add(entry.line.len());
         state.urgent |= matches!(entry.claim, Claim::Awaited(_));
         state.entries.push(entry);
-        let wake = mem::take(&mut state.idle) || state.is_due();
+        let wake = state.wakes_writer();
         drop(state);
         if wake {
             self.ready.notify_one();
@@ -86,20 +98,30 @@ impl Queue {
 
     /// All that waits, or nothing after a while where the writer owes; `None` once closed and empty.
     pub(crate) fn take(&self, owes: bool) -> Option<Vec<Entry>> {
-        let idle = |state: &mut State| {
-            state.idle = state.entries.is_empty() && !state.closed;
-            state.idle
-        };
-        let guard = self.lock();
-        let state = if owes {
-            self.ready.wait_timeout_while(guard, RETRY, idle).unwrap_or_else(PoisonError::into_inner).0
-        } else {
-            self.ready.wait_while(guard, idle).unwrap_or_else(PoisonError::into_inner)
-        };
-        let gathering = |state: &mut State| !state.entries.is_empty() && !state.is_due();
-        let gathered = self.ready.wait_timeout_while(state, GATHER, gathering);
-        let mut state = gathered.unwrap_or_else(PoisonError::into_inner).0;
+        let mut state = self.gather(self.lock());
+        if state.entries.is_empty() && !state.closed {
+            state = self.gather(self.rest(state, owes));
+        }
+        state.writer = Writer::Awake;
         if state.entries.is_empty() && state.closed { None } else { Some(state.take()) }
+    }
+
+    /// Waits until something is due, but not for long.
+    fn gather<'a>(&self, mut state: MutexGuard<'a, State>) -> MutexGuard<'a, State> {
+        state.writer = Writer::Gathering;
+        let gathered = self.ready.wait_timeout_while(state, GATHER, |state| !state.is_due());
+        gathered.unwrap_or_else(PoisonError::into_inner).0
+    }
+
+    /// Waits for the first entry, or for the next try of what the writer owes.
+    fn rest<'a>(&self, mut state: MutexGuard<'a, State>, owes: bool) -> MutexGuard<'a, State> {
+        state.writer = Writer::Idle;
+        let idle = |state: &mut State| state.entries.is_empty() && !state.closed;
+        if owes {
+            self.ready.wait_timeout_while(state, RETRY, idle).unwrap_or_else(PoisonError::into_inner).0
+        } else {
+            self.ready.wait_while(state, idle).unwrap_or_else(PoisonError::into_inner)
+        }
     }
 
     /// Gives back the room of records that the writer is done with.
@@ -125,6 +147,19 @@ impl Queue {
 }
 
 impl State {
+    /// Whether the writer waits for what there is now.
+    fn wakes_writer(&mut self) -> bool {
+        let wakes = match self.writer {
+            Writer::Awake => false,
+            Writer::Idle => true,
+            Writer::Gathering => self.is_due(),
+        };
+        if wakes {
+            self.writer = Writer::Awake;
+        }
+        wakes
+    }
+
     /// Whether what waits is to be written at once.
     fn is_due(&self) -> bool {
         self.urgent || self.closed || self.waiting >= ENOUGH

@@ -9,6 +9,7 @@ use std::thread;
 use hoopcore::AuditFailure;
 
 use super::Mode;
+use super::answers::Answers;
 use super::files::{Folder, SegmentFile};
 use super::line;
 use super::queue::{Claim, Entry, Queue};
@@ -44,6 +45,7 @@ pub(crate) struct Writer {
     mode: Mode,
     instance: Arc<str>,
     prefix: String,
+    answers: Answers,
     seq: u64,
     segment: Option<Segment>,
     /// Number of the last segment that was begun.
@@ -64,12 +66,19 @@ struct Segment {
 }
 
 impl Writer {
-    pub(crate) fn new(folder: Box<dyn Folder>, mode: Mode, instance: Arc<str>, prefix: String) -> Self {
+    pub(crate) fn new(
+        folder: Box<dyn Folder>,
+        mode: Mode,
+        instance: Arc<str>,
+        prefix: String,
+        answers: Answers,
+    ) -> Self {
         Self {
             folder,
             mode,
             instance,
             prefix,
+            answers,
             seq: 0,
             segment: None,
             last: 0,
@@ -167,12 +176,11 @@ impl Writer {
     }
 
     fn settle(&mut self, entries: Vec<Entry>, outcome: io::Result<()>) -> usize {
-        let mut done = 0;
+        let (mut done, mut waiters) = (0, Vec::new());
         for entry in entries {
             let bytes = entry.line.len();
             match (entry.claim, &outcome) {
-                (Claim::Awaited(waiter), Ok(())) => drop(waiter.send(Ok(()))),
-                (Claim::Awaited(waiter), Err(error)) => drop(waiter.send(Err(AuditFailure::new(error.to_string())))),
+                (Claim::Awaited(waiter), _) => waiters.push(waiter),
                 (Claim::Owed | Claim::Loose, Ok(())) => {}
                 (Claim::Owed, Err(_)) => {
                     self.owed.push(Entry { line: entry.line, claim: Claim::Owed });
@@ -182,6 +190,7 @@ impl Writer {
             }
             done += bytes;
         }
+        self.answers.give(waiters, outcome.map_err(|error| AuditFailure::new(error.to_string())));
         done
     }
 }
