@@ -231,6 +231,64 @@ async fn keys_are_renewed_in_the_background() {
 }
 
 #[tokio::test]
+async fn a_key_that_was_taken_back_lets_nobody_in_when_its_time_is_over() {
+    let mut answer = ok(jwks(&[1]));
+    answer.headers_mut().insert("cache-control", "max-age=1000".parse().unwrap());
+    let idp = Idp::start(answer).await;
+    let issuers = idp.issuers();
+    assert_eq!(outcome(&issuers, 1).await, "job");
+    idp.says(ok(jwks(&[2])));
+    later(1000).await;
+    assert_eq!(outcome(&issuers, 1).await, UNKNOWN);
+    assert_eq!(outcome(&issuers, 2).await, "job");
+    assert_eq!(idp.asked(), 2);
+}
+
+#[tokio::test]
+async fn a_key_that_was_taken_out_of_a_file_lets_nobody_in_after_a_minute() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("keys.json");
+    std::fs::write(&file, jwks(&[1, 2])).unwrap();
+    let issuers = issuers(KeySource::File(file.clone()));
+    issuers.load().await.unwrap();
+    std::fs::write(&file, jwks(&[2])).unwrap();
+    later(60).await;
+    assert_eq!(outcome(&issuers, 1).await, UNKNOWN);
+    // What is no key set takes no key back.
+    for broken in ["", "{\"keys\":[]}", "{\"keys\""] {
+        std::fs::write(&file, broken).unwrap();
+        later(60).await;
+        assert_eq!(outcome(&issuers, 2).await, "job", "{broken}");
+    }
+    std::fs::remove_file(&file).unwrap();
+    later(60).await;
+    assert_eq!(outcome(&issuers, 2).await, "job");
+    later(24 * 60 * 60).await;
+    assert_eq!(outcome(&issuers, 2).await, NO_KEYS);
+}
+
+/// Who waits for keys while their server hangs gets the older ones, in less time than a login may take.
+#[tokio::test]
+async fn an_issuer_that_hangs_is_not_waited_for_longer_than_a_login_lasts() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = KeyUrl::parse(&format!("http://{}/jwks", listener.local_addr().unwrap())).unwrap();
+    let issuers = issuers(KeySource::Url(url));
+    let loading = issuers.load();
+    let answering = async {
+        let (stream, _) = listener.accept().await.unwrap();
+        let service = service_fn(|_| async { Ok::<_, Infallible>(ok(jwks(&[1]))) });
+        drop(http1::Builder::new().serve_connection(TokioIo::new(stream), service).await);
+    };
+    let (loaded, ()) = tokio::join!(loading, answering);
+    loaded.unwrap();
+    tokio::time::pause();
+    tokio::time::advance(Duration::from_secs(3600)).await;
+    let begin = tokio::time::Instant::now();
+    assert_eq!(outcome(&issuers, 1).await, "job");
+    assert_eq!(begin.elapsed().as_secs(), 5);
+}
+
+#[tokio::test]
 async fn an_outage_is_survived_for_a_day() {
     let idp = Idp::start(ok(jwks(&[1]))).await;
     let issuers = idp.issuers();

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use hoopcore::identity::jwt::{IssuerRefused, IssuerSettings, JwtIssuer, KeySet, KeySetRefused};
 use tokio::sync::watch;
-use tokio::time::Instant;
+use tokio::time::{Instant, timeout};
 
 use super::source::{Document, SourceError};
 use super::{IssuerConfig, NotAdmitted};
@@ -14,6 +14,8 @@ use super::{IssuerConfig, NotAdmitted};
 const BETWEEN_READINGS: Duration = Duration::from_secs(60);
 /// How long keys are used after they were read: an issuer that cannot be asked for a day lets nobody in any more.
 const STALE: Duration = Duration::from_secs(24 * 60 * 60);
+/// How long a caller waits for newer keys where older ones are there.
+const PATIENCE: Duration = Duration::from_secs(5);
 
 /// The keys of one issuer.
 pub(super) struct Keyring {
@@ -34,6 +36,18 @@ struct Keys {
     issuer: Arc<JwtIssuer>,
     read: Instant,
     fresh: Duration,
+}
+
+/// What is to be done before keys are used.
+enum Age {
+    /// Nothing.
+    Fresh,
+    /// They are read anew meanwhile.
+    Ripe,
+    /// They are read anew before, and serve where that fails.
+    Over,
+    /// They are read anew before.
+    Unusable,
 }
 
 /// Why the keys of an issuer could not be had.
@@ -63,26 +77,35 @@ impl Keyring {
         &self.config.settings
     }
 
-    /// The issuer with its keys. They are read when there are none, and read anew in the background when it is time.
+    /// The issuer with its keys. They are read anew in the background when their time is nearly over; when it is over, or
+    /// there are none, the caller waits. Older keys serve only where that reading failed or did not end in time: a key
+    /// that the issuer took back lets nobody in for longer than the issuer said that it may be kept.
     pub(super) async fn usable(self: &Arc<Self>) -> Result<Arc<JwtIssuer>, NotAdmitted> {
-        if let Some(issuer) = self.present() {
-            return Ok(issuer);
+        match self.age() {
+            Age::Fresh => {}
+            Age::Ripe => drop(self.renew()),
+            // A reading that takes longer goes on; whoever comes when it is over has its keys.
+            Age::Over => drop(timeout(PATIENCE, self.renewed()).await),
+            Age::Unusable => self.renewed().await,
         }
-        self.renewed().await;
         self.present().ok_or_else(|| NotAdmitted::NoKeys(self.name().to_owned()))
     }
 
-    fn present(self: &Arc<Self>) -> Option<Arc<JwtIssuer>> {
-        let (issuer, age, fresh) = {
-            let state = self.state();
-            let keys = state.keys.as_ref()?;
-            (keys.issuer.clone(), keys.read.elapsed(), keys.fresh)
-        };
-        // At four fifths of its time, so that a reading that fails can be repeated before it is over.
-        if age >= fresh * 4 / 5 {
-            self.renew();
+    fn age(&self) -> Age {
+        let state = self.state();
+        let Some(Keys { read, fresh, .. }) = &state.keys else { return Age::Unusable };
+        match read.elapsed() {
+            age if age >= STALE => Age::Unusable,
+            age if age >= *fresh => Age::Over,
+            // So that a reading that fails can be repeated before the time is over.
+            age if age >= *fresh * 4 / 5 => Age::Ripe,
+            _ => Age::Fresh,
         }
-        (age < STALE).then_some(issuer)
+    }
+
+    fn present(&self) -> Option<Arc<JwtIssuer>> {
+        let state = self.state();
+        state.keys.as_ref().filter(|keys| keys.read.elapsed() < STALE).map(|keys| Arc::clone(&keys.issuer))
     }
 
     /// Waits for newer keys, unless none may be asked for yet.
