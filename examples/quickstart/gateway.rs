@@ -118,6 +118,10 @@ fn configuration(port: u16, upstream: &Upstream, client: &Client) -> String {
         Client::Psql(_) => String::new(),
         Client::Own => format!("  - {{ protocol: postgres, address: \"unix:.s.PGSQL.{port}\", resource: shop-db }}\n"),
     };
+    let password = match upstream.password.as_str() {
+        "" => String::new(),
+        _ => format!(", password: {{ env: {SERVER_PASSWORD} }}"),
+    };
     let me = uzers::get_current_username().unwrap_or_default();
     let me = me.to_string_lossy();
     format!(
@@ -133,7 +137,7 @@ listeners:
     address: \"{host}:{server}\"
     databases: [{database:?}]
     tls: {tls}
-    credential: {{ user: {user:?}, password: {{ env: {SERVER_PASSWORD} }} }}
+    credential: {{ user: {user:?}{password} }}
 approvals:
   socket: approvals.sock
   approvers: {{ {me:?}: {{ name: boss, groups: [dba] }} }}

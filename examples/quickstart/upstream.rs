@@ -48,7 +48,7 @@ impl Upstream {
             host: "127.0.0.1".into(),
             port,
             user: "postgres".into(),
-            password: "postgres".into(),
+            password: String::new(),
             database: "template1".into(),
             trust: Trust::Nothing,
         }

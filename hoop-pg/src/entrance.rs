@@ -25,6 +25,7 @@ use crate::refusal::{Refusal, code};
 use crate::relay::Outset;
 use crate::replication::Replication;
 use crate::reply::Reply;
+use crate::reported::Reported;
 use crate::settings::{self, PINS, Setting};
 use crate::startup::{Packet, Startup};
 use crate::transport::Transport;
@@ -240,7 +241,7 @@ impl Entrance {
             session.close(passage.close(completion(connected.as_ref().err())));
         }
         let mut server = connected?;
-        check_pins(&server.parameters)?;
+        check_pins(&server.reported)?;
         let aside = async || upstream.connect(&database, &settings::forwarded(&settings)).await;
         let outset = look(&mut session, &mut server, *replication, aside).await?;
         let target = server.cancel.clone();
@@ -324,7 +325,7 @@ async fn look(
     replication: Replication,
     aside: impl AsyncFnOnce() -> Result<Connection, Refusal>,
 ) -> Result<Outset, Refusal> {
-    let encodings = encodings(&server.parameters);
+    let encodings = encodings(&server.reported);
     let patterns = session.protected_columns();
     let mut loaded = match replication {
         Replication::No => load(server, &patterns).await?,
@@ -356,32 +357,26 @@ impl Standing {
     /// Tells the client that it may begin; `None` where it is gone.
     async fn begin(self, mut client: Transport) -> Option<Established> {
         let Self { session, server, outset, registration } = self;
-        let Connection { stream, parameters, notices, .. } = server;
-        let mut reply = Reply::new().authenticated();
-        for (name, value) in &parameters {
-            reply = reply.parameter(name, value);
-        }
-        reply = notices.iter().fold(reply, |reply, notice| reply.relayed(notice));
+        let Connection { stream, reported, notices, .. } = server;
+        let asides = reported.messages().chain(&notices);
+        let reply = asides.fold(Reply::new().authenticated(), |reply, message| reply.relayed(message));
         send(&mut client, reply.cancel_key(registration.key()).ready()).await.ok()?;
         Some(Established { client, server: stream, session, outset, registration })
     }
 }
 
 /// The encodings that the server reports. Of one that it does not name, nothing but ASCII is read.
-fn encodings(parameters: &[(String, String)]) -> Encodings {
-    let reported = |name: &str| {
-        let found = parameters.iter().find(|(other, _)| other == name);
-        found.map(|(_, value)| value.clone()).unwrap_or_default()
-    };
-    Encodings { client: reported(ENCODING), server: reported("server_encoding") }
+fn encodings(reported: &Reported) -> Encodings {
+    let value = |name: &str| reported.value(name).unwrap_or_default().into_owned();
+    Encodings { client: value(ENCODING), server: value("server_encoding") }
 }
 
 /// The server must have taken the pins: all that is understood of statements rests on them.
-fn check_pins(parameters: &[(String, String)]) -> Result<(), Refusal> {
+fn check_pins(reported: &Reported) -> Result<(), Refusal> {
     for (name, value) in PINS {
-        let reported = parameters.iter().find(|(other, _)| other == name).map(|(_, value)| value.as_str());
-        if reported != Some(value) {
-            tracing::warn!(name, reported, "the server does not keep a setting as it must");
+        let reported = reported.value(name);
+        if reported.as_deref() != Some(value) {
+            tracing::warn!(name, ?reported, "the server does not keep a setting as it must");
             return Err(Refusal::new(code::NO_SERVER, "the server behind the gateway cannot be used"));
         }
     }

@@ -32,6 +32,7 @@ pub mod refusal;
 pub mod relay;
 pub mod replication;
 pub mod reply;
+pub mod reported;
 mod scram;
 pub mod scrub;
 mod serve;

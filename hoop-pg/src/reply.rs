@@ -3,7 +3,7 @@
 use bytes::{Bytes, BytesMut};
 use pgwire::messages::PgWireBackendMessage as Message;
 use pgwire::messages::response::{ErrorResponse, ReadyForQuery, TransactionStatus};
-use pgwire::messages::startup::{Authentication, NegotiateProtocolVersion, ParameterStatus};
+use pgwire::messages::startup::{Authentication, NegotiateProtocolVersion};
 
 use crate::cancel::CancelKey;
 use crate::message::frame;
@@ -66,12 +66,6 @@ impl Reply {
         self.say(Message::Authentication(Authentication::Ok))
     }
 
-    /// The value of a setting.
-    #[must_use]
-    pub fn parameter(self, name: &str, value: &str) -> Self {
-        self.say(Message::ParameterStatus(ParameterStatus::new(name.to_owned(), value.to_owned())))
-    }
-
     /// What the client must show to cancel.
     #[must_use]
     pub fn cancel_key(mut self, key: &CancelKey) -> Self {
@@ -126,7 +120,6 @@ mod tests {
         check(Reply::new().scram_goes_on("r=x"), b"R\0\0\0\x0b\0\0\0\x0br=x");
         check(Reply::new().scram_ends("v=x"), b"R\0\0\0\x0b\0\0\0\x0cv=x");
         check(Reply::new().authenticated().ready(), b"R\0\0\0\x08\0\0\0\0Z\0\0\0\x05I");
-        check(Reply::new().parameter("a", "b"), b"S\0\0\0\x08a\0b\0");
         let key = |secret: &'static [u8]| CancelKey { process: 7, secret: Bytes::from_static(secret) };
         check(Reply::new().cancel_key(&key(b"\xff\x01\x02\x03")), b"K\0\0\0\x0c\0\0\0\x07\xff\x01\x02\x03");
         check(Reply::new().cancel_key(&key(b"longer")), b"K\0\0\0\x0e\0\0\0\x07longer");

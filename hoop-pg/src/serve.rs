@@ -116,6 +116,7 @@ fn shared(config: &Config) -> Result<Shared, TlsError> {
         for method in &target.credential.methods {
             match method {
                 Method::Scram => {}
+                Method::Trust => tracing::warn!(resource = %name, "the server may let the gateway in WITHOUT a proof"),
                 Method::Md5 => tracing::warn!(resource = %name, "the server may ask for an MD5 password"),
                 Method::Cleartext => tracing::warn!(resource = %name, "the server may ask for the password ITSELF"),
             }

@@ -7,7 +7,7 @@ use fallible_iterator::FallibleIterator as _;
 use hoop_runtime::config::{Credential, Method};
 use postgres_protocol::authentication::md5_hash;
 use postgres_protocol::authentication::sasl::{ChannelBinding, SCRAM_SHA_256, SCRAM_SHA_256_PLUS, ScramSha256};
-use postgres_protocol::message::backend::{ErrorResponseBody, Message, ParameterStatusBody};
+use postgres_protocol::message::backend::{ErrorResponseBody, Message};
 use postgres_protocol::message::frontend;
 use secrecy::{ExposeSecret as _, SecretString};
 use tokio::io::AsyncWriteExt as _;
@@ -15,6 +15,7 @@ use tokio::io::AsyncWriteExt as _;
 use crate::frame::HEADER;
 use crate::message::{Malformed, Reader};
 use crate::refusal::{Refusal, code};
+use crate::reported::Reported;
 use crate::startup::KEY_LENGTHS;
 use crate::transport::{Transport, read_message};
 
@@ -35,7 +36,7 @@ pub(crate) struct Login<'a> {
 /// What the server told while it let the gateway in.
 #[derive(Debug, Default)]
 pub(crate) struct Opened {
-    pub(crate) parameters: Vec<(String, String)>,
+    pub(crate) reported: Reported,
     pub(crate) notices: Vec<Bytes>,
     pub(crate) key: Option<ServerKey>,
 }
@@ -85,7 +86,7 @@ impl Login<'_> {
 
     async fn authenticate(&self, talk: &mut Talk<'_>) -> Result<(), Failure> {
         match talk.receive().await? {
-            Message::AuthenticationOk => return Ok(()),
+            Message::AuthenticationOk => return self.trusted(),
             Message::AuthenticationSasl(offer) => {
                 self.permit(Method::Scram, talk)?;
                 let offered = offer.mechanisms().collect::<Vec<_>>()?;
@@ -110,13 +111,21 @@ impl Login<'_> {
         }
     }
 
+    /// A server that asks for no proof gives none either: it may be another one.
+    fn trusted(&self) -> Result<(), Failure> {
+        if self.credential.password.is_none() || self.credential.methods.contains(&Method::Trust) {
+            return Ok(());
+        }
+        Err(Failure::Unwilling("it lets the gateway in without its password, and `methods` does not name `trust`"))
+    }
+
     /// What could give the password away is done over a way that nobody listens to, and only where it is configured.
     fn permit(&self, asked: Method, talk: &Talk<'_>) -> Result<(), Failure> {
         if !self.credential.methods.contains(&asked) {
             return Err(Failure::Unwilling("it asks for a login that `methods` of its credential does not name"));
         }
         match asked {
-            Method::Scram => Ok(()),
+            Method::Scram | Method::Trust => Ok(()),
             Method::Md5 | Method::Cleartext if talk.stream.is_private() => Ok(()),
             Method::Md5 | Method::Cleartext => Err(Failure::Unwilling("it asks for a password on an open line")),
         }
@@ -194,6 +203,11 @@ impl Talk<'_> {
     }
 
     async fn receive(&mut self) -> Result<Message, Failure> {
+        Ok(self.receive_whole().await?.0)
+    }
+
+    /// The next message, and its bytes.
+    async fn receive_whole(&mut self) -> Result<(Message, Bytes), Failure> {
         loop {
             self.left = self.left.checked_sub(1).ok_or_else(unexpected)?;
             let bytes = read_message(self.stream, MAX_MESSAGE).await.map_err(|error| self.broken(error))?;
@@ -210,7 +224,7 @@ impl Talk<'_> {
             match Message::parse(&mut whole.as_ref().into())?.ok_or_else(unexpected)? {
                 Message::NoticeResponse(_) => self.opened.notices.push(whole),
                 Message::ErrorResponse(error) => return Err(self.refused(ServerError::read(&error)?, first)),
-                other => return Ok(other),
+                other => return Ok((other, whole)),
             }
         }
     }
@@ -238,9 +252,11 @@ impl Talk<'_> {
 
     async fn until_ready(mut self) -> Result<Opened, Failure> {
         loop {
-            match self.receive().await? {
-                Message::ParameterStatus(status) => self.opened.parameters.push(parameter(&status)?),
-                Message::ReadyForQuery(_) => return Ok(self.opened),
+            match self.receive_whole().await? {
+                (Message::ParameterStatus(_), whole) => {
+                    self.opened.reported.take(whole).map_err(|Malformed| unexpected())?;
+                }
+                (Message::ReadyForQuery(_), _) => return Ok(self.opened),
                 _ => return Err(unexpected()),
             }
         }
@@ -269,10 +285,6 @@ impl ServerKey {
     }
 }
 
-fn parameter(status: &ParameterStatusBody) -> io::Result<(String, String)> {
-    Ok((status.name()?.to_owned(), status.value()?.to_owned()))
-}
-
 impl ServerError {
     /// The code and the message; a server that gives none has an internal error.
     fn read(error: &ErrorResponseBody) -> io::Result<Self> {
@@ -291,14 +303,27 @@ impl ServerError {
 
     /// What the client is told: the server's own words where they are about the client's wishes or the server's
     /// state, and none that could tell as whom or from where the gateway logs in.
-    pub(crate) fn for_client(&self) -> Refusal {
+    pub(crate) fn for_client(&self, role: &str) -> Refusal {
         let about_client_or_state = ["0A", "22", "3D", "42", "53", "55", "57"];
-        if about_client_or_state.iter().any(|class| self.code.starts_with(class)) {
-            let (code, message) = (self.code.clone().into(), self.message.clone().into());
-            return Refusal { code, message, hint: None };
+        if !about_client_or_state.iter().any(|class| self.code.starts_with(class)) {
+            return Refusal::new(code::NO_SERVER, "the server behind the gateway does not let the gateway in");
         }
-        Refusal::new(code::NO_SERVER, "the server behind the gateway does not let the gateway in")
+        let message = match self.code.as_str() {
+            code::TOO_MANY => "the server behind the gateway takes no more connections now".into(),
+            _ if names(&self.message, role) => "the server behind the gateway refuses the session".into(),
+            _ => self.message.clone().into(),
+        };
+        Refusal { code: self.code.clone().into(), message, hint: None }
     }
+}
+
+/// Whether a text has this name as a word of its own.
+fn names(text: &str, name: &str) -> bool {
+    let within_word = |c: char| c.is_alphanumeric() || c == '_';
+    text.match_indices(name).any(|(at, _)| {
+        let (before, after) = (text.get(..at).unwrap_or_default(), text.get(at + name.len()..).unwrap_or_default());
+        !before.ends_with(within_word) && !after.starts_with(within_word)
+    })
 }
 
 fn is_code(text: &str) -> bool {
@@ -319,15 +344,17 @@ mod tests {
 
     fn told(outcome: Result<Opened, Failure>) -> String {
         match outcome {
-            Ok(Opened { parameters, notices, key }) => {
+            Ok(Opened { reported, notices, key }) => {
+                let body = |message: &Bytes| String::from_utf8_lossy(&message[HEADER..]).replace('\0', "|");
+                let reported: Vec<String> = reported.messages().map(body).collect();
                 let key = key.map(|key| (key.process, key.secret.len()));
-                format!("{parameters:?} {} {key:?}", notices.len())
+                format!("[{}] {} {key:?}", reported.join(" "), notices.len())
             }
             Err(Failure::Broken(error)) => format!("broken: {error}"),
             Err(Failure::Unwilling(why)) => format!("unwilling: {why}"),
             Err(Failure::TooNew) => "too new".into(),
             Err(Failure::Refused(error)) => {
-                let refusal = error.for_client();
+                let refusal = error.for_client("app");
                 format!("{}: {} {}", error.code, refusal.code, refusal.message)
             }
         }
@@ -362,18 +389,22 @@ mod tests {
         [&[tag][..], &u32::try_from(body.len() + 4).unwrap().to_be_bytes(), body].concat()
     }
 
+    const TRUSTED: &[Method] = &[Method::Scram, Method::Trust];
     const OK: &[u8] = b"R\0\0\0\x08\0\0\0\0";
     const READY: &[u8] = b"Z\0\0\0\x05I";
 
     #[tokio::test]
     async fn what_a_server_may_say() {
         let check = async |says: &[&[u8]], expected: &str| {
-            assert_eq!(outcome(&[Method::Scram], &says.concat()).await.0, expected);
+            assert_eq!(outcome(TRUSTED, &says.concat()).await.0, expected);
         };
         let (setting, notice) = (message(b'S', b"a\0b\0"), message(b'N', b"MHi\0\0"));
         let key = message(b'K', b"\0\0\0\x01\0\0\0\x02");
         check(&[OK, READY], "[] 0 None").await;
-        check(&[OK, &setting, &notice, &key, READY], "[(\"a\", \"b\")] 1 Some((1, 4))").await;
+        check(&[OK, &setting, &notice, &key, READY], "[a|b|] 1 Some((1, 4))").await;
+        // A trigger on logins changed what was reported before.
+        let again = message(b'S', b"a\0\xff\0");
+        check(&[OK, &setting, &again, READY], "[a|\u{fffd}|] 0 None").await;
         check(&[&notice, OK, READY], "[] 1 None").await;
         let long = |length: usize| message(b'K', &[&[0, 0, 0, 1][..], &vec![7; length]].concat());
         check(&[OK, &long(32), READY], "[] 0 Some((1, 32))").await;
@@ -419,13 +450,18 @@ mod tests {
     async fn a_server_s_refusal_in_words_for_the_client() {
         let check = async |fields: &str, expected: &str| {
             let error = message(b'E', fields.replace('|', "\0").as_bytes());
-            assert_eq!(outcome(&[Method::Scram], &error).await.0, expected, "{fields}");
+            assert_eq!(outcome(TRUSTED, &error).await.0, expected, "{fields}");
             let error = [OK, &error].concat();
-            assert_eq!(outcome(&[Method::Scram], &error).await.0, expected, "{fields}");
+            assert_eq!(outcome(TRUSTED, &error).await.0, expected, "{fields}");
         };
         let generic = "08004 the server behind the gateway does not let the gateway in";
         check("SFATAL|C57P03|Mstarting up||", "57P03: 57P03 starting up").await;
         check("SFATAL|C3D000|Mno such database||", "3D000: 3D000 no such database").await;
+        check("SFATAL|C42704|Mno role \"app\"||", "42704: 42704 the server behind the gateway refuses the session")
+            .await;
+        check("SFATAL|C22023|Mno application_name||", "22023: 22023 no application_name").await;
+        let full = "53300: 53300 the server behind the gateway takes no more connections now";
+        check("SFATAL|C53300|Mtoo many connections for role \"app\"||", full).await;
         check("SFATAL|C28P01|Mpassword of app is wrong||", &format!("28P01: {generic}")).await;
         check("SFATAL|C28000|Mno entry for 10.0.0.7||", &format!("28000: {generic}")).await;
         check("SFATAL|Mno code||", &format!("XX000: {generic}")).await;
@@ -446,6 +482,10 @@ mod tests {
         check(&[Method::Scram], b"\0\0\0\x05salt", unnamed, b"").await;
         check(&[Method::Md5], b"\0\0\0\x0aSCRAM-SHA-256\0\0", unnamed, b"").await;
         check(&[Method::Cleartext], b"\0\0\0\x03", "[] 0 None", &message(b'p', b"secret\0")).await;
+        // Who asks for nothing has shown nothing.
+        let trusting = "unwilling: it lets the gateway in without its password, and `methods` does not name `trust`";
+        check(&[Method::Scram], b"\0\0\0\0", trusting, b"").await;
+        check(&[Method::Scram, Method::Md5, Method::Cleartext], b"\0\0\0\0", trusting, b"").await;
         let proof = format!("{}\0", md5_hash(b"app", b"secret", *b"salt"));
         check(&[Method::Md5], b"\0\0\0\x05salt", "[] 0 None", &message(b'p', proof.as_bytes())).await;
         let unknown = "unwilling: it offers no login that is known here";

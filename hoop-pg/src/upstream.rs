@@ -17,6 +17,7 @@ use tokio::time::timeout;
 use tokio_rustls::{TlsConnector, TlsStream};
 
 use crate::refusal::{Refusal, code};
+use crate::reported::Reported;
 use crate::server_login::{Failure, Login, Opened, ServerKey};
 use crate::startup::{self, NEWEST_MINOR};
 use crate::tls::{self, TlsError};
@@ -44,7 +45,7 @@ pub struct Connection {
     /// The connection itself.
     pub stream: Transport,
     /// Settings and their values, as the server reported them.
-    pub parameters: Vec<(String, String)>,
+    pub reported: Reported,
     /// Notices that it sent meanwhile, as they came.
     pub notices: Vec<Bytes>,
     /// How to cancel what it runs.
@@ -87,9 +88,7 @@ impl Upstream {
             Err(_) => Err(self.refusal(&Failure::Broken(io::ErrorKind::TimedOut.into()))),
         }
     }
-}
 
-impl Upstream {
     /// Opens a connection; a server that cannot even say that it speaks an older protocol is asked again, and from then
     /// on, in the oldest.
     async fn negotiate(self: &Arc<Self>, database: &str, settings: &[(&str, &str)]) -> Result<Connection, Failure> {
@@ -112,9 +111,9 @@ impl Upstream {
         let mut stream = self.dial(None).await?;
         let peer = stream.peer();
         let login = Login { credential: &self.credential, database, settings, minor };
-        let Opened { parameters, notices, key } = login.carry_out(&mut stream).await?;
+        let Opened { reported, notices, key } = login.carry_out(&mut stream).await?;
         let cancel = CancelTarget { upstream: Arc::clone(self), peer, key };
-        Ok(Connection { stream, parameters, notices, cancel })
+        Ok(Connection { stream, reported, notices, cancel })
     }
 
     /// A connection on which nothing was said yet, encrypted as the configuration has it.
@@ -148,7 +147,7 @@ impl Upstream {
             }
             Failure::Refused(error) => {
                 tracing::warn!(%server, code = %error.code, "the server refused the login");
-                error.for_client()
+                error.for_client(&self.credential.user)
             }
         }
     }

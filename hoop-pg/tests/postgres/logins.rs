@@ -11,7 +11,7 @@ use hoopcore::Identity;
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, DistinguishedName, DnType, IsCa, KeyPair, SanType};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
-use crate::catalog::connect;
+use crate::catalog::{connect, database};
 use crate::cluster::psql;
 use crate::gate::{Gate, POLICY, says, startup};
 
@@ -237,22 +237,50 @@ async fn a_certificate_lets_its_caller_in() {
     assert!(records.contains("client certificate uri:spiffe://corp/job"), "{records}");
 }
 
+async fn version() -> i32 {
+    let row = connect("postgres").await.query_one("SHOW server_version_num", &[]).await.unwrap();
+    row.get::<_, String>(0).parse().unwrap()
+}
+
+/// Since PostgreSQL 17 a trigger may run before the first command, and changes what was reported before.
+#[tokio::test]
+async fn what_a_trigger_on_logins_sets_is_what_counts() {
+    if version().await < 170_000 {
+        return;
+    }
+    let reported = database("reported_late", "").await;
+    let gate = Gate::open_with(POLICY, |config| {
+        config.resources.values_mut().for_each(|target| target.databases = vec!["reported_late".into()]);
+    })
+    .await;
+    let dsn = dsn(&gate, 0, "user=ann password='ann\\'s secret' dbname=reported_late");
+    let check = async |setting: &str, value: &str, expected: Result<&str, &str>| {
+        let trigger = format!(
+            "CREATE OR REPLACE FUNCTION late() RETURNS event_trigger LANGUAGE plpgsql AS
+                 $$ BEGIN PERFORM set_config('{setting}', '{value}', false); END $$;
+             DROP EVENT TRIGGER IF EXISTS late;
+             CREATE EVENT TRIGGER late ON login EXECUTE FUNCTION late();"
+        );
+        reported.batch_execute(&trigger).await.unwrap();
+        let outcome = with_psql(dsn.clone(), &[]).await;
+        match expected {
+            Ok(told) => assert_eq!(outcome.as_deref(), Ok(told), "{setting}"),
+            Err(why) => refused(outcome, why),
+        }
+    };
+    check("work_mem", "8MB", Ok("in")).await;
+    check("client_encoding", "LATIN1", Ok("in")).await;
+    check("standard_conforming_strings", "off", Err("the server behind the gateway cannot be used")).await;
+}
+
 #[tokio::test]
 async fn tls_to_the_server_without_asking() {
     let gate = Gate::open_with(POLICY, |config| {
         config.resources.values_mut().for_each(|target| target.tls.direct = true);
     })
     .await;
-    let version: i32 = connect("postgres")
-        .await
-        .query_one("SHOW server_version_num", &[])
-        .await
-        .unwrap()
-        .get::<_, String>(0)
-        .parse()
-        .unwrap();
     let outcome = with_psql(dsn(&gate, 0, "user=ann password='ann\\'s secret'"), &[]).await;
-    if version >= 170_000 {
+    if version().await >= 170_000 {
         assert_eq!(outcome.as_deref(), Ok("in"));
     } else {
         refused(outcome, "the server behind the gateway cannot be reached");

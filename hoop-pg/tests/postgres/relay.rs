@@ -87,7 +87,7 @@ async fn greet(client: &mut DuplexStream) {
     let length = client.read_u32().await.unwrap();
     let mut startup = vec![0; usize::try_from(length).unwrap() - 4];
     client.read_exact(&mut startup).await.unwrap();
-    let reply = Reply::new().authenticated().parameter("client_encoding", "UTF8").ready();
+    let reply = Reply::new().authenticated().relayed(b"S\0\0\0\x19client_encoding\0UTF8\0").ready();
     client.write_all(&reply.into_bytes()).await.unwrap();
 }
 

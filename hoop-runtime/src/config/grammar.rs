@@ -218,7 +218,11 @@ pub(super) static ISSUER: Map = Map {
         Key::optional("require", Shape::Names(&TEXTS), "Claims that a token must bear, by path, each with its values."),
         Key::optional("leeway", DURATION, "How far the clocks may differ: `30s`."),
         Key::optional("longest_life", DURATION, "The longest time from issue to expiry: `1h`."),
-        Key::optional("longest_token", Shape::Number(1, 1 << 20), "The longest token, in bytes."),
+        Key::optional(
+            "longest_token",
+            Shape::Number(1, 65_535),
+            "The longest token, in bytes. `16384` where left out.",
+        ),
     ],
     choice: &[],
 };
@@ -427,11 +431,15 @@ pub(super) static CREDENTIAL: Map = Map {
     about: "A role of the server and its password.",
     keys: &[
         Key::required("user", Shape::Text, "The role.", "name the role: `user: app`"),
-        Key::optional("password", SECRET, "Its password. Without it the server must trust the gateway."),
+        Key::optional(
+            "password",
+            SECRET,
+            "Its password. Without it the server must let the gateway in by other means.",
+        ),
         Key::optional(
             "methods",
             Shape::OneOrMore(&Shape::Word(|| words(METHODS))),
-            "How the password may be proved. `scram` where left out.",
+            "How the password may be proved. `scram` where left out: a server that does not ask for it is not used.",
         ),
     ],
     choice: &[],
@@ -516,4 +524,9 @@ pub(super) const METHODS: &Meanings<Method> = &[
         "MD5: who listens or imitates the server can guess the password. Over TLS or a Unix socket only.",
     ),
     ("cleartext", Method::Cleartext, "The password itself. Over TLS or a Unix socket only."),
+    (
+        "trust",
+        Method::Trust,
+        "Not at all: the server may let the gateway in without asking, by its address, a certificate or the system's user.",
+    ),
 ];

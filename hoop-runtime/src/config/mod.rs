@@ -261,6 +261,8 @@ pub enum Method {
     Md5,
     /// The password itself. Over TLS or a Unix socket only.
     Cleartext,
+    /// Not at all: the server lets the gateway in without asking, and so may whoever takes its place.
+    Trust,
 }
 
 impl Credential {
