@@ -161,8 +161,8 @@ impl<'a> Walk<'a> {
         first
     }
 
-    /// Rows that both arms have, or only one, tell which values are equal; merging equal rows tells only how many are,
-    /// of columns as they are.
+    /// Rows that both arms have, or only one, and equal rows that are merged tell which values are equal; to find out, the
+    /// server may sort them all, and their order then tells between which values of the other arm one is.
     fn arm_usage(&mut self, op: SetOperator, quantifier: SetQuantifier, usage: Use) -> Use {
         match quantifier {
             SetQuantifier::All | SetQuantifier::Distinct | SetQuantifier::None => {}
@@ -170,8 +170,7 @@ impl<'a> Walk<'a> {
         }
         match op {
             SetOperator::Union if quantifier == SetQuantifier::All => usage,
-            SetOperator::Union => Use { unused: false, ..usage.weighed() },
-            SetOperator::Except | SetOperator::Intersect | SetOperator::Minus => {
+            SetOperator::Union | SetOperator::Except | SetOperator::Intersect | SetOperator::Minus => {
                 Use { unused: false, ..usage.probed() }
             }
         }

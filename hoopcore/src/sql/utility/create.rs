@@ -25,6 +25,9 @@ pub(super) fn effects(effects: &mut Effects, mut cursor: Cursor<'_>) -> Option<(
     if cursor.at_word("unique") || cursor.at_word("index") {
         return index(effects, cursor);
     }
+    if cursor.eat_word("statistics") {
+        return statistics(effects, cursor);
+    }
     cursor.eat_any(&["constraint", "default"]);
     let (policy, domain) = (cursor.at_word("policy"), cursor.at_word("domain"));
     let stored = cursor.at_word("table") || cursor.at_words(&["foreign", "table"]);
@@ -199,18 +202,37 @@ fn index(effects: &mut Effects, mut cursor: Cursor<'_>) -> Option<()> {
     let table = relation(&mut cursor)?;
     let name = name.unwrap_or_else(|| table.name.clone());
     effects.relation(Verb::Create, QualifiedName { schema: table.schema.clone(), name });
-    effects.add(indexed(table, cursor));
+    let computed = has_nested(cursor) || cursor.after_word("where").is_some();
+    effects.add(evaluated(table, cursor, computed));
     expressions::calls(effects, cursor);
     Some(())
 }
 
-/// What an index makes of its table's rows. Expressions and conditions are evaluated for each of them and may fail, so
-/// what they name decides; nobody need be asked for it beyond `create`.
-fn indexed(table: QualifiedName, definition: Cursor<'_>) -> Effect {
+/// `CREATE STATISTICS [name] [(kinds)] ON … FROM t`: ANALYZE evaluates its expressions for rows of the table.
+fn statistics(effects: &mut Effects, mut cursor: Cursor<'_>) -> Option<()> {
+    cursor.eat_words(&["if", "not", "exists"]);
+    let name = if cursor.at_word("on") || cursor.at(TokenKind::Open) { None } else { Some(cursor.name()?) };
+    cursor.group();
+    cursor.eat_word("on").then_some(())?;
+    let mut from = cursor.after_word("from")?;
+    let table = relation(&mut from)?;
+    end(from)?;
+    if let Some(name) = name {
+        effects.relation(Verb::Create, name);
+    }
+    effects.relation(Verb::Create, table.clone());
+    let computed = cursor.lexemes.iter().any(|lexeme| lexeme.kind() == TokenKind::Open);
+    effects.add(evaluated(table, cursor, computed));
+    expressions::calls(effects, cursor);
+    Some(())
+}
+
+/// What a definition makes of its table's rows. Expressions and conditions are evaluated for each of them and may fail,
+/// so what they name decides; nobody need be asked for it beyond `create`.
+fn evaluated(table: QualifiedName, definition: Cursor<'_>, computed: bool) -> Effect {
     // Whatever stands there: words that are no columns do no harm.
     let name = |lexeme: &Lexeme| lexeme.identifier(definition.text);
     let columns = Columns::Named(definition.lexemes.iter().filter_map(name).collect());
-    let computed = has_nested(definition) || definition.after_word("where").is_some();
     let inferred = if computed { columns.clone() } else { Columns::none() };
     let facts = Facts { inferred, compared: columns.clone(), columns, ..Facts::default() };
     Effect { facts, duty: Duty::Harmless, ..Effect::new(Verb::Read, Object::Relation(table)) }

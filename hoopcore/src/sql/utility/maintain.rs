@@ -1,7 +1,7 @@
 //! VACUUM, ANALYZE, REINDEX, CLUSTER, REFRESH, TRUNCATE, LOCK, CHECKPOINT, LOAD.
 
 use super::end;
-use crate::command::sql::{Object, Verb};
+use crate::command::sql::{Columns, Duty, Effect, Facts, Object, Verb};
 use crate::name::QualifiedName;
 use crate::sql::effects::Effects;
 use crate::sql::lex::Cursor;
@@ -85,7 +85,7 @@ pub(super) fn reindex(effects: &mut Effects, mut cursor: Cursor<'_>) -> Option<(
     end(cursor)
 }
 
-/// `CLUSTER …`
+/// `CLUSTER …`: the table's rows come to stand in the order of an index, whose columns are not named.
 pub(super) fn cluster(effects: &mut Effects, mut cursor: Cursor<'_>) -> Option<()> {
     if cursor.group().is_none() {
         cursor.eat_word("verbose");
@@ -100,7 +100,9 @@ pub(super) fn cluster(effects: &mut Effects, mut cursor: Cursor<'_>) -> Option<(
     } else if cursor.eat_word("using") {
         cursor.identifier()?;
     }
-    effects.relation(Verb::Maintain, name);
+    effects.relation(Verb::Maintain, name.clone());
+    let facts = Facts { columns: Columns::All, compared: Columns::All, ..Facts::default() };
+    effects.add(Effect { facts, duty: Duty::Harmless, ..Effect::new(Verb::Read, Object::Relation(name)) });
     end(cursor)
 }
 
