@@ -1,7 +1,7 @@
 //! Word that the gateway is about to stop: sessions end when they are idle, and at the latest when patience does.
 
 use tokio::sync::watch;
-use tokio::time::Instant;
+use tokio::time::{Instant, sleep_until};
 
 /// Tells all sessions of a gateway to end.
 #[derive(Debug)]
@@ -40,6 +40,12 @@ impl Drain {
             Ok(None) | Err(_) => Instant::now(),
         }
     }
+
+    /// Returns when what still runs is cut off.
+    pub async fn over(&mut self) {
+        let until = self.begun().await;
+        sleep_until(until).await;
+    }
 }
 
 #[cfg(test)]
@@ -53,6 +59,7 @@ mod tests {
         let until = Instant::now();
         drainer.begin(until);
         assert_eq!(early.begun().await, until);
+        early.over().await;
         assert_eq!(drainer.listen().begun().await, until);
         drop(drainer);
         early.begun().await;

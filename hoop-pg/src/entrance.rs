@@ -20,6 +20,7 @@ use crate::catalog::{self, Catalog, Loaded};
 use crate::client_login::{self, Desk, Outcome};
 use crate::greeting::{Leave, greet};
 use crate::patience;
+use crate::places::Place;
 use crate::reading::{ENCODING, Encodings};
 use crate::refusal::{Refusal, code};
 use crate::relay::Outset;
@@ -35,6 +36,8 @@ use crate::upstream::{CancelTarget, Connection, Upstream};
 pub(crate) const CATALOG_PATIENCE: Duration = Duration::from_secs(30);
 /// How long a client may take to read why it is not let in.
 const LAST_WORDS: Duration = Duration::from_secs(5);
+/// How long a client that may only cancel has to say so.
+const SHORT_WORD: Duration = Duration::from_secs(2);
 
 /// The way in through one listener.
 #[derive(Debug)]
@@ -87,11 +90,13 @@ struct Caller {
 
 impl Entrance {
     /// Lets a client in, or tells it why not.
-    pub(crate) async fn admit(&self, stream: Transport) -> Option<Established> {
+    pub(crate) async fn admit(&self, stream: Transport, place: &mut Place) -> Option<Established> {
         let source = stream.peer().map(|peer| peer.ip());
-        let until = Instant::now() + self.listener.timeouts.login;
-        let (mut caller, who) = match self.know(stream, source, until).await {
-            Ok(Some(known)) => known,
+        let (mut caller, who) = match self.know(stream, source, place).await {
+            Ok(Some(known)) => {
+                place.is_known();
+                known
+            }
             Err(Leave::Told(mut stream, refusal)) => {
                 refuse(&mut stream, &refusal).await;
                 return None;
@@ -112,8 +117,10 @@ impl Entrance {
         &self,
         stream: Transport,
         source: Option<IpAddr>,
-        until: Instant,
+        place: &Place,
     ) -> Result<Option<(Caller, Proven)>, Leave> {
+        let login = self.listener.timeouts.login;
+        let until = Instant::now() + if place.may_log_in() { login } else { login.min(SHORT_WORD) };
         let greeted = timeout_at(until, greet(stream, self.tls.as_ref().map(|acceptor| &acceptor.0))).await;
         // Who has not said a word in PostgreSQL's protocol is told none.
         let (stream, packet) = greeted.unwrap_or_else(|_| {
@@ -121,12 +128,13 @@ impl Entrance {
             Err(Leave::Silently)
         })?;
         let startup = match packet {
-            Packet::Begin(startup) => startup,
+            Packet::Begin(startup) if place.may_log_in() => startup,
             Packet::Cancel { process, secret } => {
                 let Shared { upstreams, cancels } = &*self.shared;
                 cancels.request(process, &secret, source, upstreams).await;
                 return Ok(None);
             }
+            Packet::Begin(_) => return Err(Leave::Told(Box::new(stream), too_many())),
             // Settled before anything else.
             Packet::Encrypt(_) => return Err(Leave::Silently),
         };
@@ -248,6 +256,11 @@ impl Entrance {
         let registration = self.shared.cancels.register(&session.on().name, target, caller.startup.takes_long_keys());
         Ok(Standing { session, server, outset, registration })
     }
+}
+
+fn too_many() -> Refusal {
+    Refusal::new(code::TOO_MANY, "too many clients are connected, or about to log in")
+        .with_hint("try again; `limits` of the listener in the gateway's file say how many may be")
 }
 
 fn no_replication() -> Refusal {

@@ -15,7 +15,7 @@ use hoop_runtime::{Admission, Later, Session, Soon};
 use hoopcore::request::Exposures;
 use hoopcore::{Denial, Permit};
 use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt as _};
-use tokio::time::{Instant, Sleep, timeout};
+use tokio::time::{Instant, Sleep, sleep_until, timeout};
 
 use crate::cancel::CancelSignal;
 use crate::catalog;
@@ -67,8 +67,8 @@ pub enum Reason {
 ///
 /// The session is past both logins: the server awaits the first query, and the client was told so. `outset` has the catalog as it was
 /// read with the session's [`protected columns`](Session::protected_columns), and the session's facts are told of it.
-/// When the gateway is about to stop, the session ends as soon as nothing is under way. However it ends, what ran goes on
-/// record: also where the future is dropped.
+/// When the gateway is about to stop, the session ends as soon as nothing is under way, and at the latest when the gateway
+/// is no longer patient. However it ends, what ran goes on record: also where the future is dropped.
 pub async fn run<C, S>(
     client: C,
     server: S,
@@ -165,8 +165,15 @@ struct Relay<C, S> {
     patience: Pin<Box<Sleep>>,
     /// When the token ends that let the client in.
     over: Option<Pin<Box<Sleep>>>,
-    /// The gateway is about to stop; `None` once that was heard.
-    drain: Option<Pin<Box<dyn Future<Output = ()> + Send>>>,
+    ending: Ending,
+}
+
+/// Whether the gateway is about to stop.
+enum Ending {
+    /// Not that it was heard; it is told when what still runs is cut off.
+    Unheard(Pin<Box<dyn Future<Output = Instant> + Send>>),
+    /// What still runs is cut off then.
+    Heard(Pin<Box<Sleep>>),
 }
 
 impl<C, S> Relay<C, S> {
@@ -190,9 +197,6 @@ where
     S: AsyncRead + AsyncWrite + Unpin,
 {
     fn new(client: C, server: S, session: Session, outset: Outset, cancel: Cancelling, mut drain: Drain) -> Self {
-        let drain = async move {
-            drain.begun().await;
-        };
         let conversation = Conversation::new(outset, Limits::default());
         let waiting = Patience::new(session.timeouts());
         let mut relay = Self {
@@ -214,7 +218,7 @@ where
             server_deaf: false,
             server_gone: false,
             patience: Box::pin(tokio::time::sleep(GRACE)),
-            drain: Some(Box::pin(drain)),
+            ending: Ending::Unheard(Box::pin(async move { drain.begun().await })),
         };
         relay.guard();
         relay
@@ -532,7 +536,7 @@ where
         if leaves && self.patience.as_mut().poll(cx).is_ready() {
             return Err(Stop::End(Reason::ClientLeft));
         }
-        if self.is_stopping(cx) && self.conversation.may_end() && matches!(self.decision, Decision::None) {
+        if self.is_to_end(cx) {
             return Err(Refusal::new(code::SHUTDOWN, "the gateway is shutting down").into());
         }
         if self.over.as_mut().is_some_and(|over| over.as_mut().poll(cx).is_ready()) {
@@ -542,11 +546,20 @@ where
         Ok(())
     }
 
-    fn is_stopping(&mut self, cx: &mut Context<'_>) -> bool {
-        if self.drain.as_mut().is_some_and(|drain| drain.as_mut().poll(cx).is_ready()) {
-            self.drain = None;
+    /// Whether the gateway is about to stop and nothing is under way, or may be any longer.
+    fn is_to_end(&mut self, cx: &mut Context<'_>) -> bool {
+        if let Ending::Unheard(word) = &mut self.ending
+            && let Poll::Ready(until) = word.as_mut().poll(cx)
+        {
+            self.ending = Ending::Heard(Box::pin(sleep_until(until)));
         }
-        self.drain.is_none()
+        match &mut self.ending {
+            Ending::Unheard(_) => false,
+            Ending::Heard(time) => {
+                let is_idle = self.conversation.may_end() && matches!(self.decision, Decision::None);
+                is_idle || time.as_mut().poll(cx).is_ready()
+            }
+        }
     }
 
     /// Reads the catalog anew over the session's own connection, on which nothing is under way.

@@ -1,18 +1,16 @@
 //! Listening: connections come in, sessions run, and in the end all of them stop.
 
 use std::collections::BTreeMap;
-use std::future::pending;
 use std::io;
 use std::net::SocketAddr;
-use std::os::unix::fs::FileTypeExt as _;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use hoop_runtime::Gateway;
 use hoop_runtime::config::{Config, ListenAddr, Listener, Method, Plaintext, Protocol, Verify};
+use hoop_runtime::{Gateway, socket};
 use hoopcore::ResourceKind;
-use tokio::net::{TcpListener, UnixListener, UnixStream};
+use tokio::net::{TcpListener, UnixListener};
 use tokio::task::{JoinError, JoinSet};
 use tokio::time::{Instant, sleep, timeout_at};
 
@@ -20,15 +18,16 @@ use crate::cancel::CancelDesk;
 use crate::client_login::Desk;
 use crate::drain::{Drain, Drainer};
 use crate::entrance::{Acceptor, Entrance, Established, Shared};
+use crate::places::{Place, Places};
 use crate::relay::{self, End};
 use crate::tls::{self, TlsError};
 use crate::transport::{Transport, tune};
 use crate::upstream::Upstream;
 
-/// How many clients may be connected to one listener.
-const MAX_CLIENTS: usize = 10_000;
 /// How long nobody is let in after the system could not give another connection.
 const PAUSE: Duration = Duration::from_millis(100);
+/// How long sessions have, when their time is over, to cancel what their servers still run.
+const CUTTING_OFF: Duration = Duration::from_secs(3);
 
 /// A gateway that listens.
 #[derive(Debug)]
@@ -97,7 +96,8 @@ impl Server {
         &self.addresses
     }
 
-    /// Stops listening at once. Sessions end when they are idle; what still runs after `grace` is cut off.
+    /// Stops listening at once. Sessions end when they are idle; what still runs after `grace` is cancelled at its server and cut off, which takes some
+    /// seconds at most.
     pub async fn shutdown(mut self, grace: Duration) {
         self.drainer.begin(Instant::now() + grace);
         while self.tasks.join_next().await.is_some() {}
@@ -131,6 +131,7 @@ struct Door {
     socket: Socket,
     address: ListenAddr,
     entrance: Arc<Entrance>,
+    places: Arc<Places>,
 }
 
 enum Socket {
@@ -144,14 +145,15 @@ impl Door {
         let end_point = listener.tls.as_ref().map(tls::own_end_point).transpose()?.flatten();
         let desk = Desk::new(listener.login, gateway.config(), end_point);
         let failed = |error| ServeError::Listen { address: listener.address.clone(), error };
-        let (socket, address) = bind(&listener.address).await.map_err(failed)?;
+        let (socket, address) = bind(listener).await.map_err(failed)?;
         match listener.plaintext {
             Plaintext::Refused => {}
             Plaintext::Loopback => tracing::warn!(%address, "clients on this machine may send passwords in PLAIN TEXT"),
         }
+        let places = Places::new(listener.limits);
         let (gateway, listener, shared) = (gateway.clone(), listener.clone(), Arc::clone(shared));
         let entrance = Arc::new(Entrance { gateway, listener, tls, desk, shared });
-        Ok(Self { socket, address, entrance })
+        Ok(Self { socket, address, entrance, places })
     }
 
     /// Lets clients in until the gateway is about to stop, and sees their sessions end.
@@ -159,8 +161,8 @@ impl Door {
         let mut sessions = JoinSet::new();
         let until = loop {
             tokio::select! {
-                stream = self.next(sessions.len()) => {
-                    sessions.spawn(attend(Arc::clone(&self.entrance), stream, drain.clone()));
+                (stream, place) = self.next() => {
+                    sessions.spawn(attend(Arc::clone(&self.entrance), stream, place, drain.clone()));
                 }
                 Some(ended) = sessions.join_next(), if !sessions.is_empty() => report(ended),
                 until = drain.begun() => break until,
@@ -172,19 +174,22 @@ impl Door {
                 report(ended);
             }
         };
-        if timeout_at(until, ended).await.is_err() {
+        // Sessions hear themselves that their time is over.
+        if timeout_at(until + CUTTING_OFF, ended).await.is_err() {
             sessions.shutdown().await;
         }
     }
 
     /// The next client. A connection that the system cannot give is not the end: others close, and there is room again.
-    async fn next(&self, inside: usize) -> Transport {
-        if inside >= MAX_CLIENTS {
-            pending::<()>().await;
-        }
+    async fn next(&self) -> (Transport, Place) {
         loop {
             match self.socket.accept(self.entrance.listener.timeouts.keepalive).await {
-                Ok(stream) => return stream,
+                Ok(stream) => {
+                    // Without a place the connection is closed without a word: to wait for one would keep others out.
+                    if let Some(place) = self.places.take(stream.peer().map(|peer| peer.ip())) {
+                        return (stream, place);
+                    }
+                }
                 Err(error) => {
                     tracing::error!(%error, address = %self.address, "a client could not be let in");
                     sleep(PAUSE).await;
@@ -194,8 +199,12 @@ impl Door {
     }
 }
 
-async fn attend(entrance: Arc<Entrance>, stream: Transport, drain: Drain) {
-    if let Some(established) = entrance.admit(stream).await {
+async fn attend(entrance: Arc<Entrance>, stream: Transport, mut place: Place, mut drain: Drain) {
+    let established = tokio::select! {
+        established = entrance.admit(stream, &mut place) => established,
+        () = drain.over() => None,
+    };
+    if let Some(established) = established {
         run(established, drain).await;
     }
 }
@@ -242,13 +251,12 @@ impl Drop for Socket {
     }
 }
 
-async fn bind(address: &ListenAddr) -> io::Result<(Socket, ListenAddr)> {
-    match address {
+async fn bind(listener: &Listener) -> io::Result<(Socket, ListenAddr)> {
+    match &listener.address {
         ListenAddr::Tcp(address) => bind_tcp(*address).await,
         ListenAddr::Unix(path) => {
-            remove_stale(path).await?;
-            let socket = Socket::Unix(UnixListener::bind(path)?, path.clone());
-            Ok((socket, address.clone()))
+            let bound = socket::listen(path, listener.open_to.mode())?;
+            Ok((Socket::Unix(bound, path.clone()), listener.address.clone()))
         }
     }
 }
@@ -257,13 +265,4 @@ async fn bind_tcp(address: SocketAddr) -> io::Result<(Socket, ListenAddr)> {
     let listener = TcpListener::bind(address).await?;
     let address = ListenAddr::Tcp(listener.local_addr()?);
     Ok((Socket::Tcp(listener), address))
-}
-
-/// Removes the socket of a gateway that ended without doing so; one that is in use stays, and binding fails.
-async fn remove_stale(path: &Path) -> io::Result<()> {
-    let is_socket = std::fs::symlink_metadata(path).is_ok_and(|file| file.file_type().is_socket());
-    if is_socket && UnixStream::connect(path).await.is_err() {
-        std::fs::remove_file(path)?;
-    }
-    Ok(())
 }

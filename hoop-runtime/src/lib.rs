@@ -35,6 +35,7 @@ pub mod reference;
 mod reload;
 pub mod schema;
 mod session;
+pub mod socket;
 mod soon;
 pub mod trail;
 

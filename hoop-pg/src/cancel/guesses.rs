@@ -1,11 +1,13 @@
 //! How often somebody may send cancel requests that turn out wrong.
 
 use std::collections::HashMap;
-use std::net::{IpAddr, Ipv6Addr};
+use std::net::IpAddr;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use tokio::time::Instant;
+
+use crate::sources::counted;
 
 /// So many wrong requests are taken at once. Clients send some by themselves, for queries that have just ended.
 const BURST: u32 = 20;
@@ -26,14 +28,15 @@ impl Guesses {
     /// Whether a request from there is looked at.
     pub(super) fn allow(&self, source: Option<IpAddr>, now: Instant) -> bool {
         let sources = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let spent = sources.get(&counted(source)).or_else(|| crowded(&sources).then(|| sources.get(&None)).flatten());
+        let spent =
+            sources.get(&source.map(counted)).or_else(|| crowded(&sources).then(|| sources.get(&None)).flatten());
         spent.is_none_or(|spent| spent.0.saturating_duration_since(now) < ANOTHER_AFTER * BURST)
     }
 
     /// A request from there was wrong.
     pub(super) fn wrong(&self, source: Option<IpAddr>, now: Instant) {
         let mut sources = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let mut source = counted(source);
+        let mut source = source.map(counted);
         if crowded(&sources) && !sources.contains_key(&source) {
             sources.retain(|_, spent| spent.0 > now);
             source = if crowded(&sources) { None } else { source };
@@ -45,14 +48,6 @@ impl Guesses {
 
 fn crowded(sources: &HashMap<Option<IpAddr>, Spent>) -> bool {
     sources.len() >= MOST_SOURCES
-}
-
-/// One who has an IPv6 address has a network of them (RFC 6177).
-fn counted(source: Option<IpAddr>) -> Option<IpAddr> {
-    match source?.to_canonical() {
-        IpAddr::V6(address) => Some(IpAddr::V6(Ipv6Addr::from_bits(address.to_bits() & !u128::from(u64::MAX)))),
-        address @ IpAddr::V4(_) => Some(address),
-    }
 }
 
 #[cfg(test)]

@@ -11,7 +11,7 @@ use tokio::time::timeout;
 use crate::catalog::connect;
 use crate::gate::{Gate, password, startup};
 
-const POLICY: &str = r#"
+pub(crate) const POLICY: &str = r#"
 hoop: 1
 rules:
   - rule: staff
@@ -27,15 +27,15 @@ rules:
 "#;
 
 /// A client that stands, with its key.
-struct Client {
+pub(crate) struct Client {
     stream: UnixStream,
-    key: Vec<u8>,
+    pub(crate) key: Vec<u8>,
     /// What the server is at.
     runs: String,
 }
 
 impl Client {
-    async fn login(gate: &Gate, minor: u8) -> Self {
+    pub(crate) async fn login(gate: &Gate, minor: u8) -> Self {
         let mut stream = gate.unix().await;
         let mut bytes = startup("user|ann|database|postgres");
         bytes[7] = minor;
@@ -68,7 +68,7 @@ impl Client {
     }
 
     /// Begins something that goes on until it is cancelled, and waits until the server is at it.
-    async fn begins(&mut self, seconds: &str) {
+    pub(crate) async fn begins(&mut self, seconds: &str) {
         self.runs = format!("SELECT pg_sleep({seconds})");
         self.asks(&self.runs.clone()).await;
         while !self.is_running().await {
@@ -81,7 +81,7 @@ impl Client {
         !connect("postgres").await.query(seen, &[&self.runs]).await.unwrap().is_empty()
     }
 
-    async fn is_cancelled(&mut self) {
+    pub(crate) async fn is_cancelled(&mut self) {
         let error = String::from_utf8(self.until(b'E').await).unwrap();
         assert!(error.contains("C57014\0"), "{error}");
         self.until(b'Z').await;
@@ -89,7 +89,7 @@ impl Client {
 }
 
 /// Sends a cancel request; returns when the gateway has dealt with it.
-async fn cancel(gate: &Gate, key: &[u8]) {
+pub(crate) async fn cancel(gate: &Gate, key: &[u8]) {
     let length = u32::try_from(key.len() + 8).unwrap().to_be_bytes();
     let mut stream = TcpStream::connect(gate.tcp(1)).await.unwrap();
     stream.write_all(&[&length[..], b"\x04\xd2\x16\x2e", key].concat()).await.unwrap();
@@ -150,6 +150,24 @@ async fn a_late_request_ends_no_session() {
     cancel(&gate, &client.key).await;
     other.batch_execute("COMMIT").await.unwrap();
     client.until(b'D').await;
+}
+
+/// What its clients would not learn of any more is not to be carried out.
+#[tokio::test]
+async fn a_gateway_that_ends_cancels_what_still_runs() {
+    let gate = Gate::open_with(POLICY, |_| {}).await;
+    let mut client = Client::login(&gate, 0).await;
+    client.begins("70.3").await;
+    let _folder = gate.shut_down(Duration::ZERO).await;
+    let ends = async {
+        while client.is_running().await {
+            tokio::task::yield_now().await;
+        }
+    };
+    timeout(Duration::from_secs(20), ends).await.expect("the server goes on");
+    let mut rest = Vec::new();
+    client.stream.read_to_end(&mut rest).await.unwrap();
+    assert!(String::from_utf8_lossy(&rest).contains("C57P01\0"), "{}", rest.escape_ascii());
 }
 
 #[tokio::test]

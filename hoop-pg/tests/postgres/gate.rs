@@ -9,8 +9,8 @@ use std::time::Duration;
 
 use hoop_pg::Server;
 use hoop_runtime::config::{
-    Audit, Certificate, ClientTimeouts, Config, Identities, Known, ListenAddr, Listener, LoginMethod, Password,
-    Plaintext, Protocol, ResourceName,
+    Audit, Certificate, ClientLimits, ClientTimeouts, Config, Identities, Known, ListenAddr, Listener, LoginMethod,
+    OpenTo, Password, Plaintext, Protocol, ResourceName,
 };
 use hoop_runtime::trail::Mode;
 use hoopcore::Identity;
@@ -97,6 +97,12 @@ impl Gate {
         TlsConnector::from(Arc::new(config)).connect(ServerName::try_from("localhost").unwrap(), stream).await
     }
 
+    /// Ends it after so long.
+    pub(crate) async fn shut_down(self, grace: Duration) -> TempDir {
+        self.server.shutdown(grace).await;
+        self.directory
+    }
+
     pub(crate) fn records(&self) -> String {
         let files = fs::read_dir(self.directory.path().join("audit")).unwrap();
         files.map(|file| fs::read_to_string(file.unwrap().path()).unwrap_or_default()).collect()
@@ -114,6 +120,8 @@ fn configuration(directory: PathBuf) -> Config {
         resource,
         replication: false,
         timeouts: ClientTimeouts::default(),
+        limits: ClientLimits::default(),
+        open_to: OpenTo::default(),
     };
     let local = |listener: Listener| Listener { plaintext: Plaintext::Loopback, ..listener };
     let any = || ListenAddr::Tcp(SocketAddr::from(([127, 0, 0, 1], 0)));

@@ -28,6 +28,7 @@ mod limits;
 mod logins;
 mod masking;
 mod observe;
+mod places;
 mod provider;
 mod pseudonyms;
 mod relay;

@@ -1,23 +1,19 @@
 //! Answers approvers on a Unix socket; the kernel says who they are.
 
-use std::fs::{self, Permissions};
 use std::io;
-use std::os::unix::fs::PermissionsExt;
-use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
 use hoopcore::decision::Consent;
 use hoopcore::{Identity, Verified};
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
-use tokio::net::{UnixListener, UnixStream};
+use tokio::net::UnixStream;
 use tokio::sync::Semaphore;
 use tokio::time::timeout;
 
 use super::protocol::{Ask, Detail, Reply, Summary};
-use crate::config::Approvals;
 use crate::gateway::Gateway;
-use crate::{clock, id};
+use crate::{clock, socket};
 
 /// How many approvers are served at once.
 const CONNECTIONS: usize = 32;
@@ -33,7 +29,7 @@ impl Gateway {
     /// Where the socket cannot be made.
     pub async fn serve_approvals(&self) -> io::Result<()> {
         let Some(settings) = &self.config().approvals else { return std::future::pending().await };
-        let listener = bind(settings)?;
+        let listener = socket::listen(&settings.socket, if settings.group { 0o660 } else { 0o600 })?;
         let room = Arc::new(Semaphore::new(CONNECTIONS));
         loop {
             let Ok(permit) = Arc::clone(&room).acquire_owned().await else { return Ok(()) };
@@ -124,23 +120,4 @@ impl Gateway {
             Err(error) => Reply::Refused(error.to_string()),
         }
     }
-}
-
-/// The socket, open to its owner alone, or to its group too. It appears under its name with its mode already set.
-fn bind(settings: &Approvals) -> io::Result<UnixListener> {
-    let path = &settings.socket;
-    if std::os::unix::net::UnixStream::connect(path).is_ok() {
-        let why = format!("another gateway answers approvals on `{}`", path.display());
-        return Err(io::Error::new(io::ErrorKind::AddrInUse, why));
-    }
-    let beside = path.with_extension(id::random(8));
-    let listener = UnixListener::bind(&beside)?;
-    appear(&beside, path, if settings.group { 0o660 } else { 0o600 })?;
-    Ok(listener)
-}
-
-fn appear(beside: &Path, path: &Path, mode: u32) -> io::Result<()> {
-    fs::set_permissions(beside, Permissions::from_mode(mode))
-        .and_then(|()| fs::rename(beside, path))
-        .inspect_err(|_| drop(fs::remove_file(beside)))
 }

@@ -3,7 +3,7 @@
 use hoopcore::policy::grammar::{Key, Map, Meanings, Shape, words};
 use hoopcore::{IdentityKind, ResourceKind};
 
-use super::{Enforcement, LoginMethod, Method, Plaintext, Protocol, Verify};
+use super::{Enforcement, LoginMethod, Method, OpenTo, Plaintext, Protocol, Verify};
 use crate::trail::Mode;
 
 const TEXTS: Shape = Shape::OneOrMore(&Shape::Text);
@@ -282,6 +282,33 @@ pub(super) static LISTENER: Map = Map {
              `false` where left out.",
         ),
         Key::optional("timeouts", Shape::Map(&CLIENT_TIMEOUTS), "How long it waits for its clients."),
+        Key::optional("limits", Shape::Map(&CLIENT_LIMITS), "How many clients it takes at once."),
+        Key::optional(
+            "open_to",
+            Shape::Word(|| words(OPENINGS)),
+            "Who may connect to its Unix socket. `owner` where left out. To other listeners it means nothing.",
+        ),
+    ],
+    choice: &[],
+};
+
+/// More connections than one process can have.
+pub(super) const MOST_CLIENTS: u64 = 1_000_000;
+const HOW_MANY: Shape = Shape::Number(1, MOST_CLIENTS);
+
+pub(super) static CLIENT_LIMITS: Map = Map {
+    name: "client_limits",
+    noun: "`limits`",
+    about: "How many clients may be connected to a listener at once. Whoever comes beyond gets the error `53300`, or, where many \
+            do, no answer. Requests to cancel have some places of their own.",
+    keys: &[
+        Key::optional("clients", HOW_MANY, "All clients. `10000` where left out."),
+        Key::optional("logins", HOW_MANY, "Those that have not shown who they are yet. `1000` where left out."),
+        Key::optional(
+            "logins_per_address",
+            HOW_MANY,
+            "Of those, from one IP address, or from one network of IPv6 (/64). `200` where left out; more where many come through one proxy.",
+        ),
     ],
     choice: &[],
 };
@@ -515,6 +542,11 @@ pub(super) const VERIFICATIONS: &Meanings<Verify> = &[
     ("full", Verify::Full, "The authority and the host name."),
     ("ca", Verify::Ca, "The authority alone."),
     ("none", Verify::None, "Nothing: the way is not encrypted."),
+];
+pub(super) const OPENINGS: &Meanings<OpenTo> = &[
+    ("owner", OpenTo::Owner, "The user that the gateway runs as, and root."),
+    ("group", OpenTo::Group, "The group of the socket's file too."),
+    ("everybody", OpenTo::Everybody, "All users of the machine."),
 ];
 pub(super) const METHODS: &Meanings<Method> = &[
     ("scram", Method::Scram, "SCRAM-SHA-256: the server does not learn the password, and proves that it knows it too."),

@@ -3,6 +3,7 @@
 mod cancel;
 mod certificates;
 pub mod grammar;
+mod limits;
 mod names;
 mod password;
 mod read;
@@ -25,6 +26,7 @@ use secrecy::SecretString;
 
 pub use self::cancel::CancelRequests;
 pub use self::certificates::CertificateName;
+pub use self::limits::ClientLimits;
 pub use self::names::Names;
 pub use self::password::{NotAVerifier, Password, Verifier};
 use self::read::Reader;
@@ -144,6 +146,34 @@ pub struct Listener {
     pub replication: bool,
     /// How long it waits for its clients.
     pub timeouts: ClientTimeouts,
+    /// How many clients it takes at once.
+    pub limits: ClientLimits,
+    /// Who may connect to its Unix socket.
+    pub open_to: OpenTo,
+}
+
+/// Who may connect to a Unix socket. Whoever does must show who it is all the same.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum OpenTo {
+    /// The user that the gateway runs as.
+    #[default]
+    Owner,
+    /// The group of the socket's file too.
+    Group,
+    /// All users of the machine.
+    Everybody,
+}
+
+impl OpenTo {
+    /// The mode of the socket's file.
+    #[must_use]
+    pub const fn mode(self) -> u32 {
+        match self {
+            Self::Owner => 0o600,
+            Self::Group => 0o660,
+            Self::Everybody => 0o666,
+        }
+    }
 }
 
 /// Who may send a password over TCP in plain text. Over a Unix socket everybody may.

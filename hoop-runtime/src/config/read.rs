@@ -3,6 +3,7 @@
 mod cancel;
 mod certificates;
 mod issuers;
+mod limits;
 mod timeouts;
 
 pub(super) use issuers::{ALGORITHMS, TOKEN_TYPES};
@@ -181,6 +182,8 @@ impl Reader {
         let resource = self.optional(&fields, "resource", Self::resource_name);
         let replication = self.optional(&fields, "replication", Self::truth);
         let timeouts = self.optional(&fields, "timeouts", Self::client_timeouts);
+        let limits = self.optional(&fields, "limits", Self::client_limits);
+        let open_to = self.optional(&fields, "open_to", |reader, node| reader.word(node, "word", grammar::OPENINGS));
         Some(Listener {
             protocol: protocol?,
             address: address?,
@@ -190,6 +193,8 @@ impl Reader {
             resource: resource?,
             replication: replication?.unwrap_or_default(),
             timeouts: timeouts?.unwrap_or_default(),
+            limits: limits?.unwrap_or_default(),
+            open_to: open_to?.unwrap_or_default(),
         })
     }
 

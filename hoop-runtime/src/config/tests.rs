@@ -46,8 +46,8 @@ identities:
   both: { password: { file: verifier.secret }, certificate: { cn: both } }
 listeners:
   - { protocol: postgres, address: "127.0.0.1:6432", tls: { certificate: gw.crt, key: gw.key, clients: { ca: gw.crt, required: true } }, resource: orders-db }
-  - { protocol: postgres, address: run/pg.sock, replication: true }
-  - { protocol: postgres, address: "127.0.0.1:6433", plaintext: loopback, login: scram, timeouts: { login: 3s } }
+  - { protocol: postgres, address: run/pg.sock, replication: true, open_to: group }
+  - { protocol: postgres, address: "127.0.0.1:6433", plaintext: loopback, login: scram, timeouts: { login: 3s }, limits: { logins: 50, logins_per_address: 5 } }
 resources:
   orders-db: { kind: postgres, address: db.internal:5433, databases: [shop], labels: { env: prod }, mode: enforce,
                tls: { verify: ca, ca: gw.crt }, credential: { user: app, password: { env: CARGO_PKG_NAME } } }
@@ -85,6 +85,11 @@ fn a_good_file_is_read_whole() {
     assert_eq!(replication, [false, true, false]);
     let login = Duration::from_secs(3);
     assert_eq!(config.listeners[2].timeouts, ClientTimeouts { login, ..ClientTimeouts::default() });
+    assert_eq!(config.listeners[0].limits, ClientLimits { clients: 10_000, logins: 1_000, logins_per_address: 200 });
+    let limits = ClientLimits { clients: 10_000, logins: 50, logins_per_address: 5 };
+    assert_eq!(config.listeners[2].limits, limits);
+    let modes: Vec<u32> = config.listeners.iter().map(|listener| listener.open_to.mode()).collect();
+    assert_eq!(modes, [0o600, 0o660, 0o600]);
     assert_eq!(config.resources[&name("orders-db")].timeouts, SessionTimeouts::default());
     let times = SessionTimeouts {
         connect: Duration::from_secs(5),

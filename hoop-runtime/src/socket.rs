@@ -1,0 +1,78 @@
+//! Unix sockets: they appear under their name with their mode already set, and never in place of one that somebody serves.
+
+use std::fs::{self, Permissions};
+use std::io;
+use std::os::unix::fs::{FileTypeExt as _, PermissionsExt as _};
+use std::path::Path;
+
+use tokio::net::UnixListener;
+
+use crate::id;
+
+/// Listens on a Unix socket with this mode. One that a gateway left behind when it ended is replaced.
+///
+/// # Errors
+/// Where something else has that name, or a process listens there, or may.
+pub fn listen(path: &Path, mode: u32) -> io::Result<UnixListener> {
+    if !is_free(path)? {
+        let why = format!("`{}` is taken", path.display());
+        return Err(io::Error::new(io::ErrorKind::AddrInUse, why));
+    }
+    let beside = path.with_extension(id::random(8));
+    let listener = UnixListener::bind(&beside)?;
+    fs::set_permissions(&beside, Permissions::from_mode(mode))
+        .and_then(|()| fs::rename(&beside, path))
+        .inspect_err(|_| drop(fs::remove_file(&beside)))?;
+    Ok(listener)
+}
+
+/// Whether there is nothing of that name, or a socket that nobody serves. Whatever else keeps one from connecting says
+/// nothing: a process that listens may be busy, or let others in.
+fn is_free(path: &Path) -> io::Result<bool> {
+    match fs::symlink_metadata(path) {
+        Ok(file) if file.file_type().is_socket() => {}
+        Ok(_) => return Ok(false),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(true),
+        Err(error) => return Err(error),
+    }
+    match std::os::unix::net::UnixStream::connect(path) {
+        Ok(_) => Ok(false),
+        Err(error) if error.kind() == io::ErrorKind::ConnectionRefused => Ok(true),
+        Err(error) => Err(error),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn mode(path: &Path) -> u32 {
+        fs::symlink_metadata(path).unwrap().permissions().mode() & 0o777
+    }
+
+    #[tokio::test]
+    async fn a_socket_that_nobody_serves_is_replaced() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join(".s.PGSQL.5432");
+        drop(listen(&path, 0o600).unwrap());
+        assert_eq!(mode(&path), 0o600);
+        let _listens = listen(&path, 0o660).unwrap();
+        assert_eq!(mode(&path), 0o660);
+        assert_eq!(listen(&path, 0o600).unwrap_err().kind(), io::ErrorKind::AddrInUse);
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
+    }
+
+    #[tokio::test]
+    async fn what_may_be_served_stays() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("socket");
+        // One that speaks datagrams cannot be connected to so, and lives.
+        let _other = std::os::unix::net::UnixDatagram::bind(&path).unwrap();
+        assert!(listen(&path, 0o600).is_err());
+        assert!(path.exists());
+        let file = folder.path().join("file");
+        fs::write(&file, "mine").unwrap();
+        assert_eq!(listen(&file, 0o600).unwrap_err().kind(), io::ErrorKind::AddrInUse);
+        assert_eq!(fs::read_to_string(&file).unwrap(), "mine");
+    }
+}
