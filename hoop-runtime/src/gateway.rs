@@ -5,7 +5,6 @@ use std::net::IpAddr;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
-use std::time::Duration;
 
 use hoopcore::identity::jwt::Admitted;
 use hoopcore::{AuditFailure, Denial, Identity, Policy, Resource, Timestamp, Verified};
@@ -18,10 +17,7 @@ use crate::policy_files::{self, PolicyFilesError};
 use crate::rates::Rates;
 use crate::reload::Reload;
 use crate::session::Session;
-use crate::trail::{Record, Ticket, Trail};
-
-/// How long a command waits for its record before it is refused.
-const PATIENCE: Duration = Duration::from_secs(2);
+use crate::trail::{Confirmation, PATIENCE, Record, Ticket, Trail};
 
 /// What all sessions of a gateway share. Cheap to clone.
 #[derive(Clone, Debug)]
@@ -236,7 +232,7 @@ impl Gateway {
         }
         let session = self.session(Proven { who, until }, on, source);
         let record = Record::login(clock::now(), session.origin(), policy.digest(), closed);
-        match self.patience(self.trail().submit(&record)).await {
+        match self.record_before(record).await {
             Ok(()) => Ok(session),
             Err(failure) => Err(Denial::internal(format!("the audit trail could not be written: {failure}"))),
         }
@@ -292,12 +288,23 @@ impl Gateway {
         self.0.edition.load(Ordering::Acquire)
     }
 
-    /// Waits for a record, but not for ever: a disk that hangs refuses commands, it does not hold them.
+    /// Waits for a record of what is true in any case.
     pub(crate) async fn patience(&self, ticket: Ticket) -> Result<(), AuditFailure> {
-        tokio::time::timeout(PATIENCE, ticket)
-            .await
-            .unwrap_or_else(|_| Err(AuditFailure::new("the disk took more than two seconds")))
+        in_time(async { ticket.await.map_err(AuditFailure::from) }).await
     }
+
+    /// Records something that is done only once that is safe. Where it is not, or this is dropped, the trail either tells
+    /// nothing of it or a second record says that it did not come about.
+    pub(crate) async fn record_before(&self, record: Record) -> Result<(), AuditFailure> {
+        let ticket = self.trail().submit(&record);
+        in_time(Confirmation::new(self.trail().clone(), ticket, Some(move || record.void(clock::now())))).await
+    }
+}
+
+/// Waits for a record, but not for ever: a disk that hangs refuses commands, it does not hold them.
+pub(crate) async fn in_time(record: impl Future<Output = Result<(), AuditFailure>>) -> Result<(), AuditFailure> {
+    let late = || AuditFailure::new("the disk took more than two seconds");
+    tokio::time::timeout(PATIENCE, record).await.unwrap_or_else(|_| Err(late()))
 }
 
 /// Where nothing is enforced, nobody is to believe that it is.

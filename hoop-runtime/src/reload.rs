@@ -196,7 +196,7 @@ impl Gateway {
     async fn change_policy(&self, Loaded { policy, sources }: Loaded) -> Came {
         let before = *self.policy().digest();
         let record = Record::policy_reloaded(clock::now(), &before, policy.digest());
-        if let Err(failure) = self.patience(self.trail().submit(&record)).await {
+        if let Err(failure) = self.record_before(record).await {
             tracing::error!(%failure, "a new policy is NOT in force: that it changed could not be recorded");
             self.count_reload(Outcome::Refused);
             // To be tried again.

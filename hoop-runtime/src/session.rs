@@ -8,16 +8,16 @@ use hoopcore::audit::EventKind;
 use hoopcore::policy::ColumnPattern;
 use hoopcore::{
     AuditFailure, Call, Command, Decision, Denial, Event, Identity, Outcome, Pending, Permit, PolicySession, Rates,
-    Resource, Sealed, SessionFacts, Timestamp, Verified,
+    Resource, Sealed, SessionFacts, Timestamp, Verdict, Verified,
 };
 
 use crate::approvals::{self, Hold};
 use crate::clock;
 use crate::config::{Enforcement, SessionTimeouts, Timeout};
-use crate::gateway::{Attempt, Gateway, Proven};
+use crate::gateway::{Attempt, Gateway, Proven, in_time};
 use crate::metrics::{Metrics, Open};
 use crate::soon::Soon;
-use crate::trail::{Origin, Record};
+use crate::trail::{Confirmation, Origin, Record};
 
 /// One client connection: who it is, what it calls, and what is known of its state.
 #[derive(Debug)]
@@ -256,41 +256,44 @@ fn call<'a>(
 pub(crate) fn record(gateway: &Gateway, origin: &Origin, decision: Decision) -> Soon<Outcome> {
     let (event, sealed) = decision.seal();
     log(origin, &event);
-    let begun = gateway.metrics().map(|metrics| {
+    let waited = gateway.metrics().map(|metrics| {
         metrics.event(&event);
-        Instant::now()
+        Wait { metrics: metrics.clone(), begun: Instant::now() }
     });
     match gateway.trail().submit(&Record::event(origin, &event)).settled() {
-        Ok(safe) => Soon::Now(recorded(gateway, origin, begun, safe, event, sealed)),
+        Ok(safe) => Soon::Now(recorded(waited, safe.map_err(AuditFailure::from), event, sealed)),
         Err(ticket) => {
-            let (gateway, origin) = (gateway.clone(), origin.clone());
-            Soon::later(async move {
-                let safe = gateway.patience(ticket).await;
-                recorded(&gateway, &origin, begun, safe, event, sealed)
-            })
+            let (origin, number) = (origin.clone(), event.id().number());
+            let late = (!is_refused(&event)).then_some(move || Record::not_carried_out(clock::now(), &origin, number));
+            let confirmation = Confirmation::new(gateway.trail().clone(), ticket, late);
+            Soon::later(async move { recorded(waited, in_time(confirmation).await, event, sealed) })
         }
     }
 }
 
+/// A wait that is counted.
+struct Wait {
+    metrics: Metrics,
+    begun: Instant,
+}
+
+/// Whether a decision refuses its command, which then is refused also where that cannot be recorded.
+fn is_refused(event: &Event) -> bool {
+    match &event.kind {
+        EventKind::Decided { verdict: Verdict::Block, .. } => !event.observed,
+        EventKind::Decided { verdict: Verdict::Allow | Verdict::Mask | Verdict::Approve, .. }
+        | EventKind::Closed { .. } => false,
+    }
+}
+
 /// The outcome of a decision whose record is safe, or the refusal where it is not.
-fn recorded(
-    gateway: &Gateway,
-    origin: &Origin,
-    begun: Option<Instant>,
-    safe: Result<(), AuditFailure>,
-    event: Event,
-    sealed: Sealed,
-) -> Outcome {
-    if let Some((metrics, begun)) = gateway.metrics().zip(begun) {
+fn recorded(waited: Option<Wait>, safe: Result<(), AuditFailure>, event: Event, sealed: Sealed) -> Outcome {
+    if let Some(Wait { metrics, begun }) = waited {
         metrics.waited(begun.elapsed());
     }
     match safe {
         Ok(()) => sealed.release(event.written()),
-        Err(failure) => {
-            let late = Record::not_carried_out(clock::now(), origin, event.id().number());
-            gateway.trail().append(&late);
-            Outcome::Block(sealed.refuse(&failure))
-        }
+        Err(failure) => Outcome::Block(sealed.refuse(&failure)),
     }
 }
 

@@ -165,6 +165,39 @@ async fn what_is_permitted_is_recorded_before_and_after() {
     assert!(!format!("{records:?}").contains("secret"));
 }
 
+/// A client that leaves does not wait for its records: each is taken back, or the trail says that nothing came of it.
+#[tokio::test]
+async fn what_nobody_waited_for_is_closed() {
+    let house = House::new();
+    let mut session = house.session().await;
+    for round in 0..100 {
+        let waits = session.admit(&Command::sql("SELECT note FROM public.orders"), None);
+        if round % 2 == 0 {
+            house.gateway.trail().flush().await.unwrap();
+        }
+        drop(waits);
+    }
+    let story = house.story().await;
+    let count = |what: &str| story.iter().filter(|told| *told == what).count();
+    assert!(count("decision allow jobs-read-orders") >= 50);
+    assert_eq!(count("decision allow jobs-read-orders"), count("closing not_carried_out"), "{story:?}");
+}
+
+#[tokio::test]
+async fn who_leaves_while_logging_in_did_not_come_in() {
+    let house = House::new();
+    let mut came_in = 0;
+    for _ in 0..200 {
+        let who = house.gateway.prove("etl-7", b"opensesame").await.unwrap();
+        let login = house.gateway.login(who, orders(), None);
+        came_in += usize::from(tokio::time::timeout(Duration::ZERO, login).await.is_ok());
+    }
+    let records = house.records().await;
+    let kind = |kind: &str| records.iter().filter(|record| record["kind"] == kind).count();
+    assert!(kind("login") > 0 && records.iter().all(|record| record["kind"] != "void" || record["voids"] == "login"));
+    assert_eq!(kind("login"), came_in + kind("void"));
+}
+
 #[tokio::test]
 async fn what_is_refused_says_which_rule() {
     let house = House::new();

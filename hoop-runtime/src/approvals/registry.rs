@@ -309,7 +309,7 @@ impl Gateway {
         let (pending, waiting, origin) = self.approvals().begin(id, &approver, consent)?;
         let note = Approval { by: Some(approver.user.clone()), answer: Some(word(consent)), ..note(&waiting) };
         let answered = Record::approval(clock::now(), &origin, Step::Answered, note);
-        if let Err(failure) = self.patience(self.trail().submit(&answered)).await {
+        if let Err(failure) = self.record_before(answered).await {
             self.approvals().put_back(id, pending, None);
             self.review(id).await;
             return Err(AnswerError::NotRecorded(failure.to_string()));

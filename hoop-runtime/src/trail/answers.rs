@@ -3,12 +3,10 @@
 //! To wake a task from the writer's thread takes a lock and a system call. So the writer wakes one task for a whole
 //! batch, and that one, on a thread of the runtime, wakes the others.
 
-use hoopcore::AuditFailure;
 use tokio::runtime::Handle;
 use tokio::sync::{mpsc, oneshot};
 
-/// What became of a record.
-pub(crate) type Outcome = Result<(), AuditFailure>;
+use super::ticket::Outcome;
 
 /// Somebody who waits for a record.
 pub(crate) type Waiter = oneshot::Sender<Outcome>;
@@ -23,7 +21,7 @@ struct Batch {
 impl Batch {
     fn deliver(self) {
         for waiter in self.waiters {
-            // Whoever has gone in the meantime does not want to know.
+            // Whoever has gone in the meantime has said what is to be said of that.
             let _gone = waiter.send(self.outcome.clone());
         }
     }

@@ -10,7 +10,7 @@ pub(crate) trait Folder: Send {
     /// A new, empty file whose name survives a power cut.
     fn create(&mut self, name: &str) -> io::Result<Box<dyn SegmentFile>>;
     /// Takes away a file in which nothing was ever acknowledged.
-    fn discard(&mut self, name: &str);
+    fn discard(&mut self, name: &str) -> io::Result<()>;
 }
 
 /// A file that is only ever appended to.
@@ -44,10 +44,8 @@ impl Folder for Directory {
         Ok(Box::new(file))
     }
 
-    fn discard(&mut self, name: &str) {
-        if let Err(error) = fs::remove_file(self.path.join(name)) {
-            tracing::warn!(name, %error, "an empty file of the audit trail could not be taken away");
-        }
+    fn discard(&mut self, name: &str) -> io::Result<()> {
+        fs::remove_file(self.path.join(name))
     }
 }
 

@@ -12,18 +12,16 @@ mod queue;
 mod record;
 #[cfg(test)]
 mod tests;
+mod ticket;
 mod writer;
 
-use std::future::Future;
 use std::io;
 use std::path::Path;
-use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::task::{Context, Poll};
 use std::thread::{self, JoinHandle};
+use std::time::{Duration, Instant};
 
-use hoopcore::AuditFailure;
 use serde::Deserialize;
 use tokio::sync::oneshot;
 
@@ -31,15 +29,24 @@ pub use line::is_deceptive;
 pub use measure::{Measurement, measure};
 pub(crate) use record::{Approval, Origin, Step};
 pub use record::{Record, hex, style_word};
+pub(crate) use ticket::Confirmation;
+pub use ticket::{NotRecorded, Ticket};
 
-use self::answers::{Answers, Outcome};
+use self::answers::Answers;
 use self::files::{Directory, Folder};
-use self::queue::{Claim, Entry, Queue};
-use self::writer::Writer;
+use self::queue::{Delivery, Entry, Queue};
+use self::ticket::Trace;
+use self::writer::{Backoff, Writer};
 use crate::{clock, id};
 
 /// How many bytes of records may wait for the disk before new ones are refused.
 const QUEUE_BYTES: usize = 8 * 1024 * 1024;
+
+/// How long a disk may take before those who wait are refused.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(2);
+
+/// How long a disk that fails is left alone: those who wait for their records learn of it before they give up.
+const BACKOFF: Backoff = Backoff { first: Duration::from_millis(20), longest: Duration::from_secs(1) };
 
 /// When a record counts as safe.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
@@ -74,13 +81,13 @@ impl Trail {
     /// Where the directory cannot be made or written.
     pub fn open(directory: &Path, mode: Mode) -> io::Result<Self> {
         let folder = Directory::open(directory.to_owned())?;
-        Self::over(Box::new(folder), mode)
+        Self::over(Box::new(folder), mode, BACKOFF)
     }
 
-    fn over(folder: Box<dyn Folder>, mode: Mode) -> io::Result<Self> {
+    fn over(folder: Box<dyn Folder>, mode: Mode, backoff: Backoff) -> io::Result<Self> {
         let instance: Arc<str> = id::random(8).into();
         let prefix = format!("{}-{instance}", clock::now().strftime("%Y%m%dT%H%M%S%.3fZ"));
-        let mut writer = Writer::new(folder, mode, instance, prefix, Answers::start());
+        let mut writer = Writer::new(folder, mode, instance, prefix, Answers::start(), backoff);
         writer.begin()?;
         let (queue, failing) = (Arc::new(Queue::new(QUEUE_BYTES)), writer.failing());
         let shared = Arc::clone(&queue);
@@ -88,21 +95,17 @@ impl Trail {
         Ok(Self(Arc::new(Handle { queue, mode, failing, writer: Some(thread) })))
     }
 
-    /// Queues a record at once, in the order of the calls; the ticket says when it is safe.
+    /// Queues a record at once, in the order of the calls; the ticket says when it is safe. With `best_effort` nobody
+    /// waits: where there is no room it is lost, and the trail says so later.
     pub fn submit(&self, record: &Record) -> Ticket {
-        let (answer, ticket) = match self.0.mode {
-            Mode::Durable | Mode::Written => {
-                let (sender, receiver) = oneshot::channel();
-                (Claim::Awaited(sender), Ticket(Wait::For(receiver)))
-            }
-            Mode::BestEffort => (Claim::Loose, Ticket(Wait::Over(Some(Ok(()))))),
-        };
-        match (self.push(record, answer), self.0.mode) {
-            (Ok(()), _) => ticket,
-            (Err(failure), Mode::Durable | Mode::Written) => Ticket(Wait::Over(Some(Err(failure)))),
-            (Err(failure), Mode::BestEffort) => {
-                tracing::error!(%failure, "a record is lost");
-                ticket
+        match self.0.mode {
+            Mode::Durable | Mode::Written => match line::render(record) {
+                Ok(line) => self.acknowledged(line),
+                Err(failure) => Ticket::over(Err(NotRecorded::new(failure, Trace::Never))),
+            },
+            Mode::BestEffort => {
+                self.queue(record, Delivery::BestEffort);
+                Ticket::over(Ok(()))
             }
         }
     }
@@ -111,22 +114,20 @@ impl Trail {
     /// file fails it is written again to the next one. With `best_effort` it may be lost like any other: there nothing
     /// bounds how many follow while a disk hangs.
     pub fn append(&self, record: &Record) {
-        let claim = match self.0.mode {
-            Mode::Durable | Mode::Written => Claim::Owed,
-            Mode::BestEffort => Claim::Loose,
-        };
-        if let Err(failure) = self.push(record, claim) {
-            tracing::error!(%failure, "a record is lost");
+        match self.0.mode {
+            Mode::Durable | Mode::Written => self.queue(record, Delivery::Retried),
+            Mode::BestEffort => self.queue(record, Delivery::BestEffort),
         }
     }
 
     /// Says when all that was queued before is safe.
     pub fn flush(&self) -> Ticket {
-        let (sender, receiver) = oneshot::channel();
-        match self.0.queue.push(Entry { line: Vec::new(), claim: Claim::Awaited(sender) }) {
-            Ok(()) => Ticket(Wait::For(receiver)),
-            Err(failure) => Ticket(Wait::Over(Some(Err(failure)))),
-        }
+        self.acknowledged(Vec::new())
+    }
+
+    /// Takes a record back that was not written yet; whether that was so.
+    pub(crate) fn take_back(&self, number: u64) -> bool {
+        self.0.queue.take_back(number)
     }
 
     /// Bytes of records that wait for the disk.
@@ -134,13 +135,29 @@ impl Trail {
         self.0.queue.bytes()
     }
 
-    /// Whether the last records could not be written.
+    /// Whether the last records could not be written, or the disk takes longer for them than anybody waits.
     pub(crate) fn is_failing(&self) -> bool {
-        self.0.failing.load(Ordering::Relaxed)
+        self.fails_at(Instant::now())
     }
 
-    fn push(&self, record: &Record, claim: Claim) -> Result<(), AuditFailure> {
-        self.0.queue.push(Entry { line: line::render(record)?, claim })
+    fn fails_at(&self, now: Instant) -> bool {
+        self.0.failing.load(Ordering::Relaxed) || self.0.queue.in_hand(now) > PATIENCE
+    }
+
+    fn acknowledged(&self, line: Vec<u8>) -> Ticket {
+        let (sender, receiver) = oneshot::channel();
+        match self.0.queue.push(Entry { line, delivery: Delivery::Acknowledged(sender) }) {
+            Ok(number) => Ticket::pending(receiver, number),
+            Err(failure) => Ticket::over(Err(NotRecorded::new(failure, Trace::Never))),
+        }
+    }
+
+    /// Queues a record that nobody waits for. Where there is no room the queue counts it as lost.
+    fn queue(&self, record: &Record, delivery: Delivery) {
+        match line::render(record) {
+            Ok(line) => drop(self.0.queue.push(Entry { line, delivery })),
+            Err(failure) => tracing::error!(%failure, "a record is lost"),
+        }
     }
 }
 
@@ -149,39 +166,6 @@ impl Drop for Handle {
         self.queue.close();
         if let Some(writer) = self.writer.take() {
             drop(writer.join());
-        }
-    }
-}
-
-/// The wait for one record. Dropping it does not take the record back.
-#[must_use = "a record is safe only when its ticket says so"]
-#[derive(Debug)]
-pub struct Ticket(Wait);
-
-#[derive(Debug)]
-enum Wait {
-    Over(Option<Outcome>),
-    For(oneshot::Receiver<Outcome>),
-}
-
-impl Ticket {
-    /// The answer where it is there already.
-    pub(crate) fn settled(self) -> Result<Outcome, Self> {
-        match self.0 {
-            Wait::Over(Some(answer)) => Ok(answer),
-            Wait::Over(None) | Wait::For(_) => Err(self),
-        }
-    }
-}
-
-impl Future for Ticket {
-    type Output = Outcome;
-
-    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        let gone = || AuditFailure::new("the audit trail is closed");
-        match &mut self.0 {
-            Wait::Over(answer) => Poll::Ready(answer.take().unwrap_or_else(|| Err(gone()))),
-            Wait::For(receiver) => Pin::new(receiver).poll(cx).map(|answer| answer.unwrap_or_else(|_| Err(gone()))),
         }
     }
 }

@@ -44,6 +44,8 @@ const PRINTER: DateTimePrinter = DateTimePrinter::new();
 pub struct Record {
     time: Timestamp,
     kind: &'static str,
+    /// The kind of the record that this one takes back.
+    voids: Option<&'static str>,
     /// The policy was only watched: nothing was refused, held or masked.
     observed: bool,
     about: About,
@@ -128,6 +130,9 @@ enum What {
     Segment {
         after: Option<String>,
         failure: Option<String>,
+    },
+    Lost {
+        records: u64,
     },
 }
 
@@ -302,12 +307,17 @@ impl Origin {
 impl Record {
     /// The record as JSON.
     pub(super) fn write(&self, out: &mut Vec<u8>) -> serde_json::Result<()> {
-        let Self { time, kind, observed, about, decision, what } = self;
+        let Self { time, kind, voids, observed, about, decision, what } = self;
         out.extend_from_slice(b"{\"time\":\"");
         PRINTER.print_timestamp(time, &mut *out).map_err(serde_json::Error::custom)?;
         out.extend_from_slice(b"\",\"kind\":\"");
         out.extend_from_slice(kind.as_bytes());
         out.push(b'"');
+        if let Some(voids) = voids {
+            out.extend_from_slice(b",\"voids\":\"");
+            out.extend_from_slice(voids.as_bytes());
+            out.push(b'"');
+        }
         if *observed {
             out.extend_from_slice(b",\"observed\":true");
         }
@@ -369,10 +379,10 @@ impl Record {
         Self { observed: event.observed, decision, ..Self::whole(origin, event.at, kind, what) }
     }
 
-    /// A permit that nobody carried out: its decision was recorded, and the command never left the gateway.
+    /// A permit that nobody carried out: its decision may be on record, and the command never left the gateway.
     pub(crate) fn not_carried_out(at: Timestamp, origin: &Origin, decision: u64) -> Self {
         let closing = Closing { status: "not_carried_out", ..Closing::default() };
-        Self { decision: Some(decision), ..Self::of(origin, at, "closing", What::Closed(closing)) }
+        Self { decision: Some(decision), ..Self::whole(origin, at, "closing", What::Closed(closing)) }
     }
 
     /// Somebody took too long: the session ends, or what its server runs is cancelled.
@@ -407,8 +417,19 @@ impl Record {
         Self::of_gateway(at, "segment", What::Segment { after, failure })
     }
 
+    /// So many records before this one could not be written, and are lost.
+    pub(crate) fn lost(at: Timestamp, records: u64) -> Self {
+        Self::of_gateway(at, "lost", What::Lost { records })
+    }
+
+    /// What this record tells did not come about: it was to be done once the record was safe. It repeats the record under
+    /// another kind.
+    pub(crate) fn void(self, at: Timestamp) -> Self {
+        Self { time: at, kind: "void", voids: Some(self.kind), ..self }
+    }
+
     fn of_gateway(time: Timestamp, kind: &'static str, what: What) -> Self {
-        Self { time, kind, observed: false, about: About::Gateway, decision: None, what }
+        Self { time, kind, voids: None, observed: false, about: About::Gateway, decision: None, what }
     }
 
     fn of(origin: &Origin, time: Timestamp, kind: &'static str, what: What) -> Self {

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use hoopcore::{Call, Command, Identity, Policy, Request, Resource, SessionFacts, Timestamp, Verified};
@@ -12,9 +12,13 @@ use super::files::SegmentFile;
 use super::*;
 use crate::Attempt;
 
+/// A disk that fails is tried again at once, or not within a test.
+const AT_ONCE: Backoff = Backoff { first: Duration::ZERO, longest: Duration::ZERO };
+const MUCH_LATER: Backoff = Backoff { first: Duration::from_secs(3600), longest: Duration::from_secs(3600) };
+
 /// A disk on which bytes are safe only once they are synced, and whose operations fail on demand.
 #[derive(Clone, Default)]
-struct Disk(Arc<Mutex<State>>);
+struct Disk(Arc<(Mutex<State>, Condvar)>);
 
 #[derive(Default)]
 struct State {
@@ -22,22 +26,28 @@ struct State {
     operations: u32,
     failing: std::ops::Range<u32>,
     failed: u32,
+    /// Operations do not come back.
+    hangs: bool,
 }
 
 #[derive(Clone, Default)]
 struct Content {
     safe: Vec<u8>,
     unsynced: Vec<u8>,
+    /// Whether that is safe or not.
+    written: Vec<u8>,
 }
 
 impl Disk {
     /// A disk whose operations of these numbers, counted from zero, fail.
     fn failing(failing: std::ops::Range<u32>) -> Self {
-        Self(Arc::new(Mutex::new(State { failing, ..State::default() })))
+        Self(Arc::new((Mutex::new(State { failing, ..State::default() }), Condvar::new())))
     }
 
     fn operation<T>(&self, run: impl FnOnce(&mut State, bool) -> T) -> io::Result<T> {
-        let mut state = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let (state, awake) = &*self.0;
+        let state = state.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut state = awake.wait_while(state, |state| state.hangs).unwrap_or_else(PoisonError::into_inner);
         let fails = state.failing.contains(&state.operations);
         state.operations += 1;
         state.failed += u32::from(fails);
@@ -45,15 +55,43 @@ impl Disk {
         if fails { Err(io::Error::other("no space left on device")) } else { Ok(done) }
     }
 
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.0.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn hang(&self, hangs: bool) {
+        self.state().hangs = hangs;
+        self.0.1.notify_all();
+    }
+
+    /// So many operations fail from now on, and those after them do not.
+    fn fail_from_now(&self, count: u32) {
+        let mut state = self.state();
+        state.failing = state.operations..state.operations.saturating_add(count);
+    }
+
     fn failures(&self) -> u32 {
-        self.0.lock().unwrap().failed
+        self.state().failed
+    }
+
+    fn operations(&self) -> u32 {
+        self.state().operations
     }
 
     /// What is left after a power cut: the whole lines among the safe bytes.
     fn recover(&self) -> Vec<Value> {
-        let state = self.0.lock().unwrap();
+        self.lines(|content| content.safe.clone())
+    }
+
+    /// What can be read before one: the whole lines of all that was written.
+    fn read(&self) -> Vec<Value> {
+        self.lines(|content| content.written.clone())
+    }
+
+    fn lines(&self, bytes: impl Fn(&Content) -> Vec<u8>) -> Vec<Value> {
+        let state = self.state();
         let whole = |content: &Content| {
-            let text = String::from_utf8(content.safe.clone()).unwrap();
+            let text = String::from_utf8(bytes(content)).unwrap();
             text.split_inclusive('\n').filter(|line| line.ends_with('\n')).map(str::to_owned).collect::<Vec<_>>()
         };
         state.files.values().flat_map(whole).map(|line| serde_json::from_str(&line).unwrap()).collect()
@@ -70,8 +108,9 @@ impl Folder for Disk {
         Ok(Box::new(OpenFile { disk: self.clone(), name: name.to_owned(), failed: false }))
     }
 
-    fn discard(&mut self, name: &str) {
-        self.0.lock().unwrap().files.remove(name);
+    fn discard(&mut self, name: &str) -> io::Result<()> {
+        self.state().files.remove(name);
+        Ok(())
     }
 }
 
@@ -86,7 +125,9 @@ impl SegmentFile for OpenFile {
         assert!(!self.failed, "a file that failed is never used again");
         let written = self.disk.operation(|state, fails| {
             let part = if fails { &bytes[..bytes.len() / 2] } else { bytes };
-            state.files.get_mut(&self.name).unwrap().unsynced.extend_from_slice(part);
+            let content = state.files.get_mut(&self.name).unwrap();
+            content.unsynced.extend_from_slice(part);
+            content.written.extend_from_slice(part);
         });
         self.failed = written.is_err();
         written
@@ -130,12 +171,17 @@ async fn drive(trail: Trail) -> (BTreeSet<String>, BTreeSet<String>) {
             owed.insert(name);
         }
     }
+    written(&trail).await;
+    (acknowledged, owed)
+}
+
+/// Waits until the disk has done with failing.
+async fn written(trail: &Trail) {
     for _ in 0..8 {
         if trail.flush().await.is_ok() {
             break;
         }
     }
-    (acknowledged, owed)
 }
 
 #[tokio::test]
@@ -143,7 +189,7 @@ async fn acknowledged_is_recoverable_whichever_operation_fails() {
     for length in [1, 2, 5] {
         for first in 0.. {
             let disk = Disk::failing(first..first + length);
-            let Ok(trail) = Trail::over(Box::new(disk.clone()), Mode::Durable) else { continue };
+            let Ok(trail) = Trail::over(Box::new(disk.clone()), Mode::Durable, AT_ONCE) else { continue };
             let (acknowledged, owed) = drive(trail).await;
             let expected: BTreeSet<_> = acknowledged.union(&owed).cloned().collect();
             let records = disk.recover();
@@ -162,7 +208,7 @@ async fn acknowledged_is_recoverable_whichever_operation_fails() {
 #[tokio::test]
 async fn a_disk_that_stays_broken_refuses_and_keeps_what_was_acknowledged() {
     let disk = Disk::failing(6..u32::MAX);
-    let trail = Trail::over(Box::new(disk.clone()), Mode::Durable).unwrap();
+    let trail = Trail::over(Box::new(disk.clone()), Mode::Durable, AT_ONCE).unwrap();
     let (acknowledged, _) = drive(trail).await;
     assert_eq!(acknowledged.len(), 1, "{acknowledged:?}");
     assert!(acknowledged.is_subset(&BTreeSet::from_iter(names(&disk.recover()))));
@@ -171,7 +217,7 @@ async fn a_disk_that_stays_broken_refuses_and_keeps_what_was_acknowledged() {
 #[tokio::test]
 async fn without_a_sync_a_power_cut_takes_what_was_acknowledged() {
     let disk = Disk::default();
-    let trail = Trail::over(Box::new(disk.clone()), Mode::Written).unwrap();
+    let trail = Trail::over(Box::new(disk.clone()), Mode::Written, AT_ONCE).unwrap();
     let (acknowledged, _) = drive(trail).await;
     assert_eq!(acknowledged.len(), 12);
     assert!(disk.recover().is_empty(), "this test can tell a sync from none");
@@ -180,7 +226,7 @@ async fn without_a_sync_a_power_cut_takes_what_was_acknowledged() {
 #[tokio::test]
 async fn a_file_that_failed_is_named_by_the_next() {
     let disk = Disk::failing(4..5);
-    let trail = Trail::over(Box::new(disk.clone()), Mode::Durable).unwrap();
+    let trail = Trail::over(Box::new(disk.clone()), Mode::Durable, AT_ONCE).unwrap();
     drive(trail).await;
     let segments: Vec<_> = disk.recover().into_iter().filter(|record| record["kind"] == "segment").collect();
     assert_eq!(segments.len(), 2);
@@ -188,46 +234,173 @@ async fn a_file_that_failed_is_named_by_the_next() {
     assert!(segments[1]["after"].as_str().unwrap().ends_with("-000001.jsonl"));
 }
 
+async fn eventually(what: &str, holds: impl Fn() -> bool) {
+    let waited = tokio::time::timeout(Duration::from_secs(20), async {
+        while !holds() {
+            tokio::task::yield_now().await;
+        }
+    });
+    assert!(waited.await.is_ok(), "not within 20 seconds: {what}");
+}
+
+/// A disk that fails from its next operation on, behind a trail that has noticed.
+async fn broken(backoff: Backoff) -> (Disk, Trail) {
+    let disk = Disk::default();
+    let trail = Trail::over(Box::new(disk.clone()), Mode::Durable, backoff).unwrap();
+    disk.fail_from_now(u32::MAX);
+    assert!(trail.submit(&attempt("the first")).await.is_err());
+    assert!(trail.is_failing());
+    (disk, trail)
+}
+
 #[tokio::test]
-async fn a_trail_says_that_it_fails_until_it_does_not() {
-    let disk = Disk::failing(6..7);
-    let trail = Trail::over(Box::new(disk.clone()), Mode::Durable).unwrap();
-    let mut story = Vec::new();
-    for number in 0..6 {
-        let safe = trail.submit(&attempt(&number.to_string())).await.is_ok();
-        assert_eq!(trail.is_failing(), !safe);
-        story.push(safe);
+async fn a_trail_is_well_again_without_being_asked() {
+    let (disk, trail) = broken(AT_ONCE).await;
+    disk.fail_from_now(3);
+    eventually("it writes again", || !trail.is_failing()).await;
+    assert!(trail.submit(&attempt("the next")).await.is_ok());
+}
+
+#[tokio::test]
+async fn a_disk_that_hangs_is_seen() {
+    let disk = Disk::default();
+    let trail = Trail::over(Box::new(disk.clone()), Mode::Durable, AT_ONCE).unwrap();
+    let later = || Instant::now() + PATIENCE + Duration::from_secs(1);
+    eventually("it waits", || !trail.fails_at(later())).await;
+    disk.hang(true);
+    let ticket = trail.submit(&attempt("one"));
+    eventually("it writes", || trail.fails_at(later())).await;
+    disk.hang(false);
+    ticket.await.unwrap();
+    eventually("it waits again", || !trail.fails_at(later())).await;
+}
+
+/// Whoever asks for what, as often as they like, and gives up.
+#[tokio::test]
+async fn a_broken_disk_is_left_alone_and_fills_no_memory() {
+    let (disk, trail) = broken(MUCH_LATER).await;
+    let operations = disk.operations();
+    let (record, room) = (attempt(&"x".repeat(8000)), QUEUE_BYTES + 10_000);
+    let kept: Vec<_> = (0..1500).map(|_| trail.submit(&record)).collect();
+    for _ in 0..1500 {
+        drop(Confirmation::new(trail.clone(), trail.submit(&record), Some(|| attempt("not done"))));
     }
-    assert_eq!((story.first(), story.contains(&false), story.last()), (Some(&true), true, Some(&true)), "{story:?}");
+    assert!(trail.waiting() <= room, "{} bytes", trail.waiting());
+    drop(kept);
+    assert_eq!(disk.operations(), operations, "nobody touches it");
+    disk.fail_from_now(0);
+    drop(trail);
+    let told = names(&disk.read());
+    assert!(told.len() > 100 && !told.contains(&"not done".to_owned()), "nothing is said of what never was");
+}
+
+#[test]
+fn rests_grow_to_the_longest() {
+    let rests = [1, 2, 3, 6, 7, 40, u32::MAX].map(|failures| BACKOFF.rest(failures).as_millis());
+    assert_eq!(rests, [20, 40, 80, 640, 1000, 1000, 1000]);
+}
+
+#[tokio::test]
+async fn what_was_lost_is_told() {
+    let disk = Disk::default();
+    let trail = Trail::over(Box::new(disk.clone()), Mode::BestEffort, AT_ONCE).unwrap();
+    disk.hang(true);
+    let record = attempt(&"x".repeat(8000));
+    for _ in 0..1500 {
+        trail.submit(&record).await.unwrap();
+    }
+    disk.hang(false);
+    drop(trail);
+    let records = disk.read();
+    let lost: u64 =
+        records.iter().filter(|record| record["kind"] == "lost").filter_map(|r| r["records"].as_u64()).sum();
+    assert!(lost > 0);
+    assert_eq!(names(&records).len() as u64 + lost, 1500);
+}
+
+/// Nobody waits for the second and third any longer: one is in the writer's hand, the other is not yet.
+#[tokio::test]
+async fn what_nobody_waits_for_is_taken_back_or_corrected() {
+    let disk = Disk::default();
+    let trail = Trail::over(Box::new(disk.clone()), Mode::Durable, AT_ONCE).unwrap();
+    let confirm = |name: &'static str| {
+        Confirmation::new(trail.clone(), trail.submit(&attempt(name)), Some(move || attempt(&format!("not {name}"))))
+    };
+    confirm("first").await.unwrap();
+    disk.hang(true);
+    let second = confirm("second");
+    eventually("it is in hand", || trail.0.queue.is_empty()).await;
+    let (third, fourth) = (confirm("third"), confirm("fourth"));
+    drop((second, third));
+    disk.hang(false);
+    fourth.await.unwrap();
+    drop(trail);
+    assert_eq!(names(&disk.recover()), ["first", "second", "fourth", "not second"]);
+}
+
+/// What was refused and can be read all the same is corrected, wherever the disk fails.
+#[tokio::test]
+async fn what_failed_is_corrected_where_it_can_be_read() {
+    let mut corrected = 0;
+    for length in [1, 2, 5] {
+        for first in 0..40 {
+            let disk = Disk::failing(first..first + length);
+            let Ok(trail) = Trail::over(Box::new(disk.clone()), Mode::Durable, AT_ONCE) else { continue };
+            let mut refused = Vec::new();
+            for number in 0..12 {
+                let ticket = trail.submit(&attempt(&number.to_string()));
+                let not = || attempt(&format!("not {number}"));
+                if Confirmation::new(trail.clone(), ticket, Some(not)).await.is_err() {
+                    refused.push(number.to_string());
+                }
+            }
+            written(&trail).await;
+            let (read, safe) = (names(&disk.read()), names(&disk.recover()));
+            for name in refused.iter().filter(|name| read.contains(name)) {
+                assert!(safe.contains(&format!("not {name}")), "{name}, failing from {first}: {safe:?}");
+                corrected += 1;
+            }
+            let corrections = safe.iter().filter(|name| name.starts_with("not ")).count();
+            assert!(corrections <= refused.len(), "{safe:?}");
+        }
+    }
+    assert!(corrected > 0);
 }
 
 #[tokio::test]
 async fn many_records_share_a_sync() {
     let disk = Disk::default();
-    let trail = Trail::over(Box::new(disk.clone()), Mode::Durable).unwrap();
-    let slow = disk.0.lock().unwrap();
+    let trail = Trail::over(Box::new(disk.clone()), Mode::Durable, AT_ONCE).unwrap();
+    disk.hang(true);
     let tickets: Vec<_> = (0..1000).map(|number| trail.submit(&attempt(&number.to_string()))).collect();
-    drop(slow);
+    disk.hang(false);
     for ticket in tickets {
         ticket.await.unwrap();
     }
-    let operations = disk.0.lock().unwrap().operations;
+    let operations = disk.operations();
     assert!(operations <= 8, "{operations} operations for 1000 records");
     assert_eq!(names(&disk.recover()), (0..1000).map(|number| number.to_string()).collect::<Vec<_>>());
 }
 
 #[tokio::test]
-async fn a_full_queue_refuses_what_is_awaited_and_takes_what_is_owed() {
-    let queue = Queue::new(100);
-    let awaited = |bytes: usize| Entry { line: vec![0; bytes], claim: Claim::Awaited(oneshot::channel().0) };
-    assert!(queue.push(awaited(90)).is_ok());
-    assert!(queue.push(awaited(20)).is_err());
-    assert!(queue.push(Entry { line: vec![0; 20], claim: Claim::Owed }).is_ok());
-    let taken = queue.take(false).unwrap();
-    assert_eq!(taken.len(), 2);
-    assert!(queue.push(awaited(20)).is_err(), "bytes in the writer's hand count");
-    queue.release(110);
-    assert!(queue.push(awaited(20)).is_ok());
+async fn a_full_queue_refuses_what_is_awaited_and_takes_what_is_retried() {
+    let entry = |delivery| Entry { line: vec![0; 100], delivery };
+    let awaited = || entry(Delivery::Acknowledged(oneshot::channel().0));
+    let one = awaited().bytes();
+    assert!(one > 100);
+    let queue = Queue::new(2 * one);
+    assert!(queue.push(awaited()).is_ok());
+    assert!(queue.push(awaited()).is_ok());
+    assert!(queue.push(awaited()).is_err());
+    for _ in 2..16 {
+        assert!(queue.push(entry(Delivery::Retried)).is_ok());
+    }
+    assert!(queue.push(entry(Delivery::Retried)).is_err(), "that is bounded, too");
+    let taken = queue.take(None).unwrap();
+    assert_eq!((taken.entries.len(), taken.lost), (16, 1));
+    assert!(queue.push(awaited()).is_err(), "bytes in the writer's hand count");
+    queue.release(15 * one);
+    assert!(queue.push(awaited()).is_ok());
 }
 
 #[tokio::test]
@@ -311,7 +484,15 @@ fn a_record_reads_from_who_to_what() {
     let at = Timestamp::UNIX_EPOCH;
     check(
         &Record::not_carried_out(at, &origin, 7),
-        r#"{"time":"1970-01-01T00:00:00Z","kind":"closing","observed":true,"session":"SESSION","source":"127.0.0.1","decision":7,"rule":null,"completion":{"status":"not_carried_out","rows":0,"bytes":0,"cells_masked":0,"cells_clear":0}}"#,
+        r#"{"time":"1970-01-01T00:00:00Z","kind":"closing","observed":true,"session":"SESSION","who":{"user":"etl-7","how":"test"},"source":"127.0.0.1","on":{"resource":"db"},"decision":7,"rule":null,"completion":{"status":"not_carried_out","rows":0,"bytes":0,"cells_masked":0,"cells_clear":0}}"#,
+    );
+    let login = Record::login(at, &origin, &[0xab; 32], None).void(at);
+    let policy = "ab".repeat(32);
+    check(
+        &login,
+        &format!(
+            r#"{{"time":"1970-01-01T00:00:00Z","kind":"void","voids":"login","observed":true,"session":"SESSION","who":{{"user":"etl-7","how":"test"}},"source":"127.0.0.1","on":{{"resource":"db"}},"policy":"{policy}"}}"#
+        ),
     );
     check(
         &Record::timed_out(at, &origin, crate::config::Timeout::Idle, Duration::from_secs(90)),

@@ -5,6 +5,7 @@ use std::process;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
+use std::time::{Duration, Instant};
 
 use hoopcore::AuditFailure;
 
@@ -12,17 +13,38 @@ use super::Mode;
 use super::answers::Answers;
 use super::files::{Folder, SegmentFile};
 use super::line;
-use super::queue::{Claim, Entry, Queue};
+use super::queue::{Batch, Delivery, Entry, Queue};
 use super::record::Record;
+use super::ticket::{NotRecorded, Trace};
 use crate::clock;
 
 /// Where a segment ends and the next one begins.
 const SEGMENT_BYTES: u64 = 64 * 1024 * 1024;
 
+/// A larger buffer is not kept for the next batch.
+const KEPT_BUFFER: usize = 1024 * 1024;
+
+/// How long the writer rests between its tries to write to a disk that fails.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Backoff {
+    /// After the first failure; twice as long after each further one.
+    pub(crate) first: Duration,
+    /// Never longer than this.
+    pub(crate) longest: Duration,
+}
+
+impl Backoff {
+    /// The rest after so many failures, one behind the other.
+    pub(crate) fn rest(self, failures: u32) -> Duration {
+        let doubled = 2_u32.checked_pow(failures.saturating_sub(1)).unwrap_or(u32::MAX);
+        self.first.saturating_mul(doubled).min(self.longest)
+    }
+}
+
 /// Writes until the queue is closed and empty.
 pub(crate) fn run(queue: &Queue, mut writer: Writer) {
     let _guard = AbortOnPanic;
-    while let Some(batch) = queue.take(writer.owes()) {
+    while let Some(batch) = queue.take(writer.retry) {
         queue.release(writer.commit(batch));
     }
     writer.give_up();
@@ -46,6 +68,7 @@ pub(crate) struct Writer {
     instance: Arc<str>,
     prefix: String,
     answers: Answers,
+    backoff: Backoff,
     seq: u64,
     segment: Option<Segment>,
     /// Number of the last segment that was begun.
@@ -54,8 +77,14 @@ pub(crate) struct Writer {
     previous: Option<(String, Option<String>)>,
     /// Records that nobody waits for and that must not be lost.
     owed: Vec<Entry>,
+    /// How many records were lost that the trail does not tell of yet.
+    lost: u64,
     buffer: Vec<u8>,
-    /// The last records could not be written.
+    /// How often nothing could be written, one time behind the other.
+    failures: u32,
+    /// When to try again after a failure.
+    retry: Option<Instant>,
+    /// The same for others to look at: the last records could not be written.
     failing: Arc<AtomicBool>,
 }
 
@@ -72,6 +101,7 @@ impl Writer {
         instance: Arc<str>,
         prefix: String,
         answers: Answers,
+        backoff: Backoff,
     ) -> Self {
         Self {
             folder,
@@ -79,12 +109,16 @@ impl Writer {
             instance,
             prefix,
             answers,
+            backoff,
             seq: 0,
             segment: None,
             last: 0,
             previous: None,
             owed: Vec::new(),
+            lost: 0,
             buffer: Vec::new(),
+            failures: 0,
+            retry: None,
             failing: Arc::default(),
         }
     }
@@ -99,33 +133,42 @@ impl Writer {
         Arc::clone(&self.failing)
     }
 
-    pub(crate) fn owes(&self) -> bool {
-        !self.owed.is_empty()
+    /// Writes a batch, and what is owed, and answers everybody who waits. Gives how many bytes it is done with.
+    pub(crate) fn commit(&mut self, batch: Batch) -> usize {
+        let mut entries = std::mem::take(&mut self.owed);
+        entries.extend(batch.entries);
+        self.lost = self.lost.saturating_add(batch.lost);
+        let outcome = match self.write(&entries) {
+            Ok(()) => {
+                self.recover();
+                Ok(())
+            }
+            Err(error) => Err(self.fail(&error, entries.len())),
+        };
+        self.settle(entries, outcome)
     }
 
-    /// Writes a batch and answers everybody who waits. Gives how many bytes it is done with.
-    pub(crate) fn commit(&mut self, batch: Vec<Entry>) -> usize {
-        let mut entries = std::mem::take(&mut self.owed);
-        entries.extend(batch);
-        let outcome = self.write(&entries);
-        self.failing.store(outcome.is_err(), Ordering::Relaxed);
-        if let Err(error) = &outcome {
-            tracing::error!(%error, records = entries.len(), "the audit trail could not be written");
-            self.abandon(error);
-        }
-        self.settle(entries, outcome)
+    fn recover(&mut self) {
+        (self.failures, self.retry, self.lost) = (0, None, 0);
+        self.failing.store(false, Ordering::Relaxed);
+    }
+
+    fn fail(&mut self, error: &io::Error, records: usize) -> NotRecorded {
+        tracing::error!(%error, records, "the audit trail could not be written");
+        self.failures = self.failures.saturating_add(1);
+        self.retry = Instant::now().checked_add(self.backoff.rest(self.failures));
+        self.failing.store(true, Ordering::Relaxed);
+        let trace = self.abandon(error);
+        NotRecorded::new(AuditFailure::new(error.to_string()), trace)
     }
 
     /// At the end: one last try, then what is still owed is lost, aloud.
     pub(crate) fn give_up(&mut self) {
-        if self.owes() {
-            self.commit(Vec::new());
+        if !self.owed.is_empty() {
+            self.commit(Batch::default());
         }
         if !self.owed.is_empty() {
-            tracing::error!(
-                records = self.owed.len(),
-                "closing records are lost: the audit trail could not be written"
-            );
+            tracing::error!(records = self.owed.len(), "records are lost: the audit trail could not be written");
         }
     }
 
@@ -136,15 +179,34 @@ impl Writer {
             Some(segment) if segment.bytes < SEGMENT_BYTES => segment,
             full => self.next(full, &mut buffer)?,
         };
+        self.tell_lost(&mut buffer);
         for entry in entries.iter().filter(|entry| !entry.line.is_empty()) {
             self.seq += 1;
             line::number(&entry.line, self.seq, &self.instance, &mut buffer);
         }
         let written = append(&mut segment, &buffer, self.mode);
         segment.bytes += if written.is_ok() { buffer.len() as u64 } else { 0 };
-        self.buffer = buffer;
+        self.buffer = if buffer.capacity() > KEPT_BUFFER { Vec::new() } else { buffer };
         self.segment = Some(segment);
         written
+    }
+
+    /// What was lost is told by the trail itself.
+    fn tell_lost(&mut self, buffer: &mut Vec<u8>) {
+        if self.lost > 0 {
+            self.tell(&Record::lost(clock::now(), self.lost), buffer);
+        }
+    }
+
+    /// Writes a record of the trail's own.
+    fn tell(&mut self, record: &Record, buffer: &mut Vec<u8>) {
+        match line::render(record) {
+            Ok(line) => {
+                self.seq += 1;
+                line::number(&line, self.seq, &self.instance, buffer);
+            }
+            Err(failure) => tracing::error!(%failure, "a record is lost"),
+        }
     }
 
     /// A new segment, whose first line says which one it follows.
@@ -156,41 +218,44 @@ impl Writer {
         let name = format!("{}-{:06}.jsonl", self.prefix, self.last);
         let file = self.folder.create(&name)?;
         let (after, failure) = self.previous.clone().unzip();
-        let header = Record::segment(clock::now(), after, failure.flatten());
-        let header = line::render(&header).map_err(|error| io::Error::other(error.to_string()))?;
-        self.seq += 1;
-        line::number(&header, self.seq, &self.instance, buffer);
+        self.tell(&Record::segment(clock::now(), after, failure.flatten()), buffer);
         Ok(Segment { name, file, bytes: 0 })
     }
 
-    /// Closes a segment that failed for ever: what the kernel did with its last bytes is not known.
-    fn abandon(&mut self, error: &io::Error) {
-        let Some(failed) = self.segment.take() else { return };
-        let Segment { name, file, bytes } = failed;
+    /// Closes a segment that failed for ever: what the kernel did with its last bytes is not known. Says whether they
+    /// may be read.
+    fn abandon(&mut self, error: &io::Error) -> Trace {
+        let Some(Segment { name, file, bytes }) = self.segment.take() else { return Trace::Never };
         drop(file);
-        if bytes == 0 {
-            self.folder.discard(&name);
-        } else {
+        if bytes > 0 {
             self.previous = Some((name, Some(error.to_string())));
+            return Trace::Possible;
+        }
+        match self.folder.discard(&name) {
+            Ok(()) => Trace::Never,
+            Err(error) => {
+                tracing::warn!(name, %error, "a file of the audit trail that failed at once could not be taken away");
+                Trace::Possible
+            }
         }
     }
 
-    fn settle(&mut self, entries: Vec<Entry>, outcome: io::Result<()>) -> usize {
+    fn settle(&mut self, entries: Vec<Entry>, outcome: Result<(), NotRecorded>) -> usize {
         let (mut done, mut waiters) = (0, Vec::new());
         for entry in entries {
-            let bytes = entry.line.len();
-            match (entry.claim, &outcome) {
-                (Claim::Awaited(waiter), _) => waiters.push(waiter),
-                (Claim::Owed | Claim::Loose, Ok(())) => {}
-                (Claim::Owed, Err(_)) => {
-                    self.owed.push(Entry { line: entry.line, claim: Claim::Owed });
+            let bytes = entry.bytes();
+            match (entry.delivery, &outcome) {
+                (Delivery::Acknowledged(waiter), _) => waiters.push(waiter),
+                (Delivery::Retried | Delivery::BestEffort, Ok(())) => {}
+                (Delivery::Retried, Err(_)) => {
+                    self.owed.push(Entry { line: entry.line, delivery: Delivery::Retried });
                     continue;
                 }
-                (Claim::Loose, Err(_)) => tracing::error!("a record is lost: the audit trail could not be written"),
+                (Delivery::BestEffort, Err(_)) => self.lost += u64::from(!entry.line.is_empty()),
             }
             done += bytes;
         }
-        self.answers.give(waiters, outcome.map_err(|error| AuditFailure::new(error.to_string())));
+        self.answers.give(waiters, outcome);
         done
     }
 }
