@@ -73,7 +73,7 @@ pub fn client_frames(data: &[u8]) {
     frames(data, Way::FromClient, |tag, body| match tag {
         b'Q' => drop(message::query(body)),
         b'P' => drop(message::Parse::read(body).map(|parse| parse.types().count())),
-        b'B' => drop(message::Bind::read(body).map(|bind| bind.parameters().count())),
+        b'B' => drop(message::Bind::read(body).map(|bind| bind.values.iter().count())),
         b'C' | b'D' => drop(message::close_or_describe(body)),
         b'E' => drop(message::Execute::read(body)),
         b'F' => drop(message::Call::read(body)),

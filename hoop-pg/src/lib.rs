@@ -10,6 +10,7 @@
     )
 )]
 
+mod binary;
 pub mod cancel;
 pub mod catalog;
 pub mod certificate;

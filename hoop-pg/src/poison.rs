@@ -183,7 +183,7 @@ mod tests {
         let execute = body(|out| poison.execute(out));
         assert_eq!(Execute::read(&execute).unwrap().portal, poison.name.as_bytes());
         let call = body(|out| drop(poison.clone().call(out)));
-        assert_eq!(Call::read(&call).unwrap(), Call { function: 1 });
+        assert_eq!(Call::read(&call).unwrap().function, 1);
     }
 
     #[test]

@@ -8,14 +8,16 @@
 //! them in doubt; and where one was changed within the open transaction, so does whatever may take that back.
 
 use std::borrow::Cow;
+use std::sync::Arc;
 
 use hoopcore::command::sql::{Duty, Effect, Object, Verb};
 use hoopcore::command::{Change, PathChange, Statement};
 use hoopcore::{Command, SessionFacts};
 
 use crate::charset::Charset;
+use crate::conversation::Bound;
 use crate::fifo;
-use crate::message::Status;
+use crate::message::{Status, Values};
 
 /// The setting that decides what a backslash is.
 pub(crate) const STRINGS: &str = "standard_conforming_strings";
@@ -40,6 +42,8 @@ pub(crate) const NAMES: &str = "a name beyond ASCII, in a database whose encodin
 #[derive(Debug)]
 pub(crate) struct Reading {
     charset: Charset,
+    /// What the server calls it.
+    encoding: Arc<str>,
     /// What the server holds its texts in.
     held_in: String,
     /// The server's last word on strings was that they do not conform.
@@ -87,6 +91,7 @@ impl Reading {
         let Encodings { client, server } = encodings;
         Self {
             charset: Charset::named(&client, &server),
+            encoding: client.into(),
             held_in: server,
             off: false,
             touched: false,
@@ -103,7 +108,9 @@ impl Reading {
 
     /// The server reports the encoding.
     pub(crate) fn encoding_reported(&mut self, name: &[u8]) {
-        self.charset = Charset::named(&String::from_utf8_lossy(name), &self.held_in);
+        let name = String::from_utf8_lossy(name);
+        self.charset = Charset::named(&name, &self.held_in);
+        self.encoding = name.into();
     }
 
     /// A command is forwarded, or what was bound before is run; `changes` is what [`changes`] says of it.
@@ -171,9 +178,10 @@ impl Reading {
         }
     }
 
-    /// The value of a parameter in text form; `None` where it cannot be read.
-    pub(crate) fn value(&self, bytes: &[u8]) -> Option<String> {
-        self.sent().decode(bytes).map(Into::into)
+    /// The values of parameters of these types that the client sends.
+    pub(crate) fn bound(&self, values: Values<'_>, types: Arc<[u32]>) -> Bound {
+        let encoding = (!self.is_doubtful()).then(|| Arc::clone(&self.encoding));
+        Bound::new(values, types, self.sent(), encoding)
     }
 
     /// The name of a statement or portal as the server has it; `None` where that is not known.

@@ -6,6 +6,7 @@ use hoopcore::audit::{CompletionStatus, WouldEnd};
 use hoopcore::copy::{CopyOut, Rewriter};
 use hoopcore::{Command, Completion, Event, Layout, Limit, Meter, Passage, Permit, RowMasker};
 
+use crate::conversation::Bound;
 use crate::message::CopyBegins;
 
 /// What a portal or prepared statement takes besides its text or parameters, in bytes, about.
@@ -50,7 +51,7 @@ pub(crate) struct Work {
     /// What runs.
     pub(crate) command: Command,
     /// The values bound to its parameters.
-    pub(crate) parameters: Option<Vec<Option<String>>>,
+    pub(crate) parameters: Option<Bound>,
     /// What becomes of its rows.
     pub(crate) rows: Rows,
     /// How many of the command's statements were carried out.
@@ -87,7 +88,7 @@ pub(crate) struct Work {
 
 impl Work {
     /// A command with a permit, which is spent on it.
-    pub(crate) fn new(command: Command, parameters: Option<Vec<Option<String>>>, permit: Permit) -> Self {
+    pub(crate) fn new(command: Command, parameters: Option<Bound>, permit: Permit) -> Self {
         let armed = permit.masks_armed();
         let passage = permit.spend();
         Self {
@@ -165,7 +166,7 @@ impl Work {
 
     /// What it takes, in bytes: its text too, for the statement that it was bound from may be gone.
     fn taken(&self) -> usize {
-        let parameters = self.parameters.iter().flatten().flatten().map(String::len).sum::<usize>();
+        let parameters = self.parameters.as_ref().map_or(0, Bound::taken);
         let columns = if let Rows::Masked(_, columns) = self.rows { columns } else { 0 };
         self.command.text().len() + parameters + FRAME + columns * COLUMN
     }

@@ -5,6 +5,7 @@ use std::net::IpAddr;
 use std::time::{Duration, Instant};
 
 use hoopcore::audit::EventKind;
+use hoopcore::parameters::Parameters;
 use hoopcore::policy::ColumnPattern;
 use hoopcore::{
     AuditFailure, Call, Command, Decision, Denial, Event, Identity, Outcome, Pending, Permit, PolicySession, Rates,
@@ -168,8 +169,8 @@ impl Session {
     }
 
     /// Decides a command at once; the answer comes when the decision is recorded. Parameters are the values bound to
-    /// it, in text form, where they are known.
-    pub fn admit(&mut self, command: &Command, parameters: Option<&[Option<String>]>) -> Soon<Admission> {
+    /// it, where they are known.
+    pub fn admit(&mut self, command: &Command, parameters: Option<&dyn Parameters>) -> Soon<Admission> {
         self.follow_policy();
         if let Some(over) = self.over() {
             return Soon::later(async move { Admission::Denied(over.await) });
@@ -247,7 +248,7 @@ fn call<'a>(
     facts: &'a SessionFacts,
     origin: &Origin,
     command: &'a Command,
-    parameters: Option<&'a [Option<String>]>,
+    parameters: Option<&'a dyn Parameters>,
 ) -> Call<'a> {
     Call { parameters, source: origin.source, ..Call::new(command, facts, clock::now()) }
 }

@@ -96,6 +96,7 @@ use crate::grant::{Grant, Terms};
 use crate::identity::{Identity, Verified};
 use crate::limit::{LimitKind, Limits, Meter};
 use crate::mask::{AppliedMask, Layout, MaskPlan, RowMasker, Tally};
+use crate::parameters::Parameter;
 use crate::policy::ColumnPattern;
 use crate::request::SessionFacts;
 use crate::resource::Resource;
@@ -531,11 +532,12 @@ pub struct ApprovalRequest {
     pub resource: String,
     /// The command in full: it is this, and nothing else, that is approved.
     pub command: Command,
-    /// The values bound to its parameters, where it has any.
-    pub parameters: Option<Vec<Option<String>>>,
+    /// The values bound to its parameters, where they are known; those that cannot be read as well.
+    pub parameters: Option<Vec<Parameter<'static>>>,
     /// What the prepared statements and cursors do that it names: it is approved with them.
     pub named: Vec<(String, Command)>,
-    /// SHA-256 over the command, its parameters, what it names, and where names are looked up.
+    /// SHA-256 over the command, its parameters, what it names, and where names are looked up. Values that cannot be read
+    /// count as well.
     pub digest: Digest,
     /// When an answer comes too late.
     pub deadline: Timestamp,
@@ -576,6 +578,8 @@ pub struct Held {
     pub(crate) since: Timestamp,
     /// The masks that it would go on with.
     pub(crate) plan: Arc<MaskPlan>,
+    /// Whether what has the same digest is surely the same again: else people's consent is good for one execution.
+    pub(crate) repeats: bool,
 }
 
 impl Pending {

@@ -14,8 +14,9 @@ use core::time::Duration;
 use jiff::{SignedDuration, Timestamp};
 use sha2::{Digest as _, Sha256};
 
-use crate::command::Digest;
-use crate::decision::{Demand, Pending};
+use crate::command::{Command, Coverage, Digest, Effects};
+use crate::decision::{ApprovalRequest, Demand, Pending};
+use crate::request::Call;
 
 /// When a grant ends whose rules do not say how long it holds.
 const LONGEST: Duration = Duration::from_secs(24 * 60 * 60);
@@ -100,6 +101,8 @@ pub struct Grant {
     rules: BTreeSet<Arc<str>>,
     people: Arc<BTreeSet<String>>,
     id: Option<Arc<str>>,
+    /// Of the command with its parameters.
+    digest: Digest,
     bounds: Bounds,
     /// Executions so far.
     used: u32,
@@ -110,7 +113,7 @@ impl Grant {
     pub(crate) fn beyond(pending: &Pending, now: Timestamp) -> Option<Self> {
         let demands = pending.demands();
         let bounds = Bounds::of(demands, now);
-        let once = bounds.times.is_some_and(|times| times <= 1) || is_for_a_place(pending);
+        let once = bounds.times.is_some_and(|times| times <= 1) || !pending.held.repeats;
         if demands.is_empty() || once {
             return None;
         }
@@ -119,6 +122,7 @@ impl Grant {
             rules: demands.iter().map(|demand| Arc::clone(&demand.rule.name)).collect(),
             people: Arc::new(demands.iter().flat_map(|demand| demand.agreed.iter().cloned()).collect()),
             id: pending.request().id.clone(),
+            digest: pending.request().digest,
             bounds,
             used: 1,
         })
@@ -178,7 +182,7 @@ impl Grant {
     /// What records say of the execution that was drawn last.
     pub(crate) fn note(&self) -> GrantNote {
         let Bounds { times, until, session } = self.bounds;
-        GrantNote { id: self.id.clone(), number: self.used, times, until: Some(until), session }
+        GrantNote { id: self.id.clone(), digest: self.digest, number: self.used, times, until: Some(until), session }
     }
 }
 
@@ -212,6 +216,8 @@ impl Draw {
 pub struct GrantNote {
     /// The name under which the command was held when people agreed, where it had one.
     pub id: Option<Arc<str>>,
+    /// SHA-256 over what was agreed to: the command, its parameters, what it names, and where names are looked up.
+    pub digest: Digest,
     /// Which execution it is, counted from one.
     pub number: u32,
     /// How many there may be; `None` where nothing counts them.
@@ -224,8 +230,8 @@ pub struct GrantNote {
 
 impl GrantNote {
     /// Consent to one execution.
-    pub(crate) fn once(id: Option<Arc<str>>) -> Self {
-        Self { id, number: 1, times: Some(1), until: None, session: false }
+    pub(crate) fn once(request: &ApprovalRequest) -> Self {
+        Self { id: request.id.clone(), digest: request.digest, number: 1, times: Some(1), until: None, session: false }
     }
 }
 
@@ -233,11 +239,37 @@ fn asked_by(pending: &Pending, rules: &BTreeSet<Arc<str>>) -> bool {
     pending.demands().iter().all(|demand| rules.contains(&demand.rule.name))
 }
 
-/// Whether a command means the row that a cursor stands on: the next time that is another one.
-fn is_for_a_place(pending: &Pending) -> bool {
-    let request = pending.request();
-    let mut commands = request.named.iter().map(|(_, command)| command).chain([&request.command]);
-    commands.any(|command| command.canonical().contains("where current of "))
+/// Whether a call of the same digest is surely for the same again.
+pub(crate) fn repeats(call: &Call<'_>, named: &[(String, Command)]) -> bool {
+    let told_apart = match call.parameters {
+        Some(parameters) => parameters.are_told_apart(),
+        None => !has_placeholder(call.command),
+    };
+    let mut commands = named.iter().map(|(_, command)| command).chain([call.command]);
+    told_apart && !commands.any(is_for_a_place)
+}
+
+/// Whether a command means the row that a cursor stands on: the next time that is another one. Of one that was not fully
+/// understood the words count wherever they stand.
+fn is_for_a_place(command: &Command) -> bool {
+    command.canonical().contains("where current of ")
+        || (command.coverage() != Coverage::Full && has_word(command.text(), "current"))
+}
+
+/// Whether values may be bound to a command.
+fn has_placeholder(command: &Command) -> bool {
+    let text = match (command.what(), command.coverage()) {
+        (Effects::Sql(_), Coverage::Full) => command.canonical(),
+        (Effects::Sql(_), Coverage::Partial(_)) => command.text(),
+        (Effects::Http(_) | Effects::Kubernetes(_) | Effects::Ssh(_), _) => return false,
+    };
+    text.as_bytes().windows(2).any(|pair| matches!(pair, [b'$', b'0'..=b'9']))
+}
+
+/// Whether a text has a word, in letters of either case.
+fn has_word(text: &str, word: &str) -> bool {
+    let joins = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'$') || !byte.is_ascii();
+    text.as_bytes().split(|byte| !joins(*byte)).any(|found| found.eq_ignore_ascii_case(word.as_bytes()))
 }
 
 /// SHA-256 over all that a grant is bound to: who, on what, the command and its parameters, the policy.

@@ -38,6 +38,7 @@ pub mod limit;
 mod listed;
 pub mod mask;
 pub mod name;
+pub mod parameters;
 pub mod policy;
 pub mod request;
 pub mod resource;

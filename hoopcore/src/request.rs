@@ -13,6 +13,7 @@ use crate::command::Command;
 use crate::identity::{Identity, Verified};
 use crate::limit::Rates;
 use crate::name::{ColumnName, QualifiedName};
+use crate::parameters::Parameters;
 use crate::policy::ColumnPattern;
 use crate::resource::Resource;
 
@@ -34,8 +35,8 @@ pub struct Call<'a> {
     pub command: &'a Command,
     /// What is known of the session that it runs in.
     pub session: &'a SessionFacts,
-    /// Values bound to the command's parameters, in text form; `None` where they are not known.
-    pub parameters: Option<&'a [Option<String>]>,
+    /// Values bound to the command's parameters; `None` where they are not known.
+    pub parameters: Option<&'a dyn Parameters>,
     /// Where the caller's connection comes from, where that is known.
     pub source: Option<IpAddr>,
     /// The time of the call.

@@ -189,15 +189,19 @@ impl Conversation {
         let names = self.reading.name(bind.statement).zip(self.reading.name(bind.portal));
         let Some((statement, portal)) = names else { return Ok(self.refuse_name(head, Kind::Bind)) };
         let name = name(&portal);
-        let (command, parameters, code) = match self.fifo.statement(&statement) {
+        let (command, bound, code) = match self.fifo.statement(&statement) {
             Lookup::Pending => return Ok(self.wait()),
             Lookup::Known(prepared) => {
-                let value = |bytes: &[u8]| self.reading.value(bytes);
-                (prepared.command.clone(), parameters::read(&bind, &prepared.types, value), code::PRIVILEGE)
+                let bound = self.reading.bound(bind.values, Arc::clone(&prepared.types));
+                (prepared.command.clone(), bound, code::PRIVILEGE)
             }
             // Nobody prepared it in the protocol or by a statement that was understood.
-            Lookup::Nothing => (Command::sql(&format!("EXECUTE {}", quoted(&statement))), None, NO_STATEMENT),
+            Lookup::Nothing => {
+                let bound = self.reading.bound(bind.values, Arc::default());
+                (Command::sql(&format!("EXECUTE {}", quoted(&statement))), bound, NO_STATEMENT)
+            }
         };
+        let parameters = Some(bound.into());
         Ok(self.ask(Asked { name, parameters, code, ..Asked::new(head, Kind::Bind, command) }))
     }
 
@@ -208,7 +212,7 @@ impl Conversation {
         if !self.fifo.is_settled() {
             return Ok(self.wait());
         }
-        let (command, parameters, code) = match self.fifo.portal(&portal) {
+        let (command, bound, code) = match self.fifo.portal(&portal) {
             Lookup::Pending => return Ok(self.wait()),
             Lookup::Known(id) => match self.works.get(id) {
                 Some(work) if !work.is_spent() && !self.is_another(work) => {
@@ -223,6 +227,7 @@ impl Conversation {
             // A cursor that SQL declared, or nothing.
             Lookup::Nothing => (Command::sql(&format!("FETCH ALL FROM {}", quoted(&portal))), None, NO_PORTAL),
         };
+        let parameters = bound.map(Into::into);
         Ok(self.ask(Asked { parameters, code, ..Asked::new(head, Kind::Execute, command) }))
     }
 
@@ -249,8 +254,9 @@ impl Conversation {
     }
 
     fn call(&mut self, head: Head) -> Result<Next, Malformed> {
-        let Call { function } = Call::read(self.body(head))?;
-        Ok(self.ask(Asked::new(head, Kind::Call, Command::fastpath(function))))
+        let Call { function, values } = Call::read(self.body(head))?;
+        let parameters = Some(self.reading.bound(values, Arc::default()).into());
+        Ok(self.ask(Asked { parameters, ..Asked::new(head, Kind::Call, Command::fastpath(function)) }))
     }
 
     fn describe_or_close(&mut self, head: Head) -> Result<Next, Malformed> {
@@ -352,7 +358,7 @@ impl Conversation {
     pub(crate) fn permitted(&mut self, permit: Permit, facts: &SessionFacts) {
         let Some(Asked { head, kind, name, command, parameters, .. }) = self.asked.take() else { return };
         let (changes, rereads) = (upkeep::changes(&command, facts), reading::changes(&command, facts));
-        let mut work = Work::new(command, parameters, permit);
+        let mut work = Work::new(command, parameters.map(parameters::Asked::into_bound), permit);
         work.is_portal = matches!(kind, Kind::Bind | Kind::Execute);
         (work.names, work.changes, work.rereads) = (self.names, changes, rereads);
         let work = self.works.begin(work);

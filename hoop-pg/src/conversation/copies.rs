@@ -62,7 +62,7 @@ impl Conversation {
         let Some(copy) = work.planned_copy() else { return };
         // Where nothing is asked, all that is copied is hidden.
         let Some(query) = self.reading.sent().encode(&copy.query).map(Cow::into_owned) else { return };
-        let statement = Arc::new(Prepared { command: work.command.clone(), types: Vec::new() });
+        let statement = Arc::new(Prepared { command: work.command.clone(), types: Arc::default() });
         self.client.say(|out| {
             frame(out, b'P', |body| {
                 body.text(STATEMENT);

@@ -17,6 +17,7 @@ use std::sync::Arc;
 
 use bytes::{Bytes, BytesMut};
 use hoopcore::command::Analyses;
+use hoopcore::parameters::Parameters;
 use hoopcore::{Command, Event};
 
 use crate::catalog::Catalog;
@@ -35,6 +36,7 @@ use crate::upkeep::Upkeep;
 use crate::works::{FRAME, WorkId, Works};
 use copies::Ahead;
 use limits::Brake;
+pub(crate) use parameters::Bound;
 
 /// How many answers may be awaited before the client must wait for some of them.
 const MOST_OWED: usize = 4096;
@@ -53,7 +55,7 @@ const MOST_PREPARED: usize = 64 << 20;
 pub(crate) struct Prepared {
     command: Command,
     /// The types of its parameters, as far as the client or the server named them.
-    types: Vec<u32>,
+    types: Arc<[u32]>,
 }
 
 impl Prepared {
@@ -114,7 +116,7 @@ struct Asked {
     /// The statement or portal that it gives a name to.
     name: Bytes,
     command: Command,
-    parameters: Option<Vec<Option<String>>>,
+    parameters: Option<parameters::Asked>,
     /// The error code of a refusal: not the policy's own where the name that is used was never given.
     code: &'static str,
 }
@@ -251,8 +253,8 @@ impl Conversation {
     }
 
     /// The command that waits for a decision, and the values bound to its parameters.
-    pub(crate) fn asked(&self) -> Option<(&Command, Option<&[Option<String>]>)> {
-        self.asked.as_ref().map(|asked| (&asked.command, asked.parameters.as_deref()))
+    pub(crate) fn asked(&self) -> Option<(&Command, Option<&dyn Parameters>)> {
+        self.asked.as_ref().map(|asked| (&asked.command, asked.parameters.as_ref().map(|bound| bound as _)))
     }
 
     /// Whether the server owes an answer.

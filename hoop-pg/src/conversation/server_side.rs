@@ -299,7 +299,7 @@ impl Conversation {
         if let Event::Parameters(name) = &turn.event
             && let Some(prepared) = self.fifo.statement_mut(name)
         {
-            *prepared = Arc::new(Prepared { command: prepared.command.clone(), types });
+            *prepared = Arc::new(Prepared { command: prepared.command.clone(), types: types.into() });
         }
         self.pass_to(turn.origin, head);
         Ok(())
@@ -381,7 +381,7 @@ impl Conversation {
         self.names += u64::from(names_something(change));
         match change {
             Change::Prepare { name, command } => {
-                let prepared = Prepared { command: command.clone(), types: Vec::new() };
+                let prepared = Prepared { command: command.clone(), types: Arc::default() };
                 self.prepared = self.prepared.saturating_add(prepared.taken());
                 self.fifo.hold_statement(name.as_bytes(), Arc::new(prepared));
             }

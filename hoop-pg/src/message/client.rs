@@ -68,9 +68,8 @@ pub struct Bind<'a> {
     pub portal: &'a [u8],
     /// The statement that it runs.
     pub statement: &'a [u8],
-    formats: &'a [u8],
-    count: usize,
-    values: &'a [u8],
+    /// The values for its parameters.
+    pub values: Values<'a>,
 }
 
 impl<'a> Bind<'a> {
@@ -81,29 +80,64 @@ impl<'a> Bind<'a> {
     pub fn read(body: &'a [u8]) -> Result<Self, Malformed> {
         let mut reader = Reader::new(body);
         let (portal, statement) = (reader.text()?, reader.text()?);
-        let formats = codes(&mut reader)?;
+        let values = Values::take(&mut reader)?;
+        codes(&mut reader)?;
+        reader.end()?;
+        let Values { formats, count, .. } = values;
+        let is_one_for_each = matches!(formats.len() / 2, 0 | 1) || formats.len() / 2 == count;
+        if is_one_for_each { Ok(Self { portal, statement, values }) } else { Err(Malformed) }
+    }
+}
+
+/// The values for parameters, and the form of each: a part of Bind and of FunctionCall.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Values<'a> {
+    bytes: &'a [u8],
+    formats: &'a [u8],
+    count: usize,
+    values: &'a [u8],
+}
+
+impl<'a> Values<'a> {
+    /// Reads what [`bytes`](Self::bytes) gave.
+    ///
+    /// # Errors
+    /// Where it is malformed.
+    pub fn read(bytes: &'a [u8]) -> Result<Self, Malformed> {
+        let mut reader = Reader::new(bytes);
+        let values = Self::take(&mut reader)?;
+        reader.end().map(|()| values)
+    }
+
+    fn take(reader: &mut Reader<'a>) -> Result<Self, Malformed> {
+        let whole = reader.rest();
+        let formats = codes(reader)?;
         let count = reader.count()?;
         let values = reader.rest();
         for _ in 0..count {
             reader.value()?;
         }
-        codes(&mut reader)?;
-        reader.end()?;
-        let bind = Self { portal, statement, formats, count, values };
-        if matches!(formats.len() / 2, given if given > 1 && given != count) { Err(Malformed) } else { Ok(bind) }
+        let bytes = whole.get(..whole.len().saturating_sub(reader.left())).ok_or(Malformed)?;
+        Ok(Self { bytes, formats, count, values })
     }
 
-    /// How many parameters there are.
+    /// As they stand in the message.
+    #[must_use]
+    pub fn bytes(&self) -> &'a [u8] {
+        self.bytes
+    }
+
+    /// How many there are.
     #[must_use]
     pub fn count(&self) -> usize {
         self.count
     }
 
-    /// The parameters in order: whether each is in binary form, and its bytes; `None` is NULL.
-    pub fn parameters(&self) -> impl Iterator<Item = (bool, Option<&'a [u8]>)> + 'a {
+    /// All in order: whether each is in binary form, and its bytes; `None` is NULL.
+    pub fn iter(&self) -> impl Iterator<Item = (bool, Option<&'a [u8]>)> + use<'a> {
         let formats = self.formats.as_chunks::<2>().0;
-        let mut reader = Reader::new(self.values);
-        (0..self.count).map_while(move |index| {
+        let (count, mut reader) = (self.count, Reader::new(self.values));
+        (0..count).map_while(move |index| {
             let format = if formats.len() == 1 { formats.first() } else { formats.get(index) };
             reader.value().ok().map(|value| (format.is_some_and(|format| *format != [0, 0]), value))
         })
@@ -174,26 +208,25 @@ impl<'a> Execute<'a> {
 
 /// A call of a function outside SQL (`F`).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Call {
+pub struct Call<'a> {
     /// The function's OID.
     pub function: u32,
+    /// What it is called with.
+    pub values: Values<'a>,
 }
 
-impl Call {
+impl<'a> Call<'a> {
     /// Reads a body.
     ///
     /// # Errors
     /// Where it is malformed.
-    pub fn read(body: &[u8]) -> Result<Self, Malformed> {
+    pub fn read(body: &'a [u8]) -> Result<Self, Malformed> {
         let mut reader = Reader::new(body);
         let function = reader.u32()?;
-        codes(&mut reader)?;
-        for _ in 0..reader.count()? {
-            reader.value()?;
-        }
+        let values = Values::take(&mut reader)?;
         let result = reader.i16()?;
         reader.end()?;
-        if matches!(result, 0 | 1) { Ok(Self { function }) } else { Err(Malformed) }
+        if matches!(result, 0 | 1) { Ok(Self { function, values }) } else { Err(Malformed) }
     }
 }
 
@@ -236,7 +269,7 @@ mod tests {
     fn a_bind_gives_each_parameter_its_format() {
         type Parameters<'a> = Vec<(bool, Option<&'a [u8]>)>;
         fn check(body: &[u8], expected: Result<Parameters<'_>, Malformed>) {
-            assert_eq!(Bind::read(body).map(|bind| bind.parameters().collect()), expected, "{body:?}");
+            assert_eq!(Bind::read(body).map(|bind| bind.values.iter().collect()), expected, "{body:?}");
         }
         check(b"p\0s\0\0\0\0\0\0\0", Ok(vec![]));
         check(b"\0\0\0\0\0\x02\0\0\0\x01x\xff\xff\xff\xff\0\0", Ok(vec![(false, Some(b"x")), (false, None)]));
@@ -275,8 +308,9 @@ mod tests {
 
     #[test]
     fn a_call_names_its_function() {
-        assert_eq!(Call::read(b"\0\0\x06\x3e\0\0\0\0\0\0"), Ok(Call { function: 1598 }));
-        assert_eq!(Call::read(b"\0\0\0\x01\0\0\0\x01\0\0\0\x01x\0\x01"), Ok(Call { function: 1 }));
+        let read = |body| Call::read(body).map(|call| (call.function, call.values.iter().next()));
+        assert_eq!(read(b"\0\0\x06\x3e\0\0\0\0\0\0"), Ok((1598, None)));
+        assert_eq!(read(b"\0\0\0\x01\0\0\0\x01\0\0\0\x01x\0\x01"), Ok((1, Some((false, Some(&b"x"[..]))))));
         for body in [&b"\0\0\x06\x3e\0\0\0\0\0"[..], b"\0\0\x06\x3e\0\0\0\0\0\x02", b"\0\0\x06\x3e\0\0\0\x01\0\0"] {
             assert_eq!(Call::read(body), Err(Malformed), "{body:?}");
         }
@@ -296,7 +330,8 @@ mod tests {
                 parse.types().for_each(drop);
             }
             if let Ok(bind) = Bind::read(&body) {
-                proptest::prop_assert_eq!(bind.parameters().count(), bind.count());
+                proptest::prop_assert_eq!(bind.values.iter().count(), bind.values.count());
+                proptest::prop_assert_eq!(Values::read(bind.values.bytes()), Ok(bind.values));
             }
         }
     }

@@ -7,7 +7,7 @@ mod client;
 mod server;
 mod write;
 
-pub use client::{Bind, Call, Execute, Parse, Subject, Target, close_or_describe, copy_fail, nothing, query};
+pub use client::{Bind, Call, Execute, Parse, Subject, Target, Values, close_or_describe, copy_fail, nothing, query};
 pub use server::{
     CommandTag, CopyBegins, Field, Fields, Notification, Report, Row, RowDescription, Status, copy_begins,
     parameter_status, parameter_types,

@@ -2,7 +2,7 @@
 
 use std::thread;
 
-use hoop_runtime::approvals::{Ask, Reply, ask};
+use hoop_runtime::approvals::{Ask, Detail, Reply, Value, ask};
 
 use crate::setting::{Gateway, shop};
 use crate::wire::{Message, Wire, cancel, frame};
@@ -126,4 +126,45 @@ fn a_grant_is_for_one_execution() {
         let (_, messages) = held(&gateway, &simple(UPDATE), |gateway, _| answer(gateway, Ask::Approve));
         assert!(said(&messages, b'C', "UPDATE 1"), "{messages:?}");
     }
+}
+
+/// An update of the order with this number, in the binary form of `numeric`.
+fn update_of(order: u16) -> Vec<u8> {
+    let sql = "update orders set status = 'fixed' where id = $1";
+    let parse = frame(b'P', &[b"\0", sql.as_bytes(), b"\0\0\x01\0\0\x06\xa4"].concat());
+    let number = [&[0, 1, 0, 0, 0, 0, 0, 0][..], &order.to_be_bytes()].concat();
+    let bind = frame(b'B', &[b"\0\0\0\x01\0\x01\0\x01\0\0\0\x0a", &number[..], b"\0\0"].concat());
+    [parse, bind, frame(b'E', &[0; 5]), frame(b'S', b"")].concat()
+}
+
+fn shown(gateway: &Gateway) -> Box<Detail> {
+    match ask(&gateway.file("approvals.sock"), &Ask::Show(waiting(gateway))) {
+        Ok(Reply::Held(detail)) => detail,
+        other => panic!("{other:?}"),
+    }
+}
+
+/// Values that no rule can compare are a part of what is approved like any others.
+#[test]
+fn a_grant_is_for_the_values_that_were_shown() {
+    let gateway = Gateway::start(&shop(), &POLICY.replace("within: 1m", "grant: 30m"));
+    let mut client = gateway.connect("ann");
+    client.send(&update_of(10));
+    assert_eq!(shown(&gateway).parameters, Some(vec![Value::Shown("10".into())]));
+    answer(&gateway, Ask::Approve);
+    assert!(said(&client.until(b"Z"), b'C', "UPDATE 1"));
+    client.send(&update_of(10));
+    let again = client.until(b"Z");
+    assert!(said(&again, b'C', "UPDATE 1") && !said(&again, b'N', "held for approval"), "{again:?}");
+    client.send(&update_of(11));
+    let other = client.until(b"NZ");
+    assert!(said(&other, b'N', "held for approval"), "{other:?}");
+    assert_eq!(shown(&gateway).parameters, Some(vec![Value::Shown("11".into())]));
+    let records = gateway.records();
+    let trail: Vec<serde_json::Value> = records.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let granted: Vec<_> = trail.iter().filter(|record| record["grant"]["use"] == 2).collect();
+    let asked: Vec<_> = trail.iter().filter(|record| record["kind"] == "approval_asked").collect();
+    assert_eq!((granted.len(), asked.len()), (1, 2));
+    assert_eq!(granted[0]["grant"]["digest"], asked[0]["digest"]);
+    assert_ne!(asked[0]["digest"], asked[1]["digest"]);
 }

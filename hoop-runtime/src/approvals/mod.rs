@@ -11,5 +11,5 @@ pub use client::ask;
 pub(crate) use grants::Grants;
 pub use hold::Hold;
 pub(crate) use hold::hold;
-pub use protocol::{Ask, Asked, Detail, GrantSummary, Named, Reply, Summary};
+pub use protocol::{Ask, Asked, Detail, GrantSummary, Named, Reply, Summary, Value};
 pub use registry::{AnswerError, Answered, Registry, Waiting};

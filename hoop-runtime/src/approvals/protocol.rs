@@ -1,6 +1,7 @@
 //! What an approver and the gateway say to each other: one JSON object a line, one answer for each question.
 
 use hoopcore::decision::{ApprovalRequest, Demand};
+use hoopcore::parameters::Parameter;
 use hoopcore::{Command, Grant, IdentityKind, Timestamp};
 use serde::{Deserialize, Serialize};
 
@@ -123,14 +124,39 @@ pub struct Detail {
     pub uncertain: Option<String>,
     /// The command as it would be carried out.
     pub statement: String,
-    /// The values bound to its parameters.
-    pub parameters: Option<Vec<Option<String>>>,
+    /// The values bound to its parameters, where it was sent with parameters.
+    pub parameters: Option<Vec<Value>>,
     /// What the prepared statements and cursors do that it names.
     pub named: Vec<Named>,
     /// SHA-256 over the command, its parameters and what it names.
     pub digest: String,
     /// Who must agree.
     pub demands: Vec<Asked>,
+}
+
+/// A value bound to a parameter.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Value {
+    /// NULL.
+    Null,
+    /// Its text form.
+    Text(String),
+    /// What can be shown of it.
+    Shown(String),
+    /// It cannot be read: what it is.
+    Unread(String),
+}
+
+impl From<&Parameter<'_>> for Value {
+    fn from(parameter: &Parameter<'_>) -> Self {
+        match parameter {
+            Parameter::Null => Self::Null,
+            Parameter::Text(text) => Self::Text(text.to_string()),
+            Parameter::Shown(text) => Self::Shown(text.to_string()),
+            Parameter::Unread(what) => Self::Unread(what.to_string()),
+        }
+    }
 }
 
 /// What a name of the statement stands for.
@@ -183,7 +209,7 @@ impl Detail {
             how: request.who.how().to_owned(),
             uncertain: request.uncertain.as_deref().map(str::to_owned),
             statement: request.command.text().to_owned(),
-            parameters: request.parameters.clone(),
+            parameters: request.parameters.as_ref().map(|bound| bound.iter().map(Value::from).collect()),
             named: named(request),
             digest: hex(&request.digest),
             demands: waiting.demands.iter().map(Asked::new).collect(),

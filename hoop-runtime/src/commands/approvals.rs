@@ -5,12 +5,11 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::Subcommand;
-use hoop_runtime::approvals::{Answered, Ask, Asked, Detail, GrantSummary, Reply, Summary, ask};
+use hoop_runtime::approvals::{Answered, Ask, GrantSummary, Reply, Summary, ask};
 use hoop_runtime::config::Places;
-use hoop_runtime::diagnostics::printable;
 
 use super::Failure;
-use super::output::{self, FAINT, Format, STRONG};
+use super::output::{self, Format, STRONG, spelled};
 
 /// The gateway knows you by your operating-system user; its file names who may answer.
 ///
@@ -94,7 +93,7 @@ fn socket(args: &Args) -> Result<PathBuf, Failure> {
 fn tell(reply: &Reply) -> Result<(), Failure> {
     match reply {
         Reply::List(waiting) => list(waiting),
-        Reply::Held(detail) => show(detail),
+        Reply::Held(detail) => Ok(super::held::show(detail, &mut output::out())?),
         Reply::Answered(answered) => Ok(writeln!(output::out(), "{}", in_words(*answered))?),
         Reply::Grants(grants) => list_grants(grants),
         Reply::Revoked => Ok(writeln!(output::out(), "revoked: the next execution asks again")?),
@@ -118,7 +117,7 @@ fn list(waiting: &[Summary]) -> Result<(), Failure> {
     }
     writeln!(out, "{STRONG}{:<11}{:>7}  {:<16} {:<20} COMMAND{STRONG:#}", "ID", "LEFT", "WHO", "ON")?;
     for one in waiting {
-        let (left, who, on) = (left(one.seconds_left), printable(&one.user), printable(&one.resource));
+        let (left, who, on) = (left(one.seconds_left), spelled(&one.user), spelled(&one.resource));
         writeln!(out, "{:<11}{left:>7}  {who:<16} {on:<20} {}", one.id, on_one_line(&one.command))?;
     }
     Ok(())
@@ -131,7 +130,7 @@ fn list_grants(grants: &[GrantSummary]) -> Result<(), Failure> {
     }
     writeln!(out, "{STRONG}{:<11}{:<28}{:<16} {:<20} COMMAND{STRONG:#}", "ID", "GOOD FOR", "WHO", "ON")?;
     for one in grants {
-        let (who, on) = (printable(&one.user), printable(&one.resource));
+        let (who, on) = (spelled(&one.user), spelled(&one.resource));
         writeln!(out, "{:<11}{:<28}{who:<16} {on:<20} {}", one.id, good_for(one), on_one_line(&one.command))?;
     }
     Ok(())
@@ -144,7 +143,7 @@ fn good_for(grant: &GrantSummary) -> String {
     format!("{}{}{session}", times.unwrap_or_default(), left(grant.seconds_left))
 }
 
-fn left(seconds: i64) -> String {
+pub(super) fn left(seconds: i64) -> String {
     match seconds {
         i64::MIN..=0 => "expired".to_owned(),
         1..=119 => format!("{seconds} s"),
@@ -153,59 +152,15 @@ fn left(seconds: i64) -> String {
 }
 
 fn on_one_line(command: &str) -> String {
-    let words = printable(&command.split_whitespace().collect::<Vec<_>>().join(" "));
+    let words = spelled(&command.split_whitespace().collect::<Vec<_>>().join(" "));
     match words.char_indices().nth(100) {
         Some((at, _)) => format!("{}…", words.get(..at).unwrap_or_default()),
         None => words,
     }
 }
 
-fn show(detail: &Detail) -> Result<(), Failure> {
-    let mut out = output::out();
-    let mut line = |name: &str, text: &str| writeln!(out, "{FAINT}{name:<11}{FAINT:#}{}", printable(text));
-    if let Some(uncertain) = &detail.uncertain {
-        line("CAUTION", &format!("hoop could not read all of it: {uncertain}"))?;
-    }
-    let Detail { summary, .. } = detail;
-    line("id", &summary.id)?;
-    line("who", &who(detail))?;
-    line("on", &summary.resource)?;
-    line("since", &summary.since)?;
-    line("until", &format!("{} ({})", summary.deadline, left(summary.seconds_left)))?;
-    for demand in &detail.demands {
-        line("rule", &asked(demand))?;
-    }
-    line("digest", &detail.digest)?;
-    line("statement", "")?;
-    for text in detail.statement.lines() {
-        line("", text)?;
-    }
-    for named in &detail.named {
-        line("runs", &format!("{} is", named.name))?;
-        for text in named.statement.lines() {
-            line("", text)?;
-        }
-    }
-    for (number, value) in detail.parameters.iter().flatten().enumerate() {
-        line(&format!("${}", number + 1), value.as_deref().unwrap_or("NULL"))?;
-    }
-    Ok(())
-}
-
-fn who(detail: &Detail) -> String {
-    let groups = detail.groups.as_ref().map_or_else(|| "groups not known".to_owned(), |groups| groups.join(", "));
-    let kind = detail.kind.as_deref().unwrap_or("kind not known");
-    format!("{} ({kind}; {groups}; {})", detail.summary.user, detail.how)
-}
-
-fn asked(demand: &Asked) -> String {
-    let Asked { rule, group, people, agreed, grant } = demand;
-    let so_far = if agreed.is_empty() { "nobody yet".to_owned() } else { agreed.join(", ") };
-    format!("{rule}: {people} of group `{group}`, good for {}; agreed: {so_far}", scope(grant))
-}
-
 /// How far consent goes, in words.
-fn scope(grant: &str) -> String {
+pub(super) fn scope(grant: &str) -> String {
     match grant {
         "once" => "this once".to_owned(),
         "session" => "the rest of its session".to_owned(),

@@ -8,6 +8,7 @@ mod detectors;
 mod diff;
 mod evaluate;
 mod explain;
+mod held;
 mod init;
 mod output;
 mod schema;

@@ -42,6 +42,11 @@ pub(super) fn colour_of_errors() -> Colour {
     }
 }
 
+/// The same text on one line, with every character spelt out that could deceive its reader.
+pub(super) fn spelled(text: &str) -> String {
+    printable(text).replace('\n', "\\u{a}")
+}
+
 /// Says on standard error why a subcommand could not do its work.
 pub(super) fn complain(what: &impl Display) {
     let text = what.to_string();

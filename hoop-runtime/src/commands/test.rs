@@ -137,7 +137,7 @@ pub(super) fn ask(policy: &Policy, expected: &Expectation) -> Explanation {
     let search_path = expected.search_path.clone().unwrap_or_else(|| fresh.search_path.clone());
     let session = SessionFacts { search_path, ..fresh };
     let now = expected.now.unwrap_or_else(clock::now);
-    let parameters = expected.parameters.as_deref();
+    let parameters = expected.parameters.as_ref().map(|bound| bound as _);
     let call =
         Call { parameters, source: expected.source, rates: Rates::Ignored, ..Call::new(&command, &session, now) };
     policy.evaluate(&Request { who: &who, on: &expected.on, call }).explanation().clone()

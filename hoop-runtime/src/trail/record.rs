@@ -159,6 +159,8 @@ struct Decided {
 struct GrantUse {
     /// The id under which the command was held when people agreed.
     approval: Option<Arc<str>>,
+    /// Of the command, its parameters, what it names, and where names are looked up.
+    digest: Hex,
     #[serde(rename = "use")]
     number: u32,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -556,8 +558,15 @@ fn place(problem: &Problem) -> String {
 
 impl From<&GrantNote> for GrantUse {
     fn from(note: &GrantNote) -> Self {
-        let GrantNote { id, number, times, until, session } = note.clone();
-        Self { approval: id, number, of: times, until: until.map(|until| until.to_string()), session }
+        let GrantNote { id, digest, number, times, until, session } = note.clone();
+        Self {
+            approval: id,
+            digest: Hex(digest),
+            number,
+            of: times,
+            until: until.map(|until| until.to_string()),
+            session,
+        }
     }
 }
 

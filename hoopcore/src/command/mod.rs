@@ -114,6 +114,18 @@ impl Command {
         Self(Arc::new(Analysed { text: text.into(), canonical, digest, effects, coverage }))
     }
 
+    /// The same command, to be run with parameters of these types: another type may call another function.
+    #[cfg(feature = "sql")]
+    pub(crate) fn with_types(self, types: &str) -> Self {
+        if types.is_empty() {
+            return self;
+        }
+        let Analysed { text, canonical, effects, coverage, digest } = &*self.0;
+        let digest = Sha256::digest([digest, types.as_bytes()].concat()).into();
+        let (canonical, effects, coverage) = (Arc::clone(canonical), Arc::clone(effects), coverage.clone());
+        Self(Arc::new(Analysed { text: text.clone(), canonical, digest, effects, coverage }))
+    }
+
     /// Whether it runs or reads from what a name stands for (`EXECUTE`, `FETCH`), which may be something else the next time.
     #[must_use]
     pub fn stands_for_others(&self) -> bool {
@@ -230,7 +242,7 @@ impl Command {
         Arc::clone(&self.0.canonical)
     }
 
-    /// SHA-256 over the exact text: what a grant is bound to.
+    /// SHA-256 over the exact text, and the types that `PREPARE` gives its parameters: what a grant is bound to.
     #[must_use]
     pub fn digest(&self) -> &Digest {
         &self.0.digest

@@ -21,9 +21,10 @@ use crate::decision::{
     ApprovalRequest, Decision, DecisionId, Demand, Denial, EffectNote, Explanation, Held, Outcome, Pending, Permit,
     RuleRef, Verdict,
 };
-use crate::grant::{GrantNote, after};
+use crate::grant::{GrantNote, after, repeats};
 use crate::limit::{LimitKind, Limits};
 use crate::mask::{AppliedMask, ColumnMask, MaskPlan};
+use crate::parameters::{Parameter, Parameters};
 use crate::policy::rule::{Action, Rule};
 use crate::policy::standings::Named;
 use crate::request::{Call, Exposures};
@@ -342,7 +343,7 @@ impl<'a> Scene<'a> {
             who: self.session.who.clone(),
             resource: self.session.on.name.clone(),
             command: call.command.clone(),
-            parameters: call.parameters.map(<[_]>::to_vec),
+            parameters: call.parameters.map(shown),
             digest: bound(call, &named),
             named,
             deadline: deadline(call.now, &demands),
@@ -357,6 +358,7 @@ impl<'a> Scene<'a> {
             source: call.source,
             since: call.now,
             plan: self.mask_plan(tainted),
+            repeats: repeats(call, &request.named),
         };
         Pending { request: Box::new(request), demands, held: Box::new(held) }
     }
@@ -417,6 +419,11 @@ fn is_identifier(item: &SqlItem<'_>) -> bool {
     }
 }
 
+/// What people are shown of parameters.
+fn shown(parameters: &dyn Parameters) -> Vec<Parameter<'static>> {
+    (0..parameters.count()).map_while(|index| parameters.get(index).map(Parameter::into_owned)).collect()
+}
+
 /// SHA-256 over a command, its parameters, what it names and where names are looked up, each with its length before it.
 fn bound(call: &Call<'_>, named: &[(String, Command)]) -> Digest {
     let mut hash = Sha256::new();
@@ -425,11 +432,9 @@ fn bound(call: &Call<'_>, named: &[(String, Command)]) -> Digest {
         hash.update(bytes);
     };
     part(call.command.digest());
-    let parameters = call.parameters.unwrap_or_default();
-    part(&(parameters.len() as u64).to_be_bytes());
-    for parameter in parameters {
-        part(&[u8::from(parameter.is_some())]);
-        part(parameter.as_deref().unwrap_or_default().as_bytes());
+    part(&(call.parameters.map_or(0, Parameters::count) as u64).to_be_bytes());
+    if let Some(parameters) = call.parameters {
+        parameters.identify(&mut part);
     }
     part(&(named.len() as u64).to_be_bytes());
     for (name, does) in named {

@@ -5,6 +5,7 @@ mod sql;
 use super::scene::{Item, Moment, Scene};
 use crate::command::sql::Facts;
 use crate::command::{Effect, http};
+use crate::parameters::Parameter;
 use crate::policy::Glob;
 use crate::policy::reach::Reaches;
 use crate::policy::rule::{Action, Asked, Rule, WhenFact};
@@ -59,12 +60,11 @@ impl Scene<'_> {
 
     /// Whether a parameter has a value; NULL has none, and a parameter that there is not neither.
     fn parameter(&self, number: usize, value: &Glob) -> Truth {
-        match (self.moment, self.call.parameters) {
-            (Moment::Someday, _) | (Moment::Now, None) => Truth::May,
-            (Moment::Now, Some(parameters)) => {
-                let bound = number.checked_sub(1).and_then(|at| parameters.get(at)).and_then(Option::as_ref);
-                bound.is_some_and(|bound| value.matches(bound)).into()
-            }
+        let (Moment::Now, Some(parameters)) = (self.moment, self.call.parameters) else { return Truth::May };
+        match number.checked_sub(1).and_then(|index| parameters.get(index)) {
+            None | Some(Parameter::Null) => Truth::No,
+            Some(Parameter::Text(text)) => value.matches(&text).into(),
+            Some(Parameter::Shown(_) | Parameter::Unread(_)) => Truth::May,
         }
     }
 

@@ -16,6 +16,7 @@ use crate::decision::{Answer, Consent, Decision, Demand, Outcome, Pending, Permi
 use crate::grant::{Grant, GrantNote};
 use crate::identity::{Identity, IdentityKind};
 use crate::limit::Rates;
+use crate::parameters::Kept;
 use crate::policy::Policy;
 use crate::request::Call;
 
@@ -31,10 +32,11 @@ pub(crate) fn resume(policy: &Policy, held: Pending, answer: Answer, now: Timest
         (facts.policy, facts.protected) = (*policy.digest(), protected);
     }
     let parameters = request.parameters.clone();
+    let kept = parameters.as_deref().map(Kept);
     let call = Call {
         command: &request.command.clone(),
         session: &facts.session.clone(),
-        parameters: parameters.as_deref(),
+        parameters: kept.as_ref().map(|kept| kept as _),
         source: facts.source,
         now,
         // It was counted when it was first judged.
@@ -136,7 +138,7 @@ impl Resumption<'_> {
             demands => format!("approved by {}", people(demands)).into(),
         };
         let grant = Grant::beyond(pending, self.scene.call.now);
-        let once = || GrantNote::once(pending.request.id.clone());
+        let once = || GrantNote::once(&pending.request);
         let note = (!pending.demands.is_empty()).then(|| grant.as_ref().map_or_else(once, Grant::note));
         let words = Words { verdict, rule, reason: Some(reason), limit: None, grant: note };
         self.scene.decision(words, &self.findings, self.minutes, |_, _, permit| {

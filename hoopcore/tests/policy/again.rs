@@ -42,7 +42,7 @@ fn check(
     let (command, counter) = (command(effects), Once::default());
     let mut facts = SessionFacts { search_path: vec!["a".into()], ..SessionFacts::default() };
     let mut ask = |facts: &SessionFacts, at: &str, bound: Option<&str>| {
-        let parameters = [bound.map(str::to_owned)];
+        let parameters = vec![bound.map(str::to_owned)];
         let rates = Rates::Counted(&counter);
         let call = Call { parameters: Some(&parameters), rates, ..Call::new(&command, facts, at.parse().unwrap()) };
         session.decide(&call).verdict()

@@ -5,6 +5,7 @@ use hoopcore::command::sql::{Effect, Object, Verb};
 use hoopcore::command::{Change, Statement};
 use hoopcore::decision::Consent;
 use hoopcore::identity::IdentityKind;
+use hoopcore::parameters::{Parameter, Parameters};
 use hoopcore::{
     Answer, Call, Command, Coverage, Decision, Grant, Identity, Outcome, Pending, Policy, Request, Resource,
     SessionFacts, Timestamp, Verified,
@@ -189,9 +190,10 @@ fn the_request_shows_what_is_asked() {
 #[test]
 fn a_grant_is_bound_to_command_and_parameters() {
     let policy = Policy::from_yaml(POLICY).unwrap();
-    let digest = |effects: &str, parameters: Option<&[Option<String>]>| {
+    let digest = |effects: &str, parameters: Option<Vec<Option<String>>>| {
         let who = Verified::vouched(Identity::named("etl"), "test");
         let (command, facts, on) = (command(effects), SessionFacts::default(), Resource::postgres("db"));
+        let parameters = parameters.as_ref().map(|bound| bound as _);
         let call = Call { parameters, ..Call::new(&command, &facts, at("00:00")) };
         match policy.evaluate(&Request { who: &who, on: &on, call }).record(|_| Ok::<(), String>(())) {
             Outcome::Approve(pending) => pending.request().digest,
@@ -202,27 +204,38 @@ fn a_grant_is_bound_to_command_and_parameters() {
     let all = [
         digest("update public.orders", None),
         digest("update public.items", None),
-        digest("update public.orders", Some(&[None])),
-        digest("update public.orders", Some(&[text("")])),
-        digest("update public.orders", Some(&[text("ab")])),
-        digest("update public.orders", Some(&[text("a"), text("b")])),
+        digest("update public.orders", Some(vec![None])),
+        digest("update public.orders", Some(vec![text("")])),
+        digest("update public.orders", Some(vec![text("ab")])),
+        digest("update public.orders", Some(vec![text("a"), text("b")])),
     ];
     let different: std::collections::BTreeSet<_> = all.iter().collect();
     assert_eq!(different.len(), all.len());
-    assert_eq!(digest("update public.orders", Some(&[None])), all[2]);
+    assert_eq!(digest("update public.orders", Some(vec![None])), all[2]);
 }
 
 /// A command that is asked for in a session of these facts, as `effects` at a `minute:second`; held, or drawn from a grant.
 fn again(policy: &Policy, grant: &mut Grant, effects: &str, when: &str, change: impl FnOnce(&mut Asking)) -> String {
-    let mut asking = Asking {
-        who: Identity::named("etl").with_groups(["dba", "ops"]),
-        on: Resource::postgres("db"),
-        facts: SessionFacts::default(),
-        parameters: None,
-    };
+    let mut asking = Asking::default();
     change(&mut asking);
-    let (who, command) = (Verified::vouched(asking.who, "test"), command(effects));
-    let call = Call { parameters: asking.parameters.as_deref(), ..Call::new(&command, &asking.facts, at(when)) };
+    let parameters = asking.parameters.take();
+    again_as(policy, grant, effects, when, &asking, parameters.as_ref().map(|bound| bound as _))
+}
+
+fn again_with(policy: &Policy, grant: &mut Grant, parameters: Option<&dyn Parameters>) -> String {
+    again_as(policy, grant, "update public.orders", "02:00", &Asking::default(), parameters)
+}
+
+fn again_as(
+    policy: &Policy,
+    grant: &mut Grant,
+    effects: &str,
+    when: &str,
+    asking: &Asking,
+    parameters: Option<&dyn Parameters>,
+) -> String {
+    let (who, command) = (Verified::vouched(asking.who.clone(), "test"), command(effects));
+    let call = Call { parameters, ..Call::new(&command, &asking.facts, at(when)) };
     let mut session = policy.session(&who, &asking.on);
     let decision = session.decide_granted(&call, &mut |pending| grant.draw(pending, at(when)));
     let mut noted = String::new();
@@ -247,6 +260,17 @@ struct Asking {
     parameters: Option<Vec<Option<String>>>,
 }
 
+impl Default for Asking {
+    fn default() -> Self {
+        Self {
+            who: Identity::named("etl").with_groups(["dba", "ops"]),
+            on: Resource::postgres("db"),
+            facts: SessionFacts::default(),
+            parameters: None,
+        }
+    }
+}
+
 /// A policy of approves on `update` with these terms, each of a group of its own.
 fn with_terms(terms: &[&str]) -> Policy {
     let mut text = String::from(
@@ -266,7 +290,15 @@ fn granted(policy: &Policy) -> Option<Grant> {
 }
 
 fn granted_for(policy: &Policy, command: &Command) -> Option<Grant> {
-    let Outcome::Approve(mut pending) = ask_for(policy, command) else { panic!("it is held") };
+    granted_with(policy, command, None)
+}
+
+fn granted_with(policy: &Policy, command: &Command, parameters: Option<&dyn Parameters>) -> Option<Grant> {
+    let who = Verified::vouched(Identity::named("etl").with_groups(["dba", "ops"]), "test");
+    let facts = SessionFacts::default();
+    let call = Call { parameters, ..Call::new(command, &facts, at("00:00")) };
+    let asked = policy.evaluate(&Request { who: &who, on: &Resource::postgres("db"), call });
+    let Outcome::Approve(mut pending) = asked.record(|_| Ok::<(), String>(())) else { panic!("it is held") };
     pending.hold_as("q1".into());
     let groups = (0..9).map(|number| format!("g{number}"));
     let who = Verified::vouched(Identity::named("lea").with_groups(groups), "test");
@@ -333,7 +365,7 @@ fn a_grant_is_good_for_what_was_shown_and_nothing_else() {
 #[test]
 fn what_a_cursor_stands_on_is_granted_once() {
     let policy = Policy::from_yaml(
-        "hoop: 1\nrules:\n  - { rule: a0, who: anyone, on: '*', approve: { sql: [update, read] }, by: { group: g0 }, grant: session }\n",
+        "hoop: 1\nrules:\n  - { rule: a0, who: anyone, on: '*', approve: { sql: [update, read, call, unknown] }, by: { group: g0 }, grant: session }\n",
     );
     let policy = policy.unwrap();
     let check = |sql: &str, expected: bool| {
@@ -341,6 +373,67 @@ fn what_a_cursor_stands_on_is_granted_once() {
     };
     check("UPDATE orders SET paid = true WHERE id = 1", true);
     check("UPDATE orders SET paid = true WHERE /* */ Current\nOf c", false);
+    check("DO $$ BEGIN UPDATE orders SET paid = true WHERE current/**/of c; END $$", false);
+    check("UPDATE orders SET paid = ~~ WHERE CURRENT OF c", false);
+    check("DO $$ BEGIN UPDATE orders SET at = current_date; END $$", true);
+}
+
+/// Values that nobody can read, in bytes that tell them apart or do not.
+#[derive(Debug)]
+struct Opaque(&'static [u8], bool);
+
+impl Parameters for Opaque {
+    fn count(&self) -> usize {
+        1
+    }
+
+    fn get(&self, index: usize) -> Option<Parameter<'_>> {
+        (index == 0).then(|| Parameter::Unread("binary, 2 bytes".into()))
+    }
+
+    fn identify(&self, part: &mut dyn FnMut(&[u8])) {
+        part(self.0);
+    }
+
+    fn are_told_apart(&self) -> bool {
+        self.1
+    }
+}
+
+/// What was asked with these parameters is granted, and then asked again with others.
+#[test]
+fn values_that_nobody_can_read_are_a_part_of_what_is_granted() {
+    let policy = with_terms(&["30m"]);
+    let (first, other) = (Opaque(b"10", true), Opaque(b"11", true));
+    let mut grant = granted_with(&policy, &command("update public.orders"), Some(&first)).unwrap();
+    let mut check = |parameters: Option<&dyn Parameters>, expected: &str| {
+        assert_eq!(again_with(&policy, &mut grant, parameters), expected);
+    };
+    check(Some(&first), "permit, masked 2 of None");
+    check(Some(&other), "held");
+    check(None, "held");
+    check(Some(&vec![Some("10".to_owned())]), "held");
+    let unmasked = "hoop: 1\nrules:\n  - { rule: a0, who: anyone, on: '*', approve: { sql: [update, unknown] }, by: { group: g0 }, grant: 30m }\n";
+    let unmasked = Policy::from_yaml(unmasked).unwrap();
+    let grant = |text: &str, parameters: Option<&dyn Parameters>| {
+        granted_with(&unmasked, &Command::sql(text), parameters).is_some()
+    };
+    assert!(!grant("UPDATE orders SET a = 1", Some(&Opaque(b"10", false))), "they are not told apart");
+    assert!(!grant("UPDATE orders SET a = $1", None), "they are not known");
+    assert!(!grant("UPDATE orders SET a = ~~ $1", None), "nor is what is bound");
+    assert!(grant("UPDATE orders SET a = 1", None));
+    assert!(grant("UPDATE orders SET a = '$1'", None));
+}
+
+/// Where `PREPARE` gives its parameters other types, it may call another function.
+#[test]
+fn a_prepared_statement_is_granted_with_the_types_of_its_parameters() {
+    let digest = |sql: &str| match &Command::sql(sql).statements()[0].change {
+        Change::Prepare { command, .. } => *command.digest(),
+        other => panic!("{other:?}"),
+    };
+    let all = ["", "(int)", "(text)"].map(|types| digest(&format!("PREPARE p {types} AS SELECT abs($1)")));
+    assert!(all[0] != all[1] && all[1] != all[2] && all[0] == *Command::sql("SELECT abs($1)").digest());
 }
 
 #[test]

@@ -78,7 +78,7 @@ impl Setting {
     /// `verdict rule`, and `[masked columns]` where there are any.
     fn decide(&self, policy: &Policy, text: &str) -> String {
         let who = Verified::vouched(self.who.clone(), "test");
-        let (command, call_parameters) = (command(text), self.parameters.as_deref());
+        let (command, call_parameters) = (command(text), self.parameters.as_ref().map(|bound| bound as _));
         let call =
             Call { parameters: call_parameters, source: self.source, ..Call::new(&command, &self.facts, self.now) };
         let decision = policy.evaluate(&Request { who: &who, on: &self.on, call });

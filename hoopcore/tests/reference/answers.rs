@@ -181,8 +181,8 @@ fn played(policy: &Policy, words: &[Word], again: &[Again]) -> Story {
     let mut grant: Option<Grant> = permit.take_grant();
     for Again { after, same } in again {
         now += after;
-        let other = [Some("other".to_string())];
-        let call = Call { parameters: (!same).then_some(&other[..]), ..call(now) };
+        let other = vec![Some("other".to_string())];
+        let call = Call { parameters: (!same).then_some(&other as _), ..call(now) };
         let decision = policy
             .session(&who, &on)
             .decide_granted(&call, &mut |pending| grant.as_mut().and_then(|grant| grant.draw(pending, at(now))));

@@ -168,7 +168,7 @@ impl RequestModel {
 
     /// The call of a command in the circumstances of this request.
     pub(crate) fn call<'a>(&'a self, command: &'a Command, facts: &'a SessionFacts) -> Call<'a> {
-        let (parameters, rates) = (self.parameters.as_deref(), self.rates.rates());
+        let (parameters, rates) = (self.parameters.as_ref().map(|bound| bound as _), self.rates.rates());
         Call { parameters, source: self.source, rates, ..Call::new(command, facts, self.now()) }
     }
 

@@ -174,7 +174,7 @@ impl Question {
         let on = self.resource.into_resource(self.command.kind(), self.database);
         let session = self.session.unwrap_or_default().into_facts();
         let now = self.now.unwrap_or_else(clock::now);
-        let parameters = self.parameters.as_deref();
+        let parameters = self.parameters.as_ref().map(|bound| bound as _);
         let call =
             Call { parameters, source: self.source, rates: Rates::Ignored, ..Call::new(&command, &session, now) };
         let decision = policy.evaluate(&Request { who: &who, on: &on, call });

@@ -311,11 +311,9 @@ fn name_or_all(cursor: &mut Cursor<'_>) -> Option<Option<String>> {
 /// `PREPARE p (types) AS statement`: the statement's effects.
 pub(super) fn prepare(effects: &mut Effects, mut cursor: Cursor<'_>) -> Option<()> {
     let name = cursor.identifier()?;
-    if cursor.at(TokenKind::Open) {
-        cursor.group()?;
-    }
+    let types = if cursor.at(TokenKind::Open) { cursor.group()?.source() } else { "" };
     cursor.eat_word("as").then_some(())?;
-    let command = inside(effects, cursor)?;
+    let command = inside(effects, cursor)?.with_types(types);
     effects.change(Change::Prepare { name, command });
     Some(())
 }
