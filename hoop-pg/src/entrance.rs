@@ -354,7 +354,8 @@ async fn look(
         }
     };
     loaded.tell(session.facts_mut());
-    if loaded.is_exposed() && session.mode() == Enforcement::Enforce {
+    let guarded = loaded.is_exposed() || session.detectors().is_armed();
+    if guarded && session.mode() == Enforcement::Enforce {
         server.notices.clear();
     }
     server.notices.splice(0..0, loaded.asides.drain(..));

@@ -26,6 +26,7 @@ use crate::entrance::CATALOG_PATIENCE;
 use crate::frame::Limits;
 use crate::patience::{self, Over, Patience};
 use crate::refusal::{Refusal, code};
+use crate::scrub::Guard;
 use crate::upstream::CancelTarget;
 
 /// A side is read ahead of what is dealt with by this much.
@@ -224,20 +225,21 @@ where
         relay
     }
 
-    /// What the server says besides rows is looked at where a column is protected in this database.
+    /// What the server says besides rows is looked at where a column is protected in this database, or a detector armed.
     fn guard(&mut self) {
         match self.session.mode() {
             Enforcement::Enforce => {}
-            Enforcement::Observe => return self.conversation.guard(false),
+            Enforcement::Observe => return self.conversation.guard(Guard::default()),
         }
         let exposed = match &self.session.facts().exposures {
             Exposures::Assumed | Exposures::Unknown => true,
             Exposures::Known(exposures) => !exposures.is_empty(),
         };
-        let guarded = exposed && !self.session.protected_columns().is_empty();
+        let columns = exposed && !self.session.protected_columns().is_empty();
+        let guard = Guard { columns, detectors: self.session.detectors() };
         // What runs goes on as it began, whatever the policy says now.
-        if guarded || self.conversation.is_at_rest() {
-            self.conversation.guard(guarded);
+        if !guard.is_off() || self.conversation.is_at_rest() {
+            self.conversation.guard(guard);
         }
     }
 

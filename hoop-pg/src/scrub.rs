@@ -3,10 +3,12 @@
 //! Where columns are protected in a database, an error text can carry a protected value that no row masker sees:
 //! `invalid input syntax for type integer: "123-45-6789"`. What a function raised is hidden whole; of the server's own
 //! words stays what cannot be a value: the names that it gives in fields of their own, and what the client wrote itself.
+//! Where detectors are armed, they look at what is left.
 
 use std::borrow::Cow;
 
 use bytes::BytesMut;
+use hoopcore::mask::{Cell, CellFormat, CellType, Column, Layout, MaskPlan, Origin, RowMasker, Tally};
 
 use crate::charset::Charset;
 use crate::message::{Notification, Report, frame};
@@ -19,6 +21,9 @@ const ELLIPSIS: &str = "…";
 
 /// Fields of an error that name the object that it is about: schema, table, column, type, constraint.
 const NAMES: &[u8] = b"stcdn";
+
+/// Fields in which no value can stand: severity, code, position, and where in the server's source the words are.
+const FIXED: &[u8] = b"SVCPFLR";
 
 /// A text of at most so many bytes is in some long statement by chance.
 const SHORT: usize = 2;
@@ -37,34 +42,103 @@ const BETWEEN: [&str; 10] = [
     " and ",
 ];
 
-/// Writes an error or notice without values; `written` is what the client wrote itself, `charset` how the server's words
-/// stand on the wire.
-pub fn report(tag: u8, report: &Report<'_>, written: &str, charset: Charset, out: &mut BytesMut) {
-    let raised = is_raised(report);
-    let words = Words { report, written, charset };
-    frame(out, tag, |body| {
-        for (kind, text) in report.fields() {
-            let Some(text) = words.field(kind, text, raised) else { continue };
-            body.bytes(&[kind]);
-            body.text(&text);
-        }
-        body.bytes(&[0]);
-    });
+/// What must not stand in what a server says besides rows.
+#[derive(Clone, Debug, Default)]
+pub struct Guard {
+    /// Columns are protected in this database.
+    pub columns: bool,
+    /// The detectors that are armed.
+    pub detectors: MaskPlan,
 }
 
-/// What a server says, and what its words are read by.
-#[derive(Clone, Copy)]
-struct Words<'r> {
-    report: &'r Report<'r>,
-    written: &'r str,
+/// What a server says in an error or notice, and what its words are read by.
+#[derive(Clone, Copy, Debug)]
+pub struct Words<'r> {
+    /// The error or notice.
+    pub report: &'r Report<'r>,
+    /// What the client wrote itself.
+    pub written: &'r str,
+    /// How the server's words stand on the wire.
+    pub charset: Charset,
+}
+
+impl Guard {
+    /// Whether everything may be said.
+    #[must_use]
+    pub fn is_off(&self) -> bool {
+        !self.columns && !self.detectors.is_armed()
+    }
+
+    /// Writes an error or notice without what must not stand in it.
+    pub fn report(&self, tag: u8, words: Words<'_>, out: &mut BytesMut) {
+        let raised = is_raised(words.report);
+        let mut detecting = Detecting::new(self, words.charset);
+        frame(out, tag, |body| {
+            for (kind, text) in words.report.fields() {
+                let left = if self.columns { words.field(kind, text, raised) } else { Some(Cow::Borrowed(text)) };
+                let Some(text) = left else { continue };
+                body.bytes(&[kind]);
+                body.text(if FIXED.contains(&kind) { text } else { detecting.masked(text) }.as_ref());
+            }
+            body.bytes(&[0]);
+        });
+    }
+
+    /// Writes a notification without what must not stand in its payload.
+    pub fn notification(&self, notification: &Notification<'_>, charset: Charset, out: &mut BytesMut) {
+        let payload = if self.columns { b"" } else { notification.payload };
+        let mut detecting = Detecting::new(self, charset);
+        frame(out, b'A', |body| {
+            body.i32(notification.process);
+            body.text(&detecting.masked(Cow::Borrowed(notification.channel)));
+            body.text(&detecting.masked(Cow::Borrowed(payload)));
+        });
+    }
+
+    /// Whether a reported setting that can hold any text may be reported.
+    #[must_use]
+    pub fn shows(&self, value: &[u8], charset: Charset) -> bool {
+        !self.columns && Detecting::new(self, charset).masked(Cow::Borrowed(value)) == value
+    }
+}
+
+/// The armed detectors, at work on texts of a server.
+struct Detecting {
+    masker: Option<RowMasker>,
     charset: Charset,
+}
+
+impl Detecting {
+    fn new(guard: &Guard, charset: Charset) -> Self {
+        let text = || {
+            let column =
+                Column { name: String::new(), origin: Origin::Clean, kind: CellType::Text, format: CellFormat::Text };
+            guard.detectors.rows(&Layout { columns: vec![column] }, &Tally::default())
+        };
+        Self { masker: guard.detectors.is_armed().then(text), charset }
+    }
+
+    /// What detectors leave of a text.
+    fn masked<'a>(&mut self, text: Cow<'a, [u8]>) -> Cow<'a, [u8]> {
+        let Some(masker) = &mut self.masker else { return text };
+        let hidden = || Cow::Borrowed(HIDDEN.as_bytes());
+        let Some(read) = self.charset.decode(&text) else { return hidden() };
+        match masker.cell(0, Some(read.as_bytes())) {
+            Cell::Pass => text,
+            Cell::Null => hidden(),
+            Cell::Replace(left) => match std::str::from_utf8(left) {
+                Ok(left) => Cow::Owned(self.charset.encode_or_ask(left).into_owned()),
+                Err(_) => hidden(),
+            },
+        }
+    }
 }
 
 impl Words<'_> {
     /// What stays of a field.
     fn field<'a>(&self, kind: u8, text: &'a [u8], raised: bool) -> Option<Cow<'a, [u8]>> {
         match kind {
-            b'S' | b'V' | b'C' | b'P' | b'F' | b'L' | b'R' => Some(Cow::Borrowed(text)),
+            _ if FIXED.contains(&kind) => Some(Cow::Borrowed(text)),
             b'M' if raised => Some(Cow::Borrowed(HIDDEN.as_bytes())),
             b'M' => Some(self.message(text)),
             b'H' | b's' | b't' | b'c' | b'd' | b'n' if !raised => Some(Cow::Borrowed(text)),
@@ -117,7 +191,10 @@ fn is_raised(report: &Report<'_>) -> bool {
     let by_language = report.field(b'F').is_some_and(|file| file.starts_with(b"pl") && !file.starts_with(b"plan"));
     // Where the server's words are translated, neither the quotes nor the words are known.
     let translated = report.field(b'V').is_some_and(|severity| report.field(b'S') != Some(severity));
-    by_class || by_language || translated
+    // What goes to the server's log is for those who may read it: plans, statements of functions, their parameters.
+    let logged = report.field(b'V').is_some_and(|severity| severity == b"LOG" || severity.starts_with(b"DEBUG"))
+        || report.field(b'F') == Some(b"auto_explain.c");
+    by_class || by_language || translated || logged
 }
 
 /// The classes of PostgreSQL's own error codes (its documentation, Appendix A).
@@ -228,15 +305,6 @@ fn is_length(before: &str, after: &str) -> bool {
     after.starts_with(')') && types.iter().any(|name| before.ends_with(name))
 }
 
-/// Writes a notification without its payload.
-pub fn notification(notification: &Notification<'_>, out: &mut BytesMut) {
-    frame(out, b'A', |body| {
-        body.i32(notification.process);
-        body.text(notification.channel);
-        body.text(b"");
-    });
-}
-
 /// Whether a reported setting can hold any text that a statement computed.
 #[must_use]
 pub fn can_carry_text(setting: &[u8]) -> bool {
@@ -248,6 +316,10 @@ pub fn can_carry_text(setting: &[u8]) -> bool {
 mod tests {
     use super::*;
     use crate::frame::HEADER;
+
+    fn guard() -> Guard {
+        Guard { columns: true, detectors: MaskPlan::default() }
+    }
 
     /// Fields are written `S=ERROR C=22P02 …`, with a `|` between them.
     #[track_caller]
@@ -264,7 +336,8 @@ mod tests {
             .chain([0])
             .collect();
         let mut out = BytesMut::new();
-        report(b'E', &Report::read(&body).unwrap(), written, charset, &mut out);
+        let report = Report::read(&body).unwrap();
+        guard().report(b'E', Words { report: &report, written, charset }, &mut out);
         let told: Vec<String> = Report::read(&out[HEADER..])
             .unwrap()
             .fields()
@@ -302,7 +375,9 @@ mod tests {
         check_in(latin, "C=23505|M=a \"é\"|n=é", "", "C=23505|M=a \"é\"|n=é");
         let body = b"C22P02\0M: \"\xe9\"\0\0";
         let mut out = BytesMut::new();
-        report(b'E', &Report::read(body).unwrap(), "'\u{e9}'", Charset::UNREAD, &mut out);
+        let report = Report::read(body).unwrap();
+        let words = Words { report: &report, written: "'\u{e9}'", charset: Charset::UNREAD };
+        guard().report(b'E', words, &mut out);
         assert!(String::from_utf8_lossy(&out).contains(HIDDEN));
     }
 
@@ -391,6 +466,8 @@ mod tests {
         check("C=22012|M=ssn is 1|F=plpy_elog.c", "", &format!("C=22012|{hidden}|F=plpy_elog.c"));
         check("C=SECRT|M=x", "", &format!("C=SECRT|{hidden}"));
         check("M=no code at all", "", &hidden);
+        check("S=LOG|V=LOG|C=00000|M=plan: (ssn = '1')", "", &format!("S=LOG|V=LOG|C=00000|{hidden}"));
+        check("S=DEBUG|V=DEBUG2|C=00000|M=x", "", &format!("S=DEBUG|V=DEBUG2|C=00000|{hidden}"));
         check("S=FEHLER|V=ERROR|C=22P02|M=»1-2«", "", &format!("S=FEHLER|V=ERROR|C=22P02|{hidden}"));
         check("C=42601|M=syntax error|F=planner.c", "", "C=42601|M=syntax error|F=planner.c");
     }
@@ -398,7 +475,8 @@ mod tests {
     #[test]
     fn a_notification_keeps_its_channel() {
         let mut out = BytesMut::new();
-        notification(&Notification { process: 7, channel: b"c", payload: b"1-2" }, &mut out);
+        let told = Notification { process: 7, channel: b"c", payload: b"1-2" };
+        guard().notification(&told, Charset::UTF8, &mut out);
         assert_eq!(out, &b"A\0\0\0\x0b\0\0\0\x07c\0\0"[..]);
     }
 }

@@ -5,6 +5,7 @@ use std::net::IpAddr;
 use std::time::{Duration, Instant};
 
 use hoopcore::audit::EventKind;
+use hoopcore::mask::MaskPlan;
 use hoopcore::parameters::Parameters;
 use hoopcore::policy::ColumnPattern;
 use hoopcore::{
@@ -124,6 +125,12 @@ impl Session {
     #[must_use]
     pub fn protected_columns(&self) -> Vec<ColumnPattern> {
         self.rules.protected_columns()
+    }
+
+    /// The detectors that look at what the resource says besides rows.
+    #[must_use]
+    pub fn detectors(&self) -> MaskPlan {
+        self.rules.detectors()
     }
 
     /// Counts the policies up to the one by which the session judges.

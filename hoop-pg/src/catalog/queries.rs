@@ -38,7 +38,8 @@ WHERE o.oprnamespace <> 'pg_catalog'::pg_catalog.regnamespace
     AND NOT EXISTS (SELECT FROM trusted t
         WHERE t.classid = 'pg_catalog.pg_operator'::pg_catalog.regclass AND t.objid = o.oid)";
 
-/// Relations that show values of all tables (statistics), and what other sessions run.
+/// Relations that show values of all tables (statistics), and what other sessions run. What an extension calls a query,
+/// a plan or a command is taken for one.
 const TELLTALES: &str = "
 SELECT a.attrelid, a.attnum FROM pg_catalog.pg_attribute a
 JOIN pg_catalog.pg_class c ON c.oid = a.attrelid
@@ -47,7 +48,11 @@ WHERE a.attnum > 0 AND NOT a.attisdropped AND (
     (n.nspname = 'pg_catalog' AND c.relname IN
         ('pg_statistic', 'pg_stats', 'pg_statistic_ext_data', 'pg_stats_ext', 'pg_stats_ext_exprs'))
     OR (n.nspname = 'pg_catalog' AND c.relname = 'pg_stat_activity' AND a.attname = 'query')
-    OR (c.relname = 'pg_stat_statements' AND a.attname = 'query'))";
+    OR (c.relname = 'pg_stat_statements' AND a.attname = 'query')
+    OR (a.attname IN ('bind_variables', 'command', 'constvalue', 'example', 'plan', 'query', 'query_plan', 'query_text',
+            'statement', 'top_query')
+        AND EXISTS (SELECT FROM pg_catalog.pg_depend e WHERE e.deptype = 'e'
+            AND e.classid = 'pg_catalog.pg_class'::pg_catalog.regclass AND e.objid = c.oid)))";
 
 /// Views that call functions or operators which are not made with the database. Those of an extension are not counted:
 /// whoever could install it could do anything.

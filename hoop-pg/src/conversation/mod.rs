@@ -32,6 +32,7 @@ pub use crate::reading::Encodings;
 use crate::reading::{self, Reading, Text};
 use crate::refusal::{Refusal, code};
 use crate::replication::Replication;
+use crate::scrub::Guard;
 use crate::upkeep::Upkeep;
 use crate::works::{FRAME, WorkId, Works};
 use copies::Ahead;
@@ -162,8 +163,8 @@ pub(crate) struct Conversation {
     asked: Option<Asked>,
     /// How often a name of SQL was given or taken: what runs by name is judged anew when that changed.
     names: u64,
-    /// Protected values may stand in what the server says besides rows.
-    guarded: bool,
+    /// What must not stand in what the server says besides rows.
+    guard: Guard,
     /// The server was told to send what it has, since it was last sent anything.
     flushed: bool,
     /// Bytes sent since the last time that nothing was awaited.
@@ -199,7 +200,7 @@ impl Conversation {
             analyses: Analyses::default(),
             asked: None,
             names: 0,
-            guarded: false,
+            guard: Guard::default(),
             flushed: true,
             unanswered: 0,
             prepared: 0,
@@ -212,9 +213,9 @@ impl Conversation {
         }
     }
 
-    /// Whether protected values may stand in what the server says besides rows.
-    pub(crate) fn guard(&mut self, guarded: bool) {
-        self.guarded = guarded;
+    /// What must not stand in what the server says besides rows, from now on.
+    pub(crate) fn guard(&mut self, guard: Guard) {
+        self.guard = guard;
     }
 
     /// Puts a catalog that was read anew in the place of the old one.

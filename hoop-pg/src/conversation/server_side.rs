@@ -20,7 +20,7 @@ use crate::patience;
 use crate::poison::Poison;
 use crate::reading;
 use crate::refusal::{Refusal, code};
-use crate::scrub;
+use crate::scrub::{self, Words};
 use crate::upkeep::{self, Lost};
 use crate::works::{FRAME, Rows, TOO_LONG, Work, WorkId};
 
@@ -282,7 +282,7 @@ impl Conversation {
         }
         let body = self.server.body(head).ok().flatten().unwrap_or_default();
         let layout = self.layout.read(body, &self.catalog).map_err(by_server)?;
-        if (self.guarded || work.is_watched()) && masking::names_unknown(layout) {
+        if (self.guard.columns || work.is_watched()) && masking::names_unknown(layout) {
             self.upkeep.doubt();
         }
         let copied = work.planned_copy().map(|copy| masking::copied(body, layout, &self.catalog, copy));
@@ -447,18 +447,14 @@ impl Conversation {
 
     /// Passes an error or notice on, without values where there may be protected ones.
     fn tell(&mut self, head: Head, written: &str) -> Result<(), Refusal> {
-        if !self.guarded {
+        if self.guard.is_off() {
             self.server.pass(head);
             return Ok(());
         }
         let body = self.server.body(head).ok().flatten().unwrap_or_default();
-        scrub::report(
-            head.tag,
-            &Report::read(body).map_err(by_server)?,
-            written,
-            self.reading.said(),
-            &mut self.scratch,
-        );
+        let report = Report::read(body).map_err(by_server)?;
+        let words = Words { report: &report, written, charset: self.reading.said() };
+        self.guard.report(head.tag, words, &mut self.scratch);
         self.replace(head);
         Ok(())
     }
@@ -481,11 +477,11 @@ impl Conversation {
     fn notification(&mut self, head: Head) -> Result<(), Refusal> {
         let body = self.server.body(head).ok().flatten().unwrap_or_default();
         let notification = Notification::read(body).map_err(by_server)?;
-        if self.guarded {
-            scrub::notification(&notification, &mut self.scratch);
-            self.replace(head);
-        } else {
+        if self.guard.is_off() {
             self.server.pass(head);
+        } else {
+            self.guard.notification(&notification, self.reading.said(), &mut self.scratch);
+            self.replace(head);
         }
         Ok(())
     }
@@ -494,17 +490,17 @@ impl Conversation {
     fn setting(&mut self, head: Head) -> Result<(), Refusal> {
         let body = self.server.body(head).ok().flatten().unwrap_or_default();
         let (name, value) = parameter_status(body).map_err(by_server)?;
-        let carries_text = scrub::can_carry_text(name);
+        let shown = !scrub::can_carry_text(name) || self.guard.shows(value, self.reading.said());
         if name == reading::STRINGS.as_bytes() {
             self.reading.strings_reported(value == b"on");
         } else if name == reading::ENCODING.as_bytes() {
             self.reading.encoding_reported(value);
             self.layout.forget();
         }
-        if self.guarded && carries_text {
-            self.server.skip(head);
-        } else {
+        if shown {
             self.server.pass(head);
+        } else {
+            self.server.skip(head);
         }
         Ok(())
     }

@@ -63,7 +63,7 @@ impl Table {
         let exposures = Exposures::Known(if masked { exposures() } else { Arc::new([]) });
         let facts = SessionFacts { exposures, ..SessionFacts::default() };
         let mut conversation = Conversation::new(Catalog::default().into(), Limits::default());
-        conversation.guard(masked);
+        conversation.guard(Guard { columns: masked, ..Guard::default() });
         Self {
             rules: policy.session(&who, &Resource::postgres("db")),
             conversation,

@@ -27,6 +27,20 @@ rules:
         hidden.vault.secret: null
 "#;
 
+/// Detectors alone.
+const DETECTING: &str = r#"
+hoop: 1
+rules:
+  - rule: everything
+    who: anyone
+    on: target
+    allow: { sql: ["*", unknown] }
+  - rule: what-looks-like-it
+    who: anyone
+    on: target
+    mask: { detect: { card: redact, email: redact } }
+"#;
+
 /// What is protected in `shop.sql`.
 const PROTECTED: [&str; 15] = [
     "521-73-9284",
@@ -52,30 +66,40 @@ const WINDOW: usize = 7;
 /// A case that shows nothing on a direct connection would prove nothing behind the gateway.
 #[test]
 fn every_attack_works_direct() {
+    every_attack_works("masking.txt");
+    every_attack_works("said.txt");
+}
+
+fn every_attack_works(file: &str) {
     let database = shop();
     let works = |case: &Case| {
         let mut server = Wire::connect(&direct(&database)).unwrap();
         let messages = case.run(&mut server);
         leaked(&server.received).is_none().then(|| format!("[{}] {messages:?}", case.name))
     };
-    report(&cases("masking.txt").iter().filter_map(works).collect::<Vec<_>>());
+    report(&cases(file).iter().filter_map(works).collect::<Vec<_>>());
 }
 
 #[test]
 fn no_attack_works_through_the_gateway() {
-    no_attack_works(POLICY);
+    no_attack_works("masking.txt", POLICY);
 }
 
 #[test]
 fn no_attack_works_where_copies_are_masked() {
-    no_attack_works(&POLICY.replace("    mask:\n", "    mask:\n      on_copy: allow\n"));
+    no_attack_works("masking.txt", &POLICY.replace("    mask:\n", "    mask:\n      on_copy: allow\n"));
 }
 
-fn no_attack_works(policy: &str) {
+#[test]
+fn detectors_look_at_what_the_server_says() {
+    no_attack_works("said.txt", DETECTING);
+}
+
+fn no_attack_works(file: &str, policy: &str) {
     let database = shop();
     let gateway = Gateway::start(&database, policy);
-    let cases = cases("masking.txt");
-    assert!(cases.len() >= 60, "{} cases", cases.len());
+    let cases = cases(file);
+    assert!(cases.len() >= 12, "{} cases", cases.len());
     let leak = |case: &Case| {
         let mut client = gateway.connect("ann");
         let messages = case.run(&mut client);

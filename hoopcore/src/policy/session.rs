@@ -84,6 +84,13 @@ impl PolicySession {
         self.standpoint().protected_columns()
     }
 
+    /// The detectors of all mask rules that may reach the caller, whatever their conditions: for texts of an answer
+    /// that stand in no row.
+    #[must_use]
+    pub fn detectors(&self) -> MaskPlan {
+        self.standpoint().plan(|_| true, false, false)
+    }
+
     /// Whether some allow or approve may reach something on the resource: else the caller is not let in at all.
     #[must_use]
     pub fn is_reachable(&self) -> bool {

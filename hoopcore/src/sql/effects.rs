@@ -111,6 +111,9 @@ impl Effects {
     ///
     /// An argument is `None` where it is not a literal.
     pub(super) fn call(&mut self, name: QualifiedName, arguments: &[Option<Cow<'_, str>>]) {
+        if name.schema.as_deref() == Some("information_schema") && catalogue::is_of_information_schema(&name.name) {
+            return self.add(Effect { duty: Duty::Harmless, ..Effect::new(Verb::Call, Object::Function(name)) });
+        }
         let kind = match name.schema.as_deref() {
             None | Some("pg_catalog") => catalogue::function_kind(&name.name),
             Some(_) => FunctionKind::Unreviewed,
