@@ -356,7 +356,7 @@ where
 
     /// A new policy may protect more columns than those that the catalog was read for.
     /// A stream of replication has no end of its own: such a session ends, and is judged anew when its client begins again where
-    /// it stood.
+    /// it stood; not where the policy is only watched.
     fn follow_policy(&mut self) -> Result<(), Stop> {
         let edition = self.session.follow_policy();
         if self.edition == edition {
@@ -368,8 +368,9 @@ where
             Exposures::Assumed | Exposures::Unknown => self.conversation.distrust(),
         }
         self.guard();
-        if !self.conversation.replicates() {
-            return Ok(());
+        match self.session.mode() {
+            Enforcement::Enforce if self.conversation.replicates() => {}
+            Enforcement::Enforce | Enforcement::Observe => return Ok(()),
         }
         let why = Refusal::new(code::SHUTDOWN, "the policy has changed, and what is replicated is to be judged anew");
         Err(why.with_hint("connect again: the stream goes on where it stood").into())

@@ -26,8 +26,9 @@ pub struct Gateway(Arc<Shared>);
 #[derive(Debug)]
 struct Shared {
     config: Config,
-    policy: RwLock<Policy>,
-    edition: AtomicU64,
+    policy: RwLock<InForce>,
+    /// Counts how often the policy was read.
+    reading: AtomicU64,
     trail: Trail,
     approvals: Registry,
     grants: Grants,
@@ -37,6 +38,25 @@ struct Shared {
     metrics: Option<Metrics>,
     ending: AtomicBool,
     reload: Reload,
+}
+
+/// The policy that is judged by.
+#[derive(Clone, Debug)]
+pub(crate) struct InForce {
+    pub(crate) policy: Policy,
+    /// Counts the policies up to this one. The same rules read anew are no other policy.
+    pub(crate) edition: u64,
+    /// Counts how often it was read: then its rules may stand in other lines.
+    pub(crate) reading: u64,
+}
+
+/// What another reading of the policy's files changed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Change {
+    /// What is allowed, blocked, held or masked.
+    Rules,
+    /// Where the rules stand, at most.
+    Places,
 }
 
 /// Somebody who wants to come in and has not proved who that is.
@@ -102,13 +122,13 @@ impl Gateway {
         let trail = Trail::open(&config.audit.directory, config.audit.mode)
             .map_err(|error| OpenError::Trail { directory: config.audit.directory.clone(), error })?;
         warn_of_observed(&config);
-        let policy = RwLock::new(policy);
+        let policy = RwLock::new(InForce { policy, edition: 1, reading: 1 });
         let (approvals, grants) = (Registry::default(), Grants::default());
         let (rates, watched_rates) = (Rates::default(), Rates::default());
         let metrics = config.admin.map(|_| Metrics::default());
-        let (edition, ending) = (AtomicU64::new(1), AtomicBool::new(false));
+        let (reading, ending) = (AtomicU64::new(1), AtomicBool::new(false));
         let shared =
-            Shared { config, policy, edition, trail, approvals, grants, rates, watched_rates, metrics, ending, reload };
+            Shared { config, policy, reading, trail, approvals, grants, rates, watched_rates, metrics, ending, reload };
         Ok(Self(Arc::new(shared)))
     }
 
@@ -176,11 +196,14 @@ impl Gateway {
         &self.0.reload
     }
 
-    /// Puts another policy in force: the next command of every session is judged by it.
-    pub(crate) fn put_in_force(&self, policy: Policy) {
+    /// Puts a policy in force: the next command of every session is judged by it.
+    pub(crate) fn put_in_force(&self, policy: Policy) -> Change {
         let mut current = self.0.policy.write().unwrap_or_else(PoisonError::into_inner);
-        *current = policy;
-        self.0.edition.fetch_add(1, Ordering::Release);
+        let same = current.policy.digest() == policy.digest();
+        let InForce { edition, reading, .. } = *current;
+        *current = InForce { policy, edition: edition + u64::from(!same), reading: reading + 1 };
+        self.0.reading.store(reading + 1, Ordering::Release);
+        if same { Change::Places } else { Change::Rules }
     }
 
     /// Reads the keys of all issuers. What cannot be had now is logged, and asked for again when a token needs it.
@@ -280,12 +303,17 @@ impl Gateway {
 
     /// The policy in force and which edition it is.
     pub(crate) fn current(&self) -> (Policy, u64) {
-        let policy = self.0.policy.read().unwrap_or_else(PoisonError::into_inner);
-        (policy.clone(), self.edition())
+        let InForce { policy, edition, .. } = self.in_force();
+        (policy, edition)
     }
 
-    pub(crate) fn edition(&self) -> u64 {
-        self.0.edition.load(Ordering::Acquire)
+    pub(crate) fn in_force(&self) -> InForce {
+        self.0.policy.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// How often the policy was read until now: what differs is to be asked for.
+    pub(crate) fn reading(&self) -> u64 {
+        self.0.reading.load(Ordering::Acquire)
     }
 
     /// Waits for a record of what is true in any case.

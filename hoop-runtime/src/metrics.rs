@@ -15,7 +15,7 @@ use prometheus_client::metrics::histogram::{Histogram, exponential_buckets};
 use prometheus_client::registry::Registry;
 
 use crate::config::Timeout;
-use crate::reload::Outcome;
+use crate::reload::ReloadResult;
 
 /// The shortest wait for a record that is told apart; ten more follow, each twice as long.
 const SHORTEST_WAIT: f64 = 0.000_25;
@@ -159,8 +159,8 @@ impl Counts {
             reloads.clone(),
         );
         // What never happened is told too, so that an alert has something to compare with.
-        for outcome in [Outcome::Done, Outcome::Refused] {
-            drop(reloads.get_or_create(&Reloaded { outcome: outcome.word() }));
+        for result in [ReloadResult::Applied, ReloadResult::Rejected] {
+            drop(reloads.get_or_create(&Reloaded { outcome: result.word() }));
         }
     }
 }
@@ -215,8 +215,8 @@ impl Metrics {
     }
 
     /// The policy's files were read anew.
-    pub(crate) fn reloaded(&self, outcome: Outcome) {
-        self.0.reloads.get_or_create(&Reloaded { outcome: outcome.word() }).inc();
+    pub(crate) fn reloaded(&self, result: ReloadResult) {
+        self.0.reloads.get_or_create(&Reloaded { outcome: result.word() }).inc();
     }
 
     /// A decision waited so long for its record.

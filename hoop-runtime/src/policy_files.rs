@@ -42,6 +42,9 @@ pub enum PolicyFilesError {
         /// The texts that they are in.
         sources: Sources,
     },
+    /// Reading it failed in a way that it never should.
+    #[error("the policy could not be read because of a mistake in hoop: report it, with the files")]
+    Unfinished,
 }
 
 /// The one policy that several files make up.

@@ -16,7 +16,7 @@ use hoopcore::{
 use crate::approvals::{self, Hold};
 use crate::clock;
 use crate::config::{Enforcement, SessionTimeouts, Timeout};
-use crate::gateway::{Attempt, Gateway, Proven, in_time};
+use crate::gateway::{Attempt, Gateway, InForce, Proven, in_time};
 use crate::metrics::{Metrics, Open};
 use crate::soon::Soon;
 use crate::trail::{Confirmation, Origin, Record};
@@ -33,6 +33,8 @@ pub struct Session {
     rules: PolicySession,
     /// The edition of the policy that `rules` was compiled from.
     edition: u64,
+    /// Which reading of its files that was.
+    reading: u64,
     facts: SessionFacts,
     mode: Enforcement,
     /// Counts as open while it lives.
@@ -54,12 +56,12 @@ pub enum Admission {
 impl Session {
     pub(crate) fn new(gateway: Gateway, proven: Proven, on: Resource, source: Option<IpAddr>) -> Self {
         let Proven { who, until } = proven;
-        let (policy, edition) = gateway.current();
+        let InForce { policy, edition, reading } = gateway.in_force();
         let rules = policy.session(&who, &on);
         let mode = gateway.mode(&on);
         let origin = Origin::new(source, mode == Enforcement::Observe, &who, &on);
         let _open = gateway.metrics().map(Metrics::open);
-        Self { gateway, origin, who, until, on, rules, edition, facts: SessionFacts::default(), mode, _open }
+        Self { gateway, origin, who, until, on, rules, edition, reading, facts: SessionFacts::default(), mode, _open }
     }
 
     /// The name under which the audit trail knows the session.
@@ -142,10 +144,10 @@ impl Session {
     /// Judges by the policy in force from now on, and counts the policies that were: another number means that columns
     /// may be protected by another one, and that what the session's facts say of them is to be asked again.
     pub fn follow_policy(&mut self) -> u64 {
-        if self.edition != self.gateway.edition() {
-            let (policy, edition) = self.gateway.current();
+        if self.reading != self.gateway.reading() {
+            let InForce { policy, edition, reading } = self.gateway.in_force();
             let before = std::mem::replace(&mut self.rules, policy.session(&self.who, &self.on));
-            self.edition = edition;
+            (self.edition, self.reading) = (edition, reading);
             let known = std::mem::take(&mut self.facts.exposures);
             self.facts.exposures = known.of_others(&before.protected_columns(), &self.rules.protected_columns());
         }

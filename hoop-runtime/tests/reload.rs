@@ -74,8 +74,13 @@ impl House {
         self.folder.path().join(name)
     }
 
+    /// As editors write: beside, and some time later over the old one.
     fn write(&self, name: &str, text: &str) {
-        fs::write(self.file(name), text).unwrap();
+        let beside = self.file("beside");
+        fs::write(&beside, text).unwrap();
+        let earlier = std::time::SystemTime::now() - Duration::from_secs(1);
+        fs::File::options().write(true).open(&beside).unwrap().set_modified(earlier).unwrap();
+        fs::rename(beside, self.file(name)).unwrap();
     }
 
     async fn until(&self, done: u64, refused: u64) {
@@ -156,18 +161,26 @@ async fn a_wrong_file_leaves_the_policy_as_it_is() {
     assert_eq!(word(&mut session, "SELECT a FROM t").await, "denied by none");
 }
 
-/// As editors write: beside, then over the old one; with the times of the old one.
+/// With the times of the old one.
 #[tokio::test]
 async fn a_file_that_is_renamed_over_is_seen() {
     let house = House::new(&[("policy.yaml", &policy(READ))]);
     let old = fs::metadata(house.file("policy.yaml")).unwrap().modified().unwrap();
     let text = policy("rule: reads, block: { sql: { read: '*' } }");
     assert_eq!(text.len(), policy(READ).len());
-    house.write("beside", &text);
+    fs::write(house.file("beside"), &text).unwrap();
     fs::File::options().write(true).open(house.file("beside")).unwrap().set_modified(old).unwrap();
     fs::rename(house.file("beside"), house.file("policy.yaml")).unwrap();
     house.until(1, 0).await;
     assert_eq!(word(&mut house.session(), "SELECT a FROM t").await, "denied by reads");
+}
+
+#[tokio::test]
+async fn a_file_that_is_written_in_its_place_is_seen() {
+    let house = House::new(&[("policy.yaml", &policy(READ))]);
+    fs::write(house.file("policy.yaml"), policy("rule: none, block: { sql: read }")).unwrap();
+    house.until(1, 0).await;
+    assert_eq!(word(&mut house.session(), "SELECT a FROM t").await, "denied by none");
 }
 
 /// As Kubernetes mounts a ConfigMap: files are links into a folder that is a link, and that one is swapped. Two files
@@ -210,6 +223,25 @@ async fn the_same_text_is_loaded_only_when_asked_for() {
     let records = house.records("policy_reloaded").await;
     assert_eq!(records[0]["before"], records[0]["after"]);
     assert_ne!(records[1]["before"], records[1]["after"]);
+}
+
+/// The same rules in other lines: nothing is judged anew, and records name the lines that are there now.
+#[tokio::test]
+async fn the_same_rules_are_no_other_policy() {
+    let house = House::new(&[("policy.yaml", &policy(&format!("{READ}\n{ASK}")))]);
+    let mut session = house.session();
+    let (edition, held) = (session.follow_policy(), hold(&mut session).await);
+    house.write("policy.yaml", &format!("# a comment\n{}", policy(&format!("{READ}\n{ASK}"))));
+    assert!(house.gateway.reload_policy().await);
+    assert_eq!(session.follow_policy(), edition);
+    assert_eq!(word(&mut session, "SELECT a FROM t").await, "permitted");
+    let decisions = house.records("decision").await;
+    let places: Vec<_> = decisions.iter().map(|told| (&told["rule"]["name"], &told["rule"]["line"])).collect();
+    assert_eq!(serde_json::json!(places), serde_json::json!([["asks", 4], ["reads", 4]]));
+    assert_eq!(house.gateway.answer(held.id(), person("ada", "dba"), Consent::Yes).await, Ok(Answered::Released));
+    house.write("policy.yaml", &policy(READ));
+    assert!(house.gateway.reload_policy().await);
+    assert_eq!(session.follow_policy(), edition + 1);
 }
 
 async fn released(hold: Hold) -> String {

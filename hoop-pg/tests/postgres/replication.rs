@@ -268,22 +268,57 @@ async fn a_stream_ends_with_its_policy() {
     let policy = ONE_SLOT.replace("changes", "reloaded");
     let front = open(&policy, "repl_reload").await;
     around.batch_execute("SELECT pg_create_logical_replication_slot('reloaded', 'test_decoding')").await.unwrap();
-    let arguments = ["-d", "repl_reload", "--start", "-S", "reloaded", "-f", "-", "--no-loop"];
+    let file = front.file("received");
+    let received = || fs::read_to_string(&file).unwrap_or_default();
+    let to = file.to_str().unwrap();
+    let arguments = ["-d", "repl_reload", "--start", "-S", "reloaded", "-f", to, "--no-loop", "-F", "0"];
     let receiving = tokio::spawn(run(client(&front, "pg_recvlogical", &arguments)));
     let active = async |wanted: &str| {
         value(&around, "SELECT active FROM pg_replication_slots WHERE slot_name = 'reloaded'").await == wanted
     };
     until("the stream", async || active("t").await).await;
+    // The same rules read anew are nothing new.
+    fs::write(front.file("policy.yaml"), format!("# a comment\n{policy}")).unwrap();
+    assert!(front.gateway.reload_policy().await);
+    around.batch_execute("INSERT INTO people VALUES (3, '555-66-7777')").await.unwrap();
+    until("the row", async || received().contains("555-66")).await;
     let masked = "\n  - { rule: hidden, who: anyone, on: db, mask: { columns: { public.people.ssn: redact } } }\n";
     fs::write(front.file("policy.yaml"), format!("{}{masked}", policy.trim_end())).unwrap();
     assert!(front.gateway.reload_policy().await);
     around.batch_execute("INSERT INTO people VALUES (2, '987-65-4321')").await.unwrap();
     let (done, said) = receiving.await.unwrap();
-    assert!(!done && said.contains("the policy has changed") && !said.contains("987-65"), "{said}");
+    assert!(!done && said.contains("the policy has changed") && !received().contains("987-65"), "{said}");
     let (done, said) = run(client(&front, "pg_recvlogical", &arguments)).await;
     assert!(!done && said.contains("refused by rule `hidden`"), "{said}");
     until_released(&around, "reloaded").await;
     around.batch_execute("SELECT pg_drop_replication_slot('reloaded')").await.unwrap();
+}
+
+/// Where the policy is only watched it ends nothing.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_watched_stream_goes_on_when_its_policy_changes() {
+    let around = database("repl_watched").await;
+    let policy = ONE_SLOT.replace("changes", "watched");
+    let front = Front::open_before(own_cluster(), &policy, "repl_watched", "    mode: observe").await;
+    around.batch_execute("SELECT pg_create_logical_replication_slot('watched', 'test_decoding')").await.unwrap();
+    let file = front.file("received");
+    let arguments =
+        ["-d", "repl_watched", "--start", "-S", "watched", "-f", file.to_str().unwrap(), "--no-loop", "-F", "0"];
+    let receiving = tokio::spawn(run(client(&front, "pg_recvlogical", &arguments)));
+    let received = |what: &str| fs::read_to_string(&file).is_ok_and(|text| text.contains(what));
+    around.batch_execute("INSERT INTO people VALUES (2, 'before')").await.unwrap();
+    until("the stream", async || received("before")).await;
+    fs::write(front.file("policy.yaml"), policy.replace("watched", "another")).unwrap();
+    assert!(front.gateway.reload_policy().await);
+    for number in 0..3 {
+        around.batch_execute(&format!("INSERT INTO people VALUES (3, 'after {number}')")).await.unwrap();
+        until("what follows", async || received(&format!("after {number}"))).await;
+    }
+    front.shut_down(Duration::from_secs(60)).await;
+    let (_, said) = receiving.await.unwrap();
+    assert!(said.contains("the gateway is shutting down"), "{said}");
+    until_released(&around, "watched").await;
+    around.batch_execute("SELECT pg_drop_replication_slot('watched')").await.unwrap();
 }
 
 /// A stream can begin again where it stood: it does not hold up a gateway that is about to end.

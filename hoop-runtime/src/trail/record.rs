@@ -406,7 +406,7 @@ impl Record {
     /// The policy's files hold no policy: this one stays.
     pub(crate) fn policy_refused(at: Timestamp, in_force: &Digest, error: &PolicyFilesError) -> Self {
         let (problems, reason) = match error {
-            PolicyFilesError::Unreadable { .. } => (1, error.to_string()),
+            PolicyFilesError::Unreadable { .. } | PolicyFilesError::Unfinished => (1, error.to_string()),
             PolicyFilesError::Wrong { problems, .. } => {
                 (problems.len(), problems.first().map(place).unwrap_or_default())
             }
