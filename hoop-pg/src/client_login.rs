@@ -1,10 +1,10 @@
 //! How a client shows who it is: by its certificate, a password, a token, or SCRAM.
 
-use std::collections::BTreeMap;
 use std::io;
+use std::sync::Arc;
 
 use bytes::BytesMut;
-use hoop_runtime::config::{Config, LoginMethod, Verifier};
+use hoop_runtime::config::{LoginMethod, Verifier};
 use hoop_runtime::{Gateway, Proven};
 use tokio::io::AsyncWriteExt as _;
 
@@ -15,6 +15,7 @@ use crate::refusal::{Refusal, code};
 use crate::reply::Reply;
 use crate::scram::{self, Challenge, Refused};
 use crate::transport::{Transport, read_message};
+use crate::verifiers::Verifiers;
 
 /// The longest message that holds a password: PostgreSQL's own limit.
 const MAX_PASSWORD: usize = 65_535;
@@ -27,17 +28,12 @@ pub(crate) enum Desk {
     /// By a password or a token that they send.
     Password,
     /// By SCRAM.
-    Scram(Box<Verifiers>),
-}
-
-/// What SCRAM keeps of the callers' passwords.
-#[derive(Debug)]
-pub(crate) struct Verifiers {
-    known: BTreeMap<String, Verifier>,
-    /// What the salts of callers are made from that there are not: the same at each try.
-    strangers: ring::hmac::Key,
-    /// What a login is bound to: the hash of the gateway's own certificate.
-    end_point: Option<Vec<u8>>,
+    Scram {
+        /// What it keeps of the callers' passwords.
+        verifiers: Arc<Verifiers>,
+        /// What a login is bound to: the hash of the gateway's own certificate.
+        end_point: Option<Vec<u8>>,
+    },
 }
 
 /// What became of a login.
@@ -68,10 +64,10 @@ impl From<Refusal> for Trouble {
 
 impl Desk {
     /// For a listener whose own certificate has this end point.
-    pub(crate) fn new(method: LoginMethod, config: &Config, end_point: Option<Vec<u8>>) -> Self {
+    pub(crate) fn new(method: LoginMethod, verifiers: &Arc<Verifiers>, end_point: Option<Vec<u8>>) -> Self {
         match method {
             LoginMethod::Password => Self::Password,
-            LoginMethod::Scram => Self::Scram(Box::new(Verifiers::new(config, end_point))),
+            LoginMethod::Scram => Self::Scram { verifiers: Arc::clone(verifiers), end_point },
         }
     }
 
@@ -85,7 +81,10 @@ impl Desk {
     ) -> io::Result<Outcome> {
         let proven = match self {
             Self::Password => by_password(stream, gateway, user, before).await,
-            Self::Scram(verifiers) => verifiers.prove(stream, gateway, user, before).await,
+            Self::Scram { verifiers, end_point } => {
+                let end_point = end_point.as_deref().filter(|_| stream.is_tls());
+                by_scram(stream, gateway, user, before, (verifiers.of(user), end_point)).await
+            }
         };
         match proven {
             Ok(proven) => Ok(Outcome::Proven(proven)),
@@ -123,51 +122,31 @@ fn password(message: &[u8]) -> Option<&[u8]> {
     body.strip_suffix(b"\0").filter(|password| !password.contains(&0))
 }
 
-impl Verifiers {
-    fn new(config: &Config, end_point: Option<Vec<u8>>) -> Self {
-        let known = config
-            .identities
-            .iter()
-            .filter_map(|known| Some((known.identity.user.clone(), known.password.as_ref()?.verifier())));
-        let strangers = ring::hmac::Key::new(ring::hmac::HMAC_SHA256, &rand::random::<[u8; 32]>());
-        Self { known: known.collect(), strangers, end_point }
-    }
-
-    /// A caller that there is not is asked like any other.
-    fn of(&self, user: &str) -> Verifier {
-        self.known.get(user).cloned().unwrap_or_else(|| {
-            let salt = ring::hmac::sign(&self.strangers, user.as_bytes());
-            Verifier::of_nobody(salt.as_ref().iter().copied().take(16).collect())
-        })
-    }
-
-    async fn prove(
-        &self,
-        stream: &mut Transport,
-        gateway: &Gateway,
-        user: &str,
-        before: Reply,
-    ) -> Result<Proven, Trouble> {
-        let end_point = self.end_point.as_deref().filter(|_| stream.is_tls());
-        send(stream, before.ask_scram(scram::offered(end_point))).await?;
-        let message = read_message(stream, MAX_SCRAM).await?;
-        let (mechanism, first) = initial(&message).ok_or_else(unexpected)?;
-        let told = |refused| refused_scram(user, refused);
-        let challenge = Challenge::new(self.of(user), mechanism, first, end_point).map_err(told)?;
-        send(stream, Reply::new().scram_goes_on(challenge.answer())).await?;
-        let message = read_message(stream, MAX_SCRAM).await?;
-        let last = message.strip_prefix(b"p").and_then(|rest| rest.get(4..)).ok_or_else(unexpected)?;
-        let proof = challenge.solved(last).map_err(told)?;
-        send(stream, Reply::new().scram_ends(&proof)).await?;
-        let known = gateway.config().identities.find(user);
-        let known = known.ok_or_else(|| refused_scram(user, Refused::WrongPassword))?;
-        let how = if mechanism == scram::PLUS.as_bytes() {
-            "password by SCRAM-SHA-256-PLUS"
-        } else {
-            "password by SCRAM-SHA-256"
-        };
-        Ok(known.verified(how).into())
-    }
+async fn by_scram(
+    stream: &mut Transport,
+    gateway: &Gateway,
+    user: &str,
+    before: Reply,
+    (verifier, end_point): (Verifier, Option<&[u8]>),
+) -> Result<Proven, Trouble> {
+    send(stream, before.ask_scram(scram::offered(end_point))).await?;
+    let message = read_message(stream, MAX_SCRAM).await?;
+    let (mechanism, first) = initial(&message).ok_or_else(unexpected)?;
+    let told = |refused| refused_scram(user, refused);
+    let challenge = Challenge::new(verifier, mechanism, first, end_point).map_err(told)?;
+    send(stream, Reply::new().scram_goes_on(challenge.answer())).await?;
+    let message = read_message(stream, MAX_SCRAM).await?;
+    let last = message.strip_prefix(b"p").and_then(|rest| rest.get(4..)).ok_or_else(unexpected)?;
+    let proof = challenge.solved(last).map_err(told)?;
+    send(stream, Reply::new().scram_ends(&proof)).await?;
+    let known = gateway.config().identities.find(user);
+    let known = known.ok_or_else(|| refused_scram(user, Refused::WrongPassword))?;
+    let how = if mechanism == scram::PLUS.as_bytes() {
+        "password by SCRAM-SHA-256-PLUS"
+    } else {
+        "password by SCRAM-SHA-256"
+    };
+    Ok(known.verified(how).into())
 }
 
 fn unexpected() -> Refusal {

@@ -31,6 +31,7 @@ use crate::settings::{self, PINS, Setting};
 use crate::startup::{Packet, Startup};
 use crate::transport::Transport;
 use crate::upstream::{CancelTarget, Connection, Upstream};
+use crate::verifiers::Verifiers;
 
 /// How long the catalog may take to answer.
 pub(crate) const CATALOG_PATIENCE: Duration = Duration::from_secs(30);
@@ -54,6 +55,7 @@ pub(crate) struct Entrance {
 pub(crate) struct Shared {
     pub(crate) upstreams: BTreeMap<ResourceName, Arc<Upstream>>,
     pub(crate) cancels: CancelDesk,
+    pub(crate) verifiers: Arc<Verifiers>,
 }
 
 /// Takes TLS connections.
@@ -130,7 +132,7 @@ impl Entrance {
         let startup = match packet {
             Packet::Begin(startup) if place.may_log_in() => startup,
             Packet::Cancel { process, secret } => {
-                let Shared { upstreams, cancels } = &*self.shared;
+                let Shared { upstreams, cancels, .. } = &*self.shared;
                 cancels.request(process, &secret, source, upstreams).await;
                 return Ok(None);
             }

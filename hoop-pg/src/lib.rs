@@ -46,6 +46,7 @@ pub mod tls;
 pub mod transport;
 mod upkeep;
 pub mod upstream;
+mod verifiers;
 mod works;
 
 pub use serve::{ServeError, Server, check, serve};

@@ -133,14 +133,17 @@ fn client_nonce(said: &str) -> Result<&str, Refused> {
 
 #[cfg(test)]
 mod tests {
+    use std::num::NonZeroU32;
+
     use postgres_protocol::authentication::sasl::{ChannelBinding, ScramSha256};
 
     use super::*;
 
+    const ITERATIONS: NonZeroU32 = NonZeroU32::new(4096).unwrap();
     const END: &[u8] = b"the hash of a certificate";
 
     fn verifier() -> Verifier {
-        Verifier::of(b"pencil")
+        Verifier::of(b"pencil", b"salt".to_vec(), ITERATIONS)
     }
 
     /// What becomes of a client that is bound so and knows this password, told of this end point by the gateway.
@@ -231,7 +234,7 @@ mod tests {
     proptest::proptest! {
         #[test]
         fn no_bytes_panic(first in proptest::collection::vec(proptest::num::u8::ANY, 0..40), last in ".{0,40}") {
-            let challenge = Challenge::new(Verifier::of_nobody(vec![1]), PLUS.as_bytes(), &first, Some(END));
+            let challenge = Challenge::new(Verifier::of_nobody(vec![1], ITERATIONS), PLUS.as_bytes(), &first, Some(END));
             if let Ok(challenge) = challenge {
                 let _ = challenge.solved(last.as_bytes());
             }

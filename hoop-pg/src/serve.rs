@@ -23,6 +23,7 @@ use crate::relay::{self, End};
 use crate::tls::{self, TlsError};
 use crate::transport::{Transport, tune};
 use crate::upstream::Upstream;
+use crate::verifiers::Verifiers;
 
 /// How long nobody is let in after the system could not give another connection.
 const PAUSE: Duration = Duration::from_millis(100);
@@ -106,7 +107,8 @@ impl Server {
 
 fn shared(config: &Config) -> Result<Shared, TlsError> {
     let resources = config.resources.iter();
-    let mut shared = Shared { upstreams: BTreeMap::new(), cancels: CancelDesk::new(config.cancel.as_ref()) };
+    let (cancels, verifiers) = (CancelDesk::new(config.cancel.as_ref()), Arc::new(Verifiers::new(config)));
+    let mut shared = Shared { upstreams: BTreeMap::new(), cancels, verifiers };
     for (name, target) in resources.filter(|(_, target)| target.kind == ResourceKind::Postgres) {
         match target.tls.verify {
             Verify::Full => {}
@@ -143,7 +145,7 @@ impl Door {
     async fn open(gateway: &Gateway, listener: &Listener, shared: &Arc<Shared>) -> Result<Self, ServeError> {
         let tls = listener.tls.as_ref().map(tls::acceptor).transpose()?.map(Acceptor);
         let end_point = listener.tls.as_ref().map(tls::own_end_point).transpose()?.flatten();
-        let desk = Desk::new(listener.login, gateway.config(), end_point);
+        let desk = Desk::new(listener.login, &shared.verifiers, end_point);
         let failed = |error| ServeError::Listen { address: listener.address.clone(), error };
         let (socket, address) = bind(listener).await.map_err(failed)?;
         match listener.plaintext {

@@ -8,16 +8,21 @@ use std::sync::{Arc, PoisonError, RwLock};
 
 use hoopcore::identity::jwt::Admitted;
 use hoopcore::{AuditFailure, Denial, Identity, Policy, Resource, Timestamp, Verified};
+use tokio::sync::Semaphore;
 
 use crate::approvals::{Grants, Registry};
 use crate::clock;
 use crate::config::{Config, Enforcement, ResourceName, SessionTimeouts, Target, Timeout};
 use crate::metrics::Metrics;
+use crate::oidc::Issuer;
 use crate::policy_files::{self, PolicyFilesError};
 use crate::rates::Rates;
 use crate::reload::Reload;
 use crate::session::Session;
 use crate::trail::{Confirmation, PATIENCE, Record, Ticket, Trail};
+
+/// Why a password lets nobody in.
+const WRONG: &str = "the name or the password is wrong";
 
 /// What all sessions of a gateway share. Cheap to clone.
 #[derive(Clone, Debug)]
@@ -38,6 +43,8 @@ struct Shared {
     metrics: Option<Metrics>,
     ending: AtomicBool,
     reload: Reload,
+    /// Turns to hash a password.
+    hashing: Arc<Semaphore>,
 }
 
 /// The policy that is judged by.
@@ -127,9 +134,21 @@ impl Gateway {
         let (rates, watched_rates) = (Rates::default(), Rates::default());
         let metrics = config.admin.map(|_| Metrics::default());
         let (reading, ending) = (AtomicU64::new(1), AtomicBool::new(false));
-        let shared =
-            Shared { config, policy, reading, trail, approvals, grants, rates, watched_rates, metrics, ending, reload };
-        Ok(Self(Arc::new(shared)))
+        let hashing = Arc::new(Semaphore::new(hashed_at_once()));
+        Ok(Self(Arc::new(Shared {
+            config,
+            policy,
+            reading,
+            trail,
+            approvals,
+            grants,
+            rates,
+            watched_rates,
+            metrics,
+            ending,
+            reload,
+            hashing,
+        })))
     }
 
     /// The gateway's own file.
@@ -214,25 +233,44 @@ impl Gateway {
     }
 
     /// Who comes in with this password, which may be a token of one of the issuers. What the client calls itself counts
-    /// for a password alone: a token says itself whom it speaks of.
+    /// for a password alone: a token says itself whom it speaks of, and is judged before anybody is looked up.
     ///
     /// # Errors
     /// With the reason for the record. The caller must not learn it.
     pub async fn prove(&self, user: &str, secret: &[u8]) -> Result<Proven, String> {
         let Config { identities, issuers, .. } = self.config();
-        if let Some(who) = identities.prove(user, secret) {
-            return Ok(who.into());
-        }
-        if issuers.is_empty() || identities.find(user).is_some() {
-            return Err("the name or the password is wrong".to_owned());
-        }
-        let token = str::from_utf8(secret).map_err(|_| "the password is not a token".to_owned())?;
-        let admitted = issuers.admit(token).await.map_err(|why| why.to_string())?;
+        let token = str::from_utf8(secret).map_err(|_| "the password is not a token".to_owned());
+        let issuer = token.and_then(|token| Ok((issuers.of(token).map_err(|why| why.to_string())?, token)));
+        let no_token = match issuer {
+            Ok((issuer, token)) => return self.by_token(issuer, token).await,
+            Err(why) => why,
+        };
+        let wrong = || if issuers.is_empty() || identities.find(user).is_some() { WRONG.to_owned() } else { no_token };
+        self.by_password(user, secret).await.ok_or_else(wrong)
+    }
+
+    async fn by_token(&self, issuer: Issuer<'_>, token: &str) -> Result<Proven, String> {
+        let admitted = issuer.admit(token).await.map_err(|why| why.to_string())?;
         // Rules that name a user mean the one who is listed.
-        if identities.find(&admitted.identity.user).is_some() {
+        if self.config().identities.find(&admitted.identity.user).is_some() {
             return Err("the token speaks of a name that is listed with a password".to_owned());
         }
         Ok(admitted.into())
+    }
+
+    /// Passwords are hashed on threads of their own, few at once: sessions do not wait for strangers.
+    async fn by_password(&self, user: &str, password: &[u8]) -> Option<Proven> {
+        let identities = &self.config().identities;
+        if !identities.are_hashed() {
+            return identities.prove(user, password).map(Proven::from);
+        }
+        let turn = Arc::clone(&self.0.hashing).acquire_owned().await.ok()?;
+        let (gateway, user, password) = (self.clone(), user.to_owned(), password.to_vec());
+        let proved = tokio::task::spawn_blocking(move || {
+            let _turn = turn;
+            gateway.config().identities.prove(&user, &password)
+        });
+        proved.await.ok().flatten().map(Proven::from)
     }
 
     /// Lets a caller in: the login is recorded, then the session begins.
@@ -333,6 +371,11 @@ impl Gateway {
 pub(crate) async fn in_time(record: impl Future<Output = Result<(), AuditFailure>>) -> Result<(), AuditFailure> {
     let late = || AuditFailure::new("the disk took more than two seconds");
     tokio::time::timeout(PATIENCE, record).await.unwrap_or_else(|_| Err(late()))
+}
+
+/// How many passwords are hashed at once: half of the cores stay with the sessions.
+fn hashed_at_once() -> usize {
+    std::thread::available_parallelism().map_or(1, |cores| cores.get().div_ceil(2))
 }
 
 /// Where nothing is enforced, nobody is to believe that it is.

@@ -8,6 +8,7 @@
 )]
 
 use std::fs;
+use std::task::Poll;
 use std::time::Duration;
 
 use base64::Engine as _;
@@ -65,8 +66,12 @@ fn gateway() -> (TempDir, Gateway) {
 
 /// A token of the issuer that is good for so many seconds, with further claims.
 fn token(subject: &str, seconds: i64, more: &str) -> String {
+    token_of("https://ci.example", subject, seconds, more)
+}
+
+fn token_of(issuer: &str, subject: &str, seconds: i64, more: &str) -> String {
     let end = Timestamp::now().as_second() + seconds;
-    let claims = format!(r#"{{"iss":"https://ci.example","aud":"hoop","sub":"{subject}","exp":{end}{more}}}"#);
+    let claims = format!(r#"{{"iss":"{issuer}","aud":"hoop","sub":"{subject}","exp":{end}{more}}}"#);
     let message =
         format!("{}.{}", URL_SAFE_NO_PAD.encode(r#"{"alg":"EdDSA","kid":"k"}"#), URL_SAFE_NO_PAD.encode(claims));
     let signature = pair().sign(message.as_bytes());
@@ -95,7 +100,8 @@ async fn a_password_or_a_token_proves_who_comes_in() {
     let good = token("job-1", 300, JOB);
     check("etl-7", "opensesame", "etl-7 in [batch-jobs]").await;
     check("etl-7", "opensesam", wrong).await;
-    check("etl-7", &good, wrong).await;
+    // A token speaks for itself, whatever the client calls itself.
+    check("etl-7", &good, "job-1 in [batch-jobs, ci/dba]").await;
     check("job-1", &good, "job-1 in [batch-jobs, ci/dba]").await;
     check("runner", &good, "job-1 in [batch-jobs, ci/dba]").await;
     check("runner", "", "the token is not three parts joined by dots").await;
@@ -103,9 +109,38 @@ async fn a_password_or_a_token_proves_who_comes_in() {
     let (signed, _) = good.rsplit_once('.').unwrap();
     check("runner", &format!("{signed}.AAAA"), "the token's signature is wrong").await;
     check("runner", &token("job-1", -1, JOB), "the token has expired").await;
+    check("etl-7", &token("job-1", -1, JOB), "the token has expired").await;
+    let strange = token_of("https://no.example", "job-1", 300, JOB);
+    check("runner", &strange, "the token's issuer (`iss`) is not one that is configured").await;
+    check("etl-7", &strange, wrong).await;
     check("runner", &token("job-1", 300, ""), "the claim `project` does not have a value that is required").await;
     check("runner", &token("etl-7", 300, JOB), "the token speaks of a name that is listed with a password").await;
     assert!(gateway.prove("runner", &[0xff, 0xfe]).await.is_err());
+}
+
+/// What PostgreSQL keeps of the password `pencil`, but hashed as often as may be.
+const VERIFIER: &str = "SCRAM-SHA-256$100000:W22ZaJ0SNY7soEsUEjb6gQ==$WG5d8oPm3OtcPnkdi4Uo7BkeZkBFzpcXkuLmtbsT4qY=:wfPLwcE6nTWhTAmQ7tl2KeoiWGPlZqQxSrmfPwDl2dU=";
+
+/// Whether it is done without waiting for anything.
+async fn is_done_at_once(future: impl Future) -> bool {
+    let mut future = std::pin::pin!(future);
+    std::future::poll_fn(|context| Poll::Ready(future.as_mut().poll(context).is_ready())).await
+}
+
+#[tokio::test]
+async fn passwords_are_hashed_beside_the_sessions_and_tokens_not_at_all() {
+    let (folder, _) = gateway();
+    fs::write(folder.path().join("secret"), VERIFIER).unwrap();
+    fs::write(folder.path().join("gateway.yaml"), GATEWAY.replace("directory: audit", "directory: other")).unwrap();
+    let gateway = Gateway::open(Config::read(&folder.path().join("gateway.yaml")).unwrap()).unwrap();
+    gateway.load_keys().await;
+    for user in ["etl-7", "nobody"] {
+        assert!(!is_done_at_once(gateway.prove(user, b"opensesame")).await, "{user}");
+        for good in [token("job-1", 300, JOB), token("job-1", -1, JOB)] {
+            assert!(is_done_at_once(gateway.prove(user, good.as_bytes())).await, "{user}");
+        }
+    }
+    assert_eq!(outcome(&gateway, "etl-7", "opensesame").await, "the name or the password is wrong");
 }
 
 async fn admit(session: &mut Session) -> Admission {

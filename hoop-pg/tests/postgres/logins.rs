@@ -125,6 +125,33 @@ async fn nobody_is_asked_like_everybody() {
     assert_eq!(ann, asked(&gate, "ann").await);
     assert_eq!(nobody, asked(&gate, "nobody").await);
     assert_ne!(nobody.1, asked(&gate, "no-one").await.1);
+    // After another start with the same keys nobody and everybody are asked as before, a caller with a verifier like the others.
+    let (folder, often) = (gate.file(""), "SCRAM-SHA-256$5000:");
+    let verifier =
+        postgres_protocol::password::scram_sha_256(b"ann's secret").replacen("SCRAM-SHA-256$4096:", often, 1);
+    let again = async |password: &str| {
+        Gate::open_with(POLICY, |config| {
+            config.listeners[2].login = LoginMethod::Scram;
+            for listener in &mut config.listeners {
+                listener.tls.iter_mut().for_each(|tls| tls.key = folder.join("server.key"));
+                listener.tls.iter_mut().for_each(|tls| tls.certificate = folder.join("server.crt"));
+            }
+            let bob = Known {
+                identity: Identity::named("bob"),
+                password: Some(Password::new(password.to_owned().into()).unwrap()),
+                certificates: BTreeSet::new(),
+            };
+            let others = config.identities.iter().cloned().collect::<Vec<_>>();
+            config.identities = others.into_iter().chain([bob]).collect();
+        })
+        .await
+    };
+    let second = again("bob's secret").await;
+    assert_eq!((&ann, &nobody), (&asked(&second, "ann").await, &asked(&second, "nobody").await));
+    let third = again(&verifier).await;
+    for user in ["ann", "bob", "nobody"] {
+        assert!(asked(&third, user).await.1.ends_with(",i=5000"), "{user}");
+    }
 }
 
 #[tokio::test]

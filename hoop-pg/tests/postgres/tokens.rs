@@ -66,7 +66,8 @@ async fn a_token_lets_its_caller_in() {
     let closed = "RE 28000 the name, the password or the resource is not right, or not allowed";
     check("job-1", &good, "RRS").await;
     check("whoever", &good, "RRS").await;
-    check("ann", &good, wrong).await;
+    check("ann", &good, "RRS").await;
+    check("ann", &token(-1, "team"), wrong).await;
     check("whoever", &token(-1, "team"), wrong).await;
     check("whoever", &good.replace('.', ".."), wrong).await;
     check("whoever", &token(300, "staff"), closed).await;

@@ -16,6 +16,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::fs;
 use std::net::SocketAddr;
+use std::num::NonZeroU32;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -305,7 +306,11 @@ impl Credential {
 
 /// Those who may come in with a password or a certificate.
 #[derive(Clone, Debug, Default)]
-pub struct Identities(BTreeMap<String, Known>);
+pub struct Identities {
+    known: BTreeMap<String, Known>,
+    /// How often a password is hashed at most; 0 where none is.
+    most_iterations: u32,
+}
 
 /// One caller who may come in with a password or a certificate.
 #[derive(Clone, Debug)]
@@ -473,36 +478,47 @@ impl Target {
 impl Identities {
     /// The names of all of them.
     pub fn names(&self) -> impl Iterator<Item = &str> {
-        self.0.keys().map(String::as_str)
+        self.known.keys().map(String::as_str)
     }
 
     /// The caller of that name.
     #[must_use]
     pub fn find(&self, user: &str) -> Option<&Known> {
-        self.0.get(user)
+        self.known.get(user)
     }
 
     /// All of them.
     pub fn iter(&self) -> impl Iterator<Item = &Known> {
-        self.0.values()
+        self.known.values()
     }
 
-    /// The caller that a name and a password prove. It takes as long for an unknown name as for a wrong password.
+    /// The caller that a name and a password prove. It takes as long for every name, whoever is called so: as long as for the
+    /// password that is hashed most often.
     #[must_use]
     pub fn prove(&self, user: &str, password: &[u8]) -> Option<Verified<Identity>> {
         let kept = self.find(user).and_then(|known| Some((known, known.password.as_ref()?)));
-        let (proved, iterations) = match kept {
-            Some((known, kept)) => (kept.is(password).then(|| known.verified("password")), kept.iterations()),
-            None => (None, None),
-        };
-        // The others are hashed for nothing, so that time does not tell who is one of them.
-        if iterations.is_none()
-            && let Some(stranger) =
-                self.iter().filter_map(|known| known.password.as_ref()).find(|kept| kept.iterations().is_some())
-        {
-            let _hashed: bool = stranger.is(password);
-        }
+        let proved = kept.and_then(|(known, kept)| kept.is(password).then(|| known.verified("password")));
+        let hashed = kept.and_then(|(_, kept)| kept.iterations()).map_or(0, NonZeroU32::get);
+        password::hash_in_vain(password, self.most_iterations.saturating_sub(hashed));
         proved
+    }
+
+    /// Whether [`Self::prove`] hashes passwords, which takes milliseconds.
+    #[must_use]
+    pub fn are_hashed(&self) -> bool {
+        self.most_iterations > 0
+    }
+
+    /// How often most passwords are hashed; where none is, how often PostgreSQL does.
+    #[must_use]
+    pub fn usual_iterations(&self) -> NonZeroU32 {
+        let mut often: BTreeMap<NonZeroU32, usize> = BTreeMap::new();
+        self.iterations().for_each(|iterations| *often.entry(iterations).or_default() += 1);
+        often.into_iter().max_by_key(|(_, passwords)| *passwords).map_or(password::ITERATIONS, |(often, _)| often)
+    }
+
+    fn iterations(&self) -> impl Iterator<Item = NonZeroU32> {
+        self.iter().filter_map(|known| known.password.as_ref()?.iterations())
     }
 
     /// The caller that a certificate with these names proves: where they are those of several, the one that has the
@@ -529,6 +545,9 @@ impl Known {
 
 impl FromIterator<Known> for Identities {
     fn from_iter<I: IntoIterator<Item = Known>>(known: I) -> Self {
-        Self(known.into_iter().map(|known| (known.identity.user.clone(), known)).collect())
+        let known = known.into_iter().map(|known| (known.identity.user.clone(), known)).collect();
+        let identities = Self { known, most_iterations: 0 };
+        let most_iterations = identities.iterations().map(NonZeroU32::get).max().unwrap_or(0);
+        Self { most_iterations, ..identities }
     }
 }

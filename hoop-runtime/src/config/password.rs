@@ -11,7 +11,10 @@ use sha2::{Digest as _, Sha256};
 use subtle::ConstantTimeEq as _;
 
 /// How often a password is hashed where nothing else is said: PostgreSQL's own number.
-const ITERATIONS: u32 = 4096;
+pub(super) const ITERATIONS: NonZeroU32 = match NonZeroU32::new(4096) {
+    Some(often) => often,
+    None => NonZeroU32::MIN,
+};
 /// How often it may be hashed: each login costs that much.
 const MOST_ITERATIONS: u32 = 100_000;
 /// What the text of a verifier begins with, as PostgreSQL writes it into `pg_authid`.
@@ -73,34 +76,27 @@ impl Password {
         }
     }
 
-    /// What SCRAM needs of it. Of a password that is kept as it is, it is made with a salt of its own.
+    /// What SCRAM needs of it. Of a password that is kept as it is, it is made so.
     #[must_use]
-    pub fn verifier(&self) -> Verifier {
+    pub fn verifier(&self, salt: Vec<u8>, iterations: NonZeroU32) -> Verifier {
         match &self.0 {
-            Kept::Clear(kept) => Verifier::of(kept.expose_secret().as_bytes()),
+            Kept::Clear(kept) => Verifier::of(kept.expose_secret().as_bytes(), salt, iterations),
             Kept::Verifier(verifier) => verifier.clone(),
         }
     }
 }
 
 impl Verifier {
-    /// That of a password, with a new salt.
+    /// One that no password fits, hashed so: for callers that there are not.
     #[must_use]
-    pub fn of(password: &[u8]) -> Self {
-        let iterations = NonZeroU32::new(ITERATIONS).unwrap_or(NonZeroU32::MIN);
-        Self::derive(password, rand::random::<[u8; 16]>().to_vec(), iterations)
-    }
-
-    /// One that no password fits, with this salt: for callers that there are not.
-    #[must_use]
-    pub fn of_nobody(salt: Vec<u8>) -> Self {
-        let iterations = NonZeroU32::new(ITERATIONS).unwrap_or(NonZeroU32::MIN);
+    pub fn of_nobody(salt: Vec<u8>, iterations: NonZeroU32) -> Self {
         Self { iterations, salt, stored: rand::random(), server: rand::random() }
     }
 
-    fn derive(password: &[u8], salt: Vec<u8>, iterations: NonZeroU32) -> Self {
-        let mut salted = [0; digest::SHA256_OUTPUT_LEN];
-        pbkdf2::derive(pbkdf2::PBKDF2_HMAC_SHA256, iterations, &salt, &prepared(password), &mut salted);
+    /// That of a password, hashed so.
+    #[must_use]
+    pub fn of(password: &[u8], salt: Vec<u8>, iterations: NonZeroU32) -> Self {
+        let salted = salted(password, &salt, iterations);
         let key = hmac::Key::new(hmac::HMAC_SHA256, &salted);
         let derived = |label: &[u8]| key_of(hmac::sign(&key, label).as_ref());
         let stored = key_of(digest::digest(&digest::SHA256, &derived(b"Client Key")).as_ref());
@@ -118,7 +114,7 @@ impl Verifier {
     }
 
     fn is_of(&self, password: &[u8]) -> bool {
-        let other = Self::derive(password, self.salt.clone(), self.iterations);
+        let other = Self::of(password, self.salt.clone(), self.iterations);
         (self.stored.ct_eq(&other.stored) & self.server.ct_eq(&other.server)).into()
     }
 
@@ -154,6 +150,19 @@ impl fmt::Debug for Verifier {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("Verifier")
     }
+}
+
+/// Hashes a password for nothing, so often: what is then known took as long as where it was hashed for something.
+pub(super) fn hash_in_vain(password: &[u8], iterations: u32) {
+    if let Some(iterations) = NonZeroU32::new(iterations) {
+        std::hint::black_box(salted(password, &[0; 16], iterations));
+    }
+}
+
+fn salted(password: &[u8], salt: &[u8], iterations: NonZeroU32) -> Key {
+    let mut salted = [0; digest::SHA256_OUTPUT_LEN];
+    pbkdf2::derive(pbkdf2::PBKDF2_HMAC_SHA256, iterations, salt, &prepared(password), &mut salted);
+    salted
 }
 
 fn key_of(bytes: &[u8]) -> Key {
@@ -214,7 +223,7 @@ mod tests {
 
     #[test]
     fn nobody_knows_the_password_of_nobody() {
-        let nobody = Verifier::of_nobody(vec![1; 16]);
+        let nobody = Verifier::of_nobody(vec![1; 16], ITERATIONS);
         assert!(!nobody.is_of(b""));
         assert!(!nobody.is_proved(b"message", &[0; 32]));
         assert!(!nobody.is_proved(b"message", b""));

@@ -51,6 +51,10 @@ pub struct Issuers {
     by_url: Arc<BTreeMap<String, Arc<Keyring>>>,
 }
 
+/// One of the issuers.
+#[derive(Clone, Copy)]
+pub struct Issuer<'a>(&'a Arc<Keyring>);
+
 /// Why a token did not let its caller in: for the audit trail. The caller is told only that it did not.
 #[derive(Debug, thiserror::Error)]
 pub enum NotAdmitted {
@@ -114,7 +118,25 @@ impl Issuers {
     /// # Errors
     /// Where the token is refused, or the keys to judge it with could not be had.
     pub async fn admit(&self, token: &str) -> Result<Admitted, NotAdmitted> {
-        let keyring = self.by_url.get(&claimed_issuer(token)?).ok_or(TokenRefused::Issuer)?;
+        self.of(token)?.admit(token).await
+    }
+
+    /// The issuer that a text names which has the form of a token: whose keys decide, not yet whether it is one.
+    ///
+    /// # Errors
+    /// Where it has not that form, or names none of these issuers.
+    pub fn of(&self, token: &str) -> Result<Issuer<'_>, TokenRefused> {
+        self.by_url.get(&claimed_issuer(token)?).map(Issuer).ok_or(TokenRefused::Issuer)
+    }
+}
+
+impl Issuer<'_> {
+    /// Who a token of this issuer speaks of, and until when.
+    ///
+    /// # Errors
+    /// Where the token is refused, or the keys to judge it with could not be had.
+    pub async fn admit(&self, token: &str) -> Result<Admitted, NotAdmitted> {
+        let Self(keyring) = self;
         let first = keyring.usable().await?.verify(token, clock::now());
         if first != Err(TokenRefused::UnknownKey) {
             return Ok(first?);
