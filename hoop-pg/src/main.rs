@@ -66,7 +66,10 @@ fn check(path: &Path) -> Result<(), Failure> {
     let config = Config::read(path)?;
     let loaded = policy_files::load(&config.policy)?;
     hoop_pg::check(&config)?;
-    let warnings = loaded.policy.warnings();
+    let mut warnings = loaded.policy.warnings();
+    if config.issuers.settings().nth(1).is_some() {
+        warnings.extend(loaded.policy.names_alone());
+    }
     if !warnings.is_empty() {
         writeln!(std::io::stderr(), "{}\n", loaded.sources.render_all(&warnings))?;
     }

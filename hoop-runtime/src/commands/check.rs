@@ -28,7 +28,7 @@ pub(super) struct Args {
     /// Policy files
     #[arg(required = true, value_name = "FILE")]
     files: Vec<PathBuf>,
-    /// The gateway's own file: warns of groups and resources that it does not know
+    /// The gateway's own file: warns of groups and resources that it does not know, and of users whom several issuers may name
     #[arg(long, value_name = "FILE")]
     gateway: Option<PathBuf>,
     /// For a person, one JSON object a problem, or SARIF 2.1.0

@@ -15,6 +15,8 @@ pub struct Names {
     callers: BTreeSet<String>,
     /// Issuers that give groups of their own, called `issuer/group`.
     issuers: BTreeSet<String>,
+    /// All issuers that are trusted.
+    trusted: usize,
     /// Groups of approvers.
     approvers: BTreeSet<String>,
     resources: BTreeSet<String>,
@@ -38,6 +40,7 @@ impl Names {
             names.callers.extend(texts(find(Some(identity), "groups")));
         }
         for (name, issuer) in entries(find(tree, "issuers")) {
+            names.trusted += 1;
             if find(Some(issuer), "groups_from").or(find(Some(issuer), "group_from")).is_some() {
                 names.issuers.insert(name.to_owned());
             }
@@ -59,10 +62,15 @@ impl Names {
     }
 
     /// A warning for each name of a rule that the gateway's file does not know: a group that nobody can be in, a resource
-    /// that is not there.
+    /// that is not there. Where it trusts several issuers, one for each user whom any of them could vouch for, too.
     #[must_use]
     pub fn missing(&self, policy: &Policy) -> Vec<Problem> {
-        policy.mentions().iter().filter(|mention| !self.has(mention)).map(|mention| self.warning(mention)).collect()
+        let mentions = policy.mentions().iter().filter(|mention| !self.has(mention));
+        let mut problems: Vec<Problem> = mentions.map(|mention| self.warning(mention)).collect();
+        if self.trusted > 1 {
+            problems.extend(policy.names_alone());
+        }
+        problems
     }
 
     fn has(&self, mention: &Mention) -> bool {

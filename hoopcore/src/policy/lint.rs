@@ -34,6 +34,44 @@ pub(super) fn rules(rules: &[Rule], index: &Index, problems: &mut Problems) {
     }
 }
 
+/// Reports rules that let callers in by their names alone.
+pub(super) fn names_alone(rules: &[Rule], problems: &mut Problems) {
+    for rule in rules.iter().filter(|rule| lets_in(&rule.action) && by_name_alone(&rule.who)) {
+        problems.enter(rule.at.file.clone());
+        let message = format!("the rule `{}` means users of that name of every issuer", rule.at.name);
+        problems.warning(place_of(rule), message).help =
+            Some("add `issuer` to its `who`, or a `group`, which only the issuer's own tokens give".to_string());
+    }
+}
+
+fn lets_in(action: &Action) -> bool {
+    match action {
+        Action::Allow(_) | Action::Approve(_) => true,
+        Action::Block(_) | Action::Mask(_) => false,
+    }
+}
+
+/// Whether somebody fulfils it by a name, whoever vouches for that.
+fn by_name_alone(who: &Condition<WhoFact>) -> bool {
+    match who {
+        Condition::Is(WhoFact::User(name)) => name.as_str() != "*",
+        Condition::Is(WhoFact::Group(_) | WhoFact::Claim(..) | WhoFact::Kind(_) | WhoFact::Issuer(_))
+        | Condition::Not(_) => false,
+        Condition::All(parts) => parts.iter().any(by_name_alone) && !parts.iter().any(tells_the_issuer),
+        Condition::OneOf(parts) => parts.iter().any(by_name_alone),
+    }
+}
+
+/// Whether nobody fulfils it whom any issuer vouches for. Groups are an issuer's own, or named in its settings.
+fn tells_the_issuer(who: &Condition<WhoFact>) -> bool {
+    match who {
+        Condition::Is(WhoFact::Issuer(_) | WhoFact::Group(_)) => true,
+        Condition::Is(WhoFact::User(_) | WhoFact::Claim(..) | WhoFact::Kind(_)) | Condition::Not(_) => false,
+        Condition::All(parts) => parts.iter().any(tells_the_issuer),
+        Condition::OneOf(parts) => !parts.is_empty() && parts.iter().all(tells_the_issuer),
+    }
+}
+
 fn report_useless(rule: &Rule, other: &Rule, problems: &mut Problems) {
     let message = format!("the rule `{}` does nothing: `{}` {}", rule.at.name, other.at.name, why(other, rule));
     let place = other.at.to_string();

@@ -156,6 +156,16 @@ impl Policy {
         problems.in_order()
     }
 
+    /// A warning for each allow and approve that goes by a caller's name, whoever vouches for it: to be asked where several
+    /// issuers are trusted, of which each may give its callers any name.
+    #[cfg(feature = "yaml")]
+    #[must_use]
+    pub fn names_alone(&self) -> Vec<Problem> {
+        let mut problems = Problems::default();
+        lint::names_alone(&self.0.rules, &mut problems);
+        problems.in_order()
+    }
+
     /// The tests that the policy brings along (`expect:`), in the order of its files.
     #[must_use]
     pub fn expectations(&self) -> &[Expectation] {
