@@ -32,9 +32,9 @@ const TEXT_LIMIT: usize = 32 * 1024;
 /// How many effects of one command a record names.
 const EFFECTS_LIMIT: usize = 512;
 /// For how many decisions of a session the words are kept.
-const SAID: usize = 8;
+const RENDERED: usize = 8;
 /// Longer words are not kept, in bytes.
-const SAID_BYTES: usize = 2048;
+const RENDERED_BYTES: usize = 2048;
 
 /// Writes times as RFC 3339 has them, in UTC.
 const PRINTER: DateTimePrinter = DateTimePrinter::new();
@@ -272,26 +272,24 @@ impl Step {
 
 /// The session that a record belongs to. Cheap to clone.
 #[derive(Clone, Debug)]
-pub(crate) struct Origin(Arc<Begun>);
+pub(crate) struct Origin(Arc<SessionContext>);
 
 /// What is known of a session since it began, and what it said last.
 #[derive(Debug)]
-pub(crate) struct Begun {
+pub(crate) struct SessionContext {
     pub(crate) session: Arc<str>,
     pub(crate) source: Option<IpAddr>,
     /// Whether its policy is only watched.
     pub(crate) observed: bool,
     /// The session with its caller and resource, put into words once.
-    whole: Option<Members>,
-    /// The session alone.
-    alone: Option<Members>,
-    said: Said,
+    words: Option<Members>,
+    rendered: RenderCache,
 }
 
 impl Deref for Origin {
-    type Target = Begun;
+    type Target = SessionContext;
 
-    fn deref(&self) -> &Begun {
+    fn deref(&self) -> &SessionContext {
         &self.0
     }
 }
@@ -300,9 +298,9 @@ impl Origin {
     /// A session with a name of its own.
     pub(crate) fn new(source: Option<IpAddr>, observed: bool, who: &Verified<Identity>, on: &Resource) -> Self {
         let session: Arc<str> = Arc::from(id::random(16));
-        let parties = |who, on| line::members(&Parties { session: Some(Arc::clone(&session)), who, source, on });
-        let (whole, alone) = (parties(Some(Who::verified(who)), Some(On::of(on))), parties(None, None));
-        Self(Arc::new(Begun { session, source, observed, whole, alone, said: Said::default() }))
+        let (who, on) = (Some(Who::verified(who)), Some(On::of(on)));
+        let words = line::members(&Parties { session: Some(Arc::clone(&session)), who, source, on });
+        Self(Arc::new(SessionContext { session, source, observed, words, rendered: RenderCache::default() }))
     }
 }
 
@@ -351,7 +349,7 @@ fn known(members: &Option<Members>, out: &mut Vec<u8>) -> serde_json::Result<()>
 impl Record {
     /// A caller came in; with a reason where an enforced policy would not have let it.
     pub(crate) fn login(at: Timestamp, origin: &Origin, policy: &Digest, reason: Option<&'static str>) -> Self {
-        Self::whole(origin, at, "login", What::Login { policy: Hex(*policy), reason })
+        Self::of(origin, at, "login", What::Login { policy: Hex(*policy), reason })
     }
 
     /// Somebody was not let in; the name is what was claimed.
@@ -371,26 +369,26 @@ impl Record {
     /// A decision, or the end of an execution.
     pub(crate) fn event(origin: &Origin, event: &Event) -> Self {
         let (kind, what) = match &event.kind {
-            EventKind::Decided { .. } => ("decision", What::Decided(origin.said.words(event))),
+            EventKind::Decided { .. } => ("decision", What::Decided(origin.rendered.words(event))),
             EventKind::Closed { completion, cells, masked, would_end } => {
                 let closing = Closing::new(completion, *cells).masked(masked).would_end(would_end.as_ref());
                 ("closing", What::Closed(closing))
             }
         };
         let decision = Some(event.id().number());
-        Self { observed: event.observed, decision, ..Self::whole(origin, event.at, kind, what) }
+        Self { observed: event.observed, decision, ..Self::of(origin, event.at, kind, what) }
     }
 
     /// A permit that nobody carried out: its decision may be on record, and the command never left the gateway.
     pub(crate) fn not_carried_out(at: Timestamp, origin: &Origin, decision: u64) -> Self {
         let closing = Closing { status: "not_carried_out", ..Closing::default() };
-        Self { decision: Some(decision), ..Self::whole(origin, at, "closing", What::Closed(closing)) }
+        Self { decision: Some(decision), ..Self::of(origin, at, "closing", What::Closed(closing)) }
     }
 
     /// Somebody took too long: the session ends, or what its server runs is cancelled.
     pub(crate) fn timed_out(at: Timestamp, origin: &Origin, what: Timeout, after: Duration) -> Self {
         let after = SignedDuration::try_from(after).map(|after| format!("{after:#}")).unwrap_or_default();
-        Self::whole(origin, at, "timed_out", What::TimedOut { timeout: what.word(), after })
+        Self::of(origin, at, "timed_out", What::TimedOut { timeout: what.word(), after })
     }
 
     /// A step of an approval.
@@ -434,14 +432,10 @@ impl Record {
         Self { time, kind, voids: None, observed: false, about: About::Gateway, decision: None, what }
     }
 
-    fn of(origin: &Origin, time: Timestamp, kind: &'static str, what: What) -> Self {
-        let about = About::Session(origin.alone.clone());
-        Self { observed: origin.observed, about, ..Self::of_gateway(time, kind, what) }
-    }
-
     /// With the session's caller and resource.
-    fn whole(origin: &Origin, time: Timestamp, kind: &'static str, what: What) -> Self {
-        Self { about: About::Session(origin.whole.clone()), ..Self::of(origin, time, kind, what) }
+    fn of(origin: &Origin, time: Timestamp, kind: &'static str, what: What) -> Self {
+        let about = About::Session(origin.words.clone());
+        Self { observed: origin.observed, about, ..Self::of_gateway(time, kind, what) }
     }
 }
 
@@ -466,18 +460,18 @@ impl Decided {
 
 /// The last decisions of a session with the words for them: programs ask for the same again and again.
 #[derive(Debug, Default)]
-struct Said(Mutex<VecDeque<(Event, Members)>>);
+struct RenderCache(Mutex<VecDeque<(Event, Members)>>);
 
-impl Said {
+impl RenderCache {
     fn words(&self, event: &Event) -> Option<Members> {
-        let mut said = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some((_, words)) = said.iter().find(|(known, _)| says_the_same(known, event)) {
+        let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some((_, words)) = known.iter().find(|(known, _)| says_the_same(known, event)) {
             return Some(words.clone());
         }
         let words = line::members(&Decided::new(event)?)?;
-        if words.len() <= SAID_BYTES {
-            said.truncate(SAID - 1);
-            said.push_front((event.clone(), words.clone()));
+        if words.len() <= RENDERED_BYTES {
+            known.truncate(RENDERED - 1);
+            known.push_front((event.clone(), words.clone()));
         }
         Some(words)
     }
