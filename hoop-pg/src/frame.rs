@@ -211,15 +211,15 @@ impl Splitter {
         self.head_at(self.passing)
     }
 
-    /// Whether a whole frame of this type has arrived behind the next one, with only whole frames between.
+    /// Whether a frame of this type has begun to arrive behind the next one, with only whole frames between. `seen` is how
+    /// many bytes of the next frame and those behind it were looked at; nothing is looked at twice.
     #[must_use]
-    pub fn has_behind(&self, first: Head, tag: u8) -> bool {
-        let mut at = self.passing + first.length();
-        while let Ok(Some(head)) = self.head_at(at) {
+    pub fn has_behind(&self, tag: u8, seen: &mut usize) -> bool {
+        while let Ok(Some(head)) = self.head_at(self.passing.saturating_add(*seen)) {
             if head.tag == tag {
                 return true;
             }
-            at += head.length();
+            *seen = seen.saturating_add(head.length());
         }
         false
     }
@@ -420,9 +420,15 @@ mod tests {
     fn what_waits_behind_a_frame_is_seen() {
         let mut splitter = splitter(Way::FromClient, b"S\0\0\0\x04H\0\0\0\x04X\0\0\0\x04Q");
         let head = splitter.head().unwrap().unwrap();
-        assert!(splitter.has_behind(head, b'X'));
-        assert!(!splitter.has_behind(head, b'Q'));
-        assert!(!splitter.has_behind(head, b'S'));
+        let has_behind = |splitter: &Splitter, tag| {
+            let mut seen = head.length();
+            (splitter.has_behind(tag, &mut seen), seen)
+        };
+        assert_eq!(has_behind(&splitter, b'X'), (true, 10));
+        assert_eq!(has_behind(&splitter, b'Q'), (false, 15));
+        assert_eq!(has_behind(&splitter, b'S'), (false, 15));
+        splitter.room().extend_from_slice(b"\0\0\0\x05\0X\0\0\0\x04");
+        assert!(splitter.has_behind(b'X', &mut 15));
     }
 
     #[test]

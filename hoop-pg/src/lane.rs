@@ -70,9 +70,9 @@ impl Lane {
         self.input.is_mid_frame()
     }
 
-    /// Whether a whole frame of this type has arrived behind the next one.
-    pub(crate) fn has_behind(&self, head: Head, tag: u8) -> bool {
-        self.input.has_behind(head, tag)
+    /// Whether a frame of this type has arrived behind the next one; `seen` is how many bytes were looked at.
+    pub(crate) fn has_behind(&self, tag: u8, seen: &mut usize) -> bool {
+        self.input.has_behind(tag, seen)
     }
 
     /// The header of the next frame.

@@ -19,7 +19,7 @@ use tokio::time::{Instant, Sleep, sleep_until, timeout};
 
 use crate::cancel::CancelSignal;
 use crate::catalog;
-use crate::conversation::{Conversation, Next, Question};
+use crate::conversation::{Conversation, Next, Question, too_much_behind};
 pub use crate::conversation::{Encodings, Outset};
 use crate::drain::Drain;
 use crate::entrance::CATALOG_PATIENCE;
@@ -31,6 +31,10 @@ use crate::upstream::CancelTarget;
 
 /// A side is read ahead of what is dealt with by this much.
 const READ_AHEAD: usize = 32 * 1024;
+
+/// So much is read behind a command that waits for people, to notice when its client leaves. Where there is more, it is
+/// refused.
+const HELD_AHEAD: usize = 1024 * 1024;
 
 /// How long a server may go on without saying anything after its client left.
 const GRACE: Duration = Duration::from_secs(1);
@@ -427,9 +431,11 @@ where
                     self.conversation.notice(&told);
                     return Ok(true);
                 } else if cancelled.as_mut().poll(cx).is_ready() {
-                    Done::Cancelled
+                    Done::Withdrawn(Refusal::new(CANCELED, "canceling statement due to user request"))
                 } else if self.client_gone || self.conversation.leaves() {
                     return Err(self.withdraw());
+                } else if self.conversation.behind() >= HELD_AHEAD {
+                    Done::Withdrawn(too_much_behind())
                 } else {
                     return Ok(false);
                 }
@@ -445,12 +451,11 @@ where
             (_, Done::Decided(Ok(permit))) => self.conversation.permitted(permit, self.session.facts()),
             (_, Done::Decided(Err(denial))) => self.conversation.denied(&denial),
             (_, Done::Held(hold)) => self.hold(hold),
-            (Decision::Holding { hold, .. }, Done::Cancelled) => {
+            (Decision::Holding { hold, .. }, Done::Withdrawn(told)) => {
                 let _withdrawn: Denial = hold.withdraw();
-                let told = Refusal::new(CANCELED, "canceling statement due to user request");
                 self.conversation.turned_down(told);
             }
-            (_, Done::Cancelled) => {}
+            (_, Done::Withdrawn(_)) => {}
         }
     }
 
@@ -488,12 +493,10 @@ where
     }
 
     fn read_client(&mut self, cx: &mut Context<'_>, silent: &mut Silent) -> bool {
-        let lane = &mut self.conversation.client;
-        if silent.client || self.client_gone || lane.is_full() || !(self.client_starved || lane.buffered() < READ_AHEAD)
-        {
+        if silent.client || self.client_gone || !self.may_read_client() {
             return false;
         }
-        let read = lane.poll_read(cx, &mut self.client);
+        let read = self.conversation.client.poll_read(cx, &mut self.client);
         silent.client = read.is_pending();
         self.client_starved &= read.is_pending();
         match read {
@@ -504,6 +507,17 @@ where
                     self.patience.as_mut().reset(Instant::now() + GRACE);
                 }
                 true
+            }
+        }
+    }
+
+    /// Whether more of the client is wanted. While a command of it is held, it is read in any case: it may leave.
+    fn may_read_client(&self) -> bool {
+        let lane = &self.conversation.client;
+        match self.decision {
+            Decision::Holding { .. } => self.conversation.behind() < HELD_AHEAD,
+            Decision::None | Decision::Preparing(_) | Decision::Admitting(_) => {
+                !lane.is_full() && (self.client_starved || lane.buffered() < READ_AHEAD)
             }
         }
     }
@@ -616,7 +630,8 @@ enum Done {
     Prepared,
     Decided(Result<Permit, Denial>),
     Held(Hold),
-    Cancelled,
+    /// What was held is taken back, and the client told so in these words.
+    Withdrawn(Refusal),
 }
 
 fn prepared(refusal: Option<Denial>) -> Done {

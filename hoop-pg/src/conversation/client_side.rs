@@ -443,15 +443,22 @@ impl Conversation {
     }
 
     /// Whether the client said good-bye behind the message that waits for a decision.
-    pub(crate) fn leaves(&self) -> bool {
-        self.asked.as_ref().is_some_and(|asked| self.client.has_behind(asked.head, b'X'))
+    pub(crate) fn leaves(&mut self) -> bool {
+        self.asked.as_mut().is_some_and(|asked| self.client.has_behind(b'X', &mut asked.seen))
+    }
+
+    /// How many bytes the client sent behind the message that waits for a decision.
+    pub(crate) fn behind(&self) -> usize {
+        let asked = self.asked.as_ref().map_or(0, |asked| asked.head.length());
+        self.client.buffered().saturating_sub(asked)
     }
 }
 
 impl Asked {
     /// A message that gives nothing a name and has no parameters.
     fn new(head: Head, kind: Kind, command: Command) -> Self {
-        Self { head, kind, name: Bytes::new(), command, parameters: None, code: code::PRIVILEGE }
+        let seen = head.length();
+        Self { head, kind, name: Bytes::new(), command, parameters: None, code: code::PRIVILEGE, seen }
     }
 }
 
@@ -465,6 +472,13 @@ fn names_given(command: &Command) -> (usize, usize) {
 fn too_much_bound() -> Refusal {
     Refusal::new(TOO_MUCH, "the session holds too many portals")
         .with_hint("close cursors and portals that are no longer used, or end the transaction")
+}
+
+/// So much was sent behind a command that waits for people that no more of it is read: it could not be noticed any more that
+/// the client leaves.
+pub(crate) fn too_much_behind() -> Refusal {
+    Refusal::new(TOO_MUCH, "too much was sent behind a statement that waits for approval")
+        .with_hint("send what comes behind it once it is answered")
 }
 
 fn too_much_prepared() -> Refusal {

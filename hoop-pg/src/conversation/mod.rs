@@ -35,6 +35,7 @@ use crate::replication::Replication;
 use crate::scrub::Guard;
 use crate::upkeep::Upkeep;
 use crate::works::{FRAME, WorkId, Works};
+pub(crate) use client_side::too_much_behind;
 use copies::Ahead;
 use limits::Brake;
 pub(crate) use parameters::Bound;
@@ -120,6 +121,8 @@ struct Asked {
     parameters: Option<parameters::Asked>,
     /// The error code of a refusal: not the policy's own where the name that is used was never given.
     code: &'static str,
+    /// How many bytes of it and what is behind it were looked at, for a good-bye.
+    seen: usize,
 }
 
 /// What comes of a text that the client sends.

@@ -1,6 +1,7 @@
 //! Statements that wait for a person: approved, denied, too late, withdrawn, in both protocols.
 
 use std::thread;
+use std::time::{Duration, Instant};
 
 use hoop_runtime::approvals::{Ask, Detail, Reply, Value, ask};
 
@@ -108,15 +109,45 @@ fn cancelled_while_it_waits() {
 #[test]
 fn withdrawn_when_the_client_leaves() {
     let gateway = Gateway::start(&shop(), POLICY);
-    let mut client = gateway.connect("ann");
-    client.send(&simple(UPDATE));
-    waiting(&gateway);
-    drop(client);
-    let socket = gateway.file("approvals.sock");
-    while matches!(ask(&socket, &Ask::List), Ok(Reply::List(held)) if !held.is_empty()) {
-        thread::yield_now();
+    let long = |bytes: usize| format!("{UPDATE} /* {} */", "x".repeat(bytes));
+    let behind = simple(&"select 1;".repeat(1000)).repeat(5);
+    let terminate = frame(b'X', b"");
+    let sent = [
+        simple(UPDATE),
+        simple(&long(40_000)),
+        simple(&long(400_000)),
+        [simple(UPDATE), behind.clone()].concat(),
+        [simple(&long(40_000)), behind.clone()].concat(),
+        [extended(&long(40_000)), behind.repeat(10)].concat(),
+    ];
+    for bytes in sent {
+        for leave in [true, false] {
+            let mut client = gateway.connect("ann");
+            client.send(&bytes);
+            waiting(&gateway);
+            if leave {
+                drop(client);
+            } else {
+                client.send(&terminate);
+            }
+            let begin = Instant::now();
+            while matches!(ask(&gateway.file("approvals.sock"), &Ask::List), Ok(Reply::List(held)) if !held.is_empty())
+            {
+                assert!(begin.elapsed() < Duration::from_secs(20), "{} bytes: it is still held", bytes.len());
+                thread::yield_now();
+            }
+        }
     }
     assert_eq!(gateway.connect("ann").rows("select status from orders where id = 10"), ["D paid"]);
+}
+
+/// Of a client that sends more than is read behind a held statement it could not be noticed that it leaves.
+#[test]
+fn refused_when_too_much_is_sent_behind_it() {
+    let gateway = Gateway::start(&shop(), POLICY);
+    let behind = simple(&"select 1;".repeat(20_000)).repeat(8);
+    let (_, messages) = held(&gateway, &[simple(UPDATE), behind].concat(), |_, _| {});
+    assert!(said(&messages, b'E', "53400"), "{messages:?}");
 }
 
 #[test]
