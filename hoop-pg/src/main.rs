@@ -8,7 +8,7 @@ use std::time::Duration;
 use clap::error::ErrorKind;
 use clap::{CommandFactory as _, Parser, Subcommand};
 use hoop_pg::{Server, dsn};
-use hoop_runtime::config::{Config, Enforcement};
+use hoop_runtime::config::{Config, Enforcement, Names};
 use hoop_runtime::{Gateway, logging, policy_files};
 use tokio::runtime::Builder;
 use tokio::signal::unix::{SignalKind, signal};
@@ -70,6 +70,7 @@ fn check(path: &Path) -> Result<(), Failure> {
     if config.issuers.settings().nth(1).is_some() {
         warnings.extend(loaded.policy.names_alone());
     }
+    warnings.extend(Names::read(path)?.unnamed_approvers(path));
     if !warnings.is_empty() {
         writeln!(std::io::stderr(), "{}\n", loaded.sources.render_all(&warnings))?;
     }

@@ -19,6 +19,7 @@ use hoopcore::decision::Consent;
 use hoopcore::{Command, Denial, Identity, Resource, Verified};
 use serde_json::Value;
 use tempfile::TempDir;
+use tokio::task::JoinHandle;
 use tracing_subscriber::util::SubscriberInitExt;
 
 const POLICY: &str = "
@@ -83,7 +84,7 @@ identities:
 listeners: [{{ protocol: postgres, address: ./pg.sock, resource: orders-db }}]
 resources:
   orders-db: {{ kind: postgres, address: db.internal, databases: [shop], credential: {{ user: app }} }}
-{resources}approvals: {{ socket: approvals.sock, approvers: {{ {name}: {{ name: ada, groups: [dba] }} }} }}
+{resources}approvals: {{ socket: approvals.sock, approvers: {{ {name}: {{ name: ada, identities: [Ada@corp.example], groups: [dba] }} }} }}
 "
         );
         fs::write(folder.path().join("policy.yaml"), policy).unwrap();
@@ -100,6 +101,20 @@ resources:
     async fn session_on(&self, resource: &str) -> Session {
         let who = self.gateway.prove("etl-7", b"opensesame").await.unwrap();
         self.gateway.login(who, Resource::postgres(resource).with_database("shop"), None).await.unwrap()
+    }
+
+    /// Answers approvers until it is aborted.
+    async fn serve(&self) -> JoinHandle<std::io::Result<()>> {
+        let gateway = self.gateway.clone();
+        let server = tokio::spawn(async move { gateway.serve_approvals().await });
+        let socket = self.folder.path().join("approvals.sock");
+        let listens = async {
+            while !socket.exists() {
+                tokio::task::yield_now().await;
+            }
+        };
+        tokio::time::timeout(Duration::from_secs(5), listens).await.unwrap();
+        server
     }
 
     /// All records, once they are safe, without the first line of the file.
@@ -365,21 +380,35 @@ async fn over_socket(folder: &Path, question: Ask) -> Reply {
     tokio::task::spawn_blocking(move || ask(&socket, &question).unwrap()).await.unwrap()
 }
 
+/// The approver is somebody's operating-system user; the caller came with a token that calls the same person otherwise.
+#[tokio::test]
+async fn nobody_answers_for_themselves_under_another_name() {
+    let house = House::new();
+    let server = house.serve().await;
+    let me = uzers::get_current_username().unwrap().to_string_lossy().into_owned();
+    for (name, own) in
+        [("ada@corp.example", true), ("ada", true), (me.as_str(), true), ("ada@elsewhere.example", false)]
+    {
+        let mut session = house.gateway.login(person(name, "batch-jobs"), orders(), None).await.unwrap();
+        let hold = held(&mut session, UPDATE).await;
+        let reply = over_socket(house.folder.path(), Ask::Approve(hold.id().to_owned())).await;
+        let expected = if own {
+            Reply::Refused(AnswerError::Own(hold.id().to_owned()).to_string())
+        } else {
+            Reply::Answered(Answered::Released)
+        };
+        assert_eq!(reply, expected, "{name}");
+    }
+    server.abort();
+}
+
 #[tokio::test]
 async fn approvers_answer_over_the_socket() {
     use std::os::unix::fs::PermissionsExt;
     let house = House::new();
     let mut session = house.session().await;
-    let gateway = house.gateway.clone();
-    let server = tokio::spawn(async move { gateway.serve_approvals().await });
+    let server = house.serve().await;
     let socket = house.folder.path().join("approvals.sock");
-    tokio::time::timeout(Duration::from_secs(5), async {
-        while !socket.exists() {
-            tokio::task::yield_now().await;
-        }
-    })
-    .await
-    .unwrap();
     assert_eq!(fs::metadata(&socket).unwrap().permissions().mode() & 0o777, 0o600);
     let hold = held(&mut session, UPDATE).await;
     let Reply::List(list) = over_socket(house.folder.path(), Ask::List).await else { panic!("no list") };

@@ -23,6 +23,7 @@
 
 extern crate alloc;
 
+pub mod approver;
 pub mod audit;
 pub mod command;
 pub mod copy;

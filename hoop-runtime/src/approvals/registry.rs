@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use hoopcore::approver::{self, Unfit};
 use hoopcore::decision::{ApprovalRequest, Consent, Demand};
 use hoopcore::grant::Terms;
 use hoopcore::{Answer, Decision, Denial, Identity, Outcome, Pending, Permit, Timestamp, Verified};
@@ -101,6 +102,9 @@ pub enum AnswerError {
     /// Nobody may answer for a command of their own.
     #[error("`{0}` is your own command: somebody else must answer for it")]
     Own(String),
+    /// Only people answer.
+    #[error("only a person can answer for `{0}`")]
+    Workload(String),
     /// No rule asks this person.
     #[error("no rule that asks about `{id}` names a group of yours; it asks {groups}")]
     NotAsked {
@@ -278,20 +282,24 @@ fn asked(demand: &Demand) -> (&str, &str, u32, Terms) {
 
 /// Nobody answers for themselves, and only who is asked.
 fn may_answer(waiting: &Waiting, approver: &Identity) -> Result<(), AnswerError> {
-    if approver.user == waiting.request.who.user {
-        return Err(AnswerError::Own(waiting.id.clone()));
-    }
-    is_asked(waiting, approver)
+    approver::may_answer(approver, &waiting.request.who, &waiting.demands).map_err(|why| waiting.refusal(why))
 }
 
 /// Some rule asks a group of this person's.
 pub(crate) fn is_asked(waiting: &Waiting, approver: &Identity) -> Result<(), AnswerError> {
-    let member = |group: &str| approver.groups.as_ref().is_some_and(|groups| groups.contains(group));
-    if waiting.demands.iter().any(|demand| member(&demand.group)) {
-        return Ok(());
+    if approver::is_asked(approver, &waiting.demands) { Ok(()) } else { Err(waiting.refusal(Unfit::NotAsked)) }
+}
+
+impl Waiting {
+    /// Why somebody's answer to it does not count.
+    fn refusal(&self, why: Unfit) -> AnswerError {
+        let groups = || self.demands.iter().map(|demand| format!("`{}`", demand.group)).collect::<Vec<_>>().join(", ");
+        match why {
+            Unfit::Caller => AnswerError::Own(self.id.clone()),
+            Unfit::Workload => AnswerError::Workload(self.id.clone()),
+            Unfit::NotAsked => AnswerError::NotAsked { id: self.id.clone(), groups: groups() },
+        }
     }
-    let groups: Vec<String> = waiting.demands.iter().map(|demand| format!("`{}`", demand.group)).collect();
-    Err(AnswerError::NotAsked { id: waiting.id.clone(), groups: groups.join(", ") })
 }
 
 impl Gateway {

@@ -81,7 +81,8 @@ impl Gateway {
         let known = known.ok_or_else(|| {
             format!("`{name}` is no approver; the gateway's file names them under `approvals.approvers`")
         })?;
-        let identity = Identity::named(&known.name).with_groups(known.groups.iter().cloned());
+        let names = known.identities.iter().chain([&name]).cloned();
+        let identity = Identity::named(&known.name).with_groups(known.groups.iter().cloned()).with_aliases(names);
         Ok(Verified::vouched(identity, format!("operating-system user {name}")))
     }
 

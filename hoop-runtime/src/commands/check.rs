@@ -53,7 +53,9 @@ pub(super) fn run(args: &Args) -> Result<ExitCode, Failure> {
         Ok(loaded) => {
             let mut problems = loaded.policy.warnings();
             if let Some(gateway) = &args.gateway {
-                problems.extend(Names::read(gateway).map_err(Failure::said)?.missing(&loaded.policy));
+                let names = Names::read(gateway).map_err(Failure::said)?;
+                problems.extend(names.missing(&loaded.policy));
+                problems.extend(names.unnamed_approvers(gateway));
             }
             (problems, loaded.sources, true)
         }

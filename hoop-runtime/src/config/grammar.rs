@@ -492,9 +492,14 @@ pub(super) static APPROVALS: Map = Map {
 pub(super) static APPROVER: Map = Map {
     name: "approver",
     noun: "an approver",
-    about: "A person who may answer, for everybody but itself.",
+    about: "A person who may answer, for everybody but itself: for no caller of a name that stands here, from whatever issuer, in letters of either case.",
     keys: &[
         Key::optional("name", Shape::Text, "The name that records carry. The operating-system user where left out."),
+        Key::optional(
+            "identities",
+            TEXTS,
+            "The names under which the same person calls, as tokens and `identities` give them: for those it does not answer, nor for its `name` and its operating-system user. `[]` where it calls under no other name.",
+        ),
         Key::required(
             "groups",
             TEXTS,

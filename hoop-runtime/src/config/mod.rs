@@ -337,8 +337,10 @@ pub struct Approvals {
 /// A person who may answer.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Approver {
-    /// The name that records carry, and that must not be the caller's.
+    /// The name that records carry.
     pub name: String,
+    /// Names under which the same person calls: nobody answers for itself.
+    pub identities: BTreeSet<String>,
     /// Groups, which rules name after `by:`.
     pub groups: BTreeSet<String>,
 }

@@ -2,9 +2,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
+use std::sync::Arc;
 
 use hoopcore::Policy;
-use hoopcore::policy::{Mention, Mentioned, Node, Problem, Severity, Value, nearest};
+use hoopcore::policy::{Mention, Mentioned, Node, Place, Problem, Severity, Value, nearest};
 
 use super::{ConfigErrors, examine};
 
@@ -19,6 +20,8 @@ pub struct Names {
     trusted: usize,
     /// Groups of approvers.
     approvers: BTreeSet<String>,
+    /// Approvers of whom only the operating-system user is known, with the place of that, where callers come with tokens.
+    unnamed: Vec<(String, Place)>,
     resources: BTreeSet<String>,
     databases: BTreeSet<String>,
     /// The values of labels, by the labels' names.
@@ -48,8 +51,12 @@ impl Names {
                 .callers
                 .extend(entries(find(Some(issuer), "groups")).filter_map(|(_, ours)| ours.text()).map(str::to_owned));
         }
-        for (_, approver) in entries(find(find(tree, "approvals"), "approvers")) {
+        let approvers = find(find(tree, "approvals"), "approvers");
+        for (_, approver) in entries(approvers) {
             names.approvers.extend(texts(find(Some(approver), "groups")));
+        }
+        if entries(find(tree, "issuers")).next().is_some() {
+            names.unnamed = unnamed(approvers);
         }
         for (name, resource) in entries(find(tree, "resources")) {
             names.resources.insert(name.to_owned());
@@ -71,6 +78,28 @@ impl Names {
             problems.extend(policy.names_alone());
         }
         problems
+    }
+
+    /// A warning for each approver who could answer for itself: callers come with tokens, under names that the file does not
+    /// tell.
+    #[must_use]
+    pub fn unnamed_approvers(&self, file: &Path) -> Vec<Problem> {
+        let file: Arc<str> = file.display().to_string().into();
+        let warning = |(user, at): &(String, Place)| Problem {
+            severity: Severity::Warning,
+            message: format!(
+                "the approver `{user}` could answer for itself: tokens may call it by a name that is not told"
+            ),
+            file: Some(Arc::clone(&file)),
+            line: at.line,
+            column: at.column,
+            width: at.width,
+            label: None,
+            help: Some(
+                "name what its tokens call it: `identities: [alice@example.com]`, or `[]` where it never calls".into(),
+            ),
+        };
+        self.unnamed.iter().map(warning).collect()
     }
 
     fn has(&self, mention: &Mention) -> bool {
@@ -134,6 +163,17 @@ fn in_words(of: &Mentioned, name: &str) -> (String, String) {
             (format!("no resource has the label `{label}: {name}`"), format!("the label `{label}` the values"))
         }
     }
+}
+
+/// Approvers with neither `name` nor `identities`.
+fn unnamed(approvers: Option<&Node<'_>>) -> Vec<(String, Place)> {
+    let entries = match approvers.map(|node| &node.value) {
+        Some(Value::Map(entries)) => entries.as_slice(),
+        Some(Value::Empty | Value::Text(_) | Value::List(_)) | None => &[],
+    };
+    let is_named = |node: &Node<'_>| find(Some(node), "name").or(find(Some(node), "identities")).is_some();
+    let unnamed = entries.iter().filter(|(_, approver)| !is_named(approver));
+    unnamed.filter_map(|(user, _)| Some((user.text()?.to_owned(), user.at))).collect()
 }
 
 fn find<'n>(node: impl Into<Option<&'n Node<'n>>>, name: &str) -> Option<&'n Node<'n>> {

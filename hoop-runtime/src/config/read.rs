@@ -362,15 +362,35 @@ impl Reader {
     fn approvers(&mut self, node: &Node<'_>) -> Option<BTreeMap<String, Approver>> {
         let entries = self.entries(node, "`approvers`")?;
         let approvers: Vec<_> =
-            entries.into_iter().map(|(user, _, value)| Some((user.to_owned(), self.approver(user, value)?))).collect();
-        approvers.into_iter().collect()
+            entries.into_iter().map(|(user, at, value)| Some((user, at.at, self.approver(user, value)?))).collect();
+        let approvers: Vec<_> = approvers.into_iter().collect::<Option<_>>()?;
+        self.one_name_each(&approvers);
+        Some(approvers.into_iter().map(|(user, _, approver)| (user.to_owned(), approver)).collect())
+    }
+
+    /// Where two people must agree, one of two users is not two of them: approvers with a name in common go by one `name`.
+    fn one_name_each(&mut self, approvers: &[(&str, Place, Approver)]) {
+        let mut known: BTreeMap<String, (&str, &str)> = BTreeMap::new();
+        for (user, at, approver) in approvers {
+            let name = approver.name.as_str();
+            for called in approver.identities.iter().map(String::as_str).chain([name, *user]) {
+                let (other, theirs) = *known.entry(called.to_ascii_lowercase()).or_insert((user, name));
+                if theirs != name {
+                    let message = format!("`{user}` and `{other}` are one person: both are called `{called}`");
+                    self.error(*at, message, "give both the same `name`: a person agrees once, whatever its user");
+                    break;
+                }
+            }
+        }
     }
 
     fn approver(&mut self, user: &str, node: &Node<'_>) -> Option<Approver> {
         let fields = self.fields(node, &grammar::APPROVER)?;
         let name = self.optional(&fields, "name", |reader, node| reader.text(node, "a name"));
+        let identities = self.optional(&fields, "identities", |reader, node| reader.names(node, "a name"));
         let groups = fields.get("groups").and_then(|node| self.names(node, "a group"));
-        Some(Approver { name: name?.unwrap_or(user).to_owned(), groups: groups? })
+        let (name, identities) = (name?.unwrap_or(user).to_owned(), identities?.unwrap_or_default());
+        Some(Approver { name, identities, groups: groups? })
     }
 
     /// What one part says of another: a listener serves a resource that there is, and no address twice.

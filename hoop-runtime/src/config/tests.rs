@@ -54,7 +54,7 @@ resources:
   local: { kind: postgres, address: "[::1]", databases: shop, mode: observe, tls: { direct: true }, credential: { user: app, methods: [scram, md5] },
            timeouts: { connect: 5s, keepalive: 2m, idle: 15m, statement: 1h30m } }
 cancel: { key: { file: cancel.key }, instance: 1, peers: { 2: "gw-2.internal:6432", 3: run/gw-3.sock } }
-approvals: { socket: run/approvals.sock, approvers: { ada: { name: ada@example.com, groups: [dba] }, bob: { groups: dba } } }
+approvals: { socket: run/approvals.sock, approvers: { ada: { name: ada@example.com, groups: [dba] }, bob: { identities: [bob@example.com], groups: dba } } }
 "#;
 
 #[test]
@@ -118,7 +118,8 @@ fn a_good_file_is_read_whole() {
     assert_eq!(cancel.peers[&3], ServerAddr::Unix(folder.path().join("run/gw-3.sock")));
     let approvals = config.approvals.unwrap();
     assert_eq!(approvals.approvers["ada"].name, "ada@example.com");
-    assert_eq!(approvals.approvers["bob"].name, "bob");
+    let bob = &approvals.approvers["bob"];
+    assert_eq!((bob.name.as_str(), &bob.identities), ("bob", &BTreeSet::from(["bob@example.com".to_owned()])));
 }
 
 #[test]

@@ -12,9 +12,10 @@ use jiff::Timestamp;
 use super::outcome::{Words, deadline, reserved};
 use super::scene::{Moment, Scene};
 use super::{Findings, Minutes};
+use crate::approver::{Unfit, is_in, may_answer};
 use crate::decision::{Answer, Consent, Decision, Demand, Outcome, Pending, Permit, Verdict};
 use crate::grant::{Grant, GrantNote};
-use crate::identity::{Identity, IdentityKind};
+use crate::identity::Identity;
 use crate::limit::Rates;
 use crate::parameters::Kept;
 use crate::policy::Policy;
@@ -93,8 +94,11 @@ impl Resumption<'_> {
 
     /// What a person's word makes of it. A yes is one to what was shown.
     fn spoken(self, mut pending: Pending, shown: &[Demand], by: &Identity, consent: Consent) -> Decision {
-        if let Err(why) = may_answer(by, &pending) {
-            return self.settle(pending, why);
+        match may_answer(by, &pending.request.who, &pending.demands) {
+            Ok(()) => {}
+            // Then it goes on by the policy's word alone.
+            Err(Unfit::NotAsked) if pending.demands.is_empty() => {}
+            Err(why) => return self.settle(pending, why.words()),
         }
         if consent == Consent::No {
             return self.refuse(&pending, format!("`{}` said no", by.user));
@@ -162,24 +166,6 @@ fn binds(agreed: &Demand, now: &Demand) -> bool {
         && agreed.group == now.group
         && agreed.terms == now.terms
         && agreed.people <= now.people
-}
-
-/// Whether this person's word counts at all: another than the caller, a person, and in a group that is asked.
-fn may_answer(by: &Identity, pending: &Pending) -> Result<(), &'static str> {
-    if by.user == pending.request.who.user {
-        return Err("nobody answers for what they ask themselves");
-    }
-    if by.kind == Some(IdentityKind::Workload) {
-        return Err("only a person can answer");
-    }
-    if pending.demands.iter().any(|demand| is_in(by, &demand.group)) || pending.demands.is_empty() {
-        return Ok(());
-    }
-    Err("who answered is in no group that is asked")
-}
-
-fn is_in(by: &Identity, group: &str) -> bool {
-    by.groups.as_ref().is_some_and(|groups| groups.contains(group))
 }
 
 fn is_satisfied(demand: &Demand) -> bool {

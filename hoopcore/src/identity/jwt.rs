@@ -287,6 +287,7 @@ impl JwtIssuer {
             issuer: Some(self.settings.url.clone()),
             groups: self.groups(&paths)?,
             claims: paths.comparable(),
+            aliases: BTreeSet::new(),
         })
     }
 

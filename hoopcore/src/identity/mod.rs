@@ -42,12 +42,47 @@ pub struct Identity {
     pub groups: Option<BTreeSet<String>>,
     /// Claims of its token, by path; a claim that is absent is unknown.
     pub claims: BTreeMap<String, String>,
+    /// Other names under which the same person or program calls.
+    pub aliases: BTreeSet<String>,
 }
 
 impl Identity {
     /// A caller of which only the name is known.
     pub fn named(user: impl Into<String>) -> Self {
-        Self { user: user.into(), kind: None, issuer: None, groups: None, claims: BTreeMap::new() }
+        Self {
+            user: user.into(),
+            kind: None,
+            issuer: None,
+            groups: None,
+            claims: BTreeMap::new(),
+            aliases: BTreeSet::new(),
+        }
+    }
+
+    /// The same caller, who calls under these names too.
+    #[must_use]
+    pub fn with_aliases<N: Into<String>>(mut self, names: impl IntoIterator<Item = N>) -> Self {
+        self.aliases = names.into_iter().map(Into::into).collect();
+        self
+    }
+
+    /// Whether both may be one: a name or alias of the one is a name or alias of the other, whoever vouched for it and in
+    /// letters of either case.
+    ///
+    /// ```
+    /// use hoopcore::Identity;
+    ///
+    /// let alice = Identity::named("alice").with_aliases(["alice@example.com"]);
+    /// assert!(alice.may_be(&Identity::named("Alice@example.com")));
+    /// assert!(!alice.may_be(&Identity::named("bob@example.com")));
+    /// ```
+    #[must_use]
+    pub fn may_be(&self, other: &Self) -> bool {
+        self.names().any(|name| other.names().any(|other| name.eq_ignore_ascii_case(other)))
+    }
+
+    fn names(&self) -> impl Iterator<Item = &str> {
+        self.aliases.iter().chain([&self.user]).map(String::as_str)
     }
 
     /// The same caller, in exactly these groups.

@@ -128,6 +128,19 @@ fn time_ends_it() {
 }
 
 #[test]
+fn nobody_answers_for_themselves_under_another_name() {
+    let policy = Policy::from_yaml(POLICY).unwrap();
+    let come_to = |alias: &str| {
+        let Outcome::Approve(pending) = ask(&policy, "update public.items") else { panic!("it is held") };
+        let who = Identity::named("lea").with_groups(["ops"]).with_aliases([alias]);
+        let answer = Answer::By(Verified::vouched(who, "test"), Consent::Yes);
+        policy.resume(pending, answer, at("01:00")).explanation().reason.clone().unwrap_or_default()
+    };
+    assert_eq!(come_to("ETL"), "nobody answers for what they ask themselves");
+    assert_eq!(come_to("etl-2"), "still waiting for 1 of group `ops`");
+}
+
+#[test]
 fn what_is_held_is_judged_again() {
     let yes = ["01:00 lea dba yes"];
     let one = "hoop: 1\nrules:\n  - { rule: dba-agrees, who: anyone, on: db, approve: { sql: update }, by: { group: dba } }\n";

@@ -185,7 +185,7 @@ impl Question {
 impl Who {
     fn into_identity(self) -> Identity {
         let Self { user, kind, issuer, groups, claims } = self;
-        Identity { user, kind, issuer, groups, claims }
+        Identity { kind, issuer, groups, claims, ..Identity::named(user) }
     }
 }
 
