@@ -16,6 +16,9 @@ use tokio::signal::unix::{SignalKind, signal};
 /// How long sessions may go on after the gateway was told to end.
 const GRACE: Duration = Duration::from_secs(30);
 
+/// How long may take what sessions still do when they have to end at once.
+const LAST_WORDS: Duration = Duration::from_secs(1);
+
 type Failure = Box<dyn std::error::Error>;
 
 /// hoop in front of PostgreSQL: every statement decided, every answer masked.
@@ -91,7 +94,13 @@ fn half_of_the_cores() -> usize {
 fn start(path: &Path, workers: usize) -> Result<(), Failure> {
     logging::start();
     let config = Config::read(path)?;
-    runtime(workers).enable_all().build()?.block_on(run(config))
+    let runtime = runtime(workers).enable_all().build()?;
+    let gateway = runtime.block_on(async { Gateway::open(config) })?;
+    let trail = gateway.trail().end();
+    let ran = runtime.block_on(run(gateway));
+    // Sessions that are left now say how what they carried out ended; then the trail ends.
+    runtime.shutdown_timeout(LAST_WORDS);
+    ran.and(trail.wait().map_err(Failure::from))
 }
 
 /// One thread needs none of what several have to agree on.
@@ -104,8 +113,7 @@ fn runtime(workers: usize) -> Builder {
     several
 }
 
-async fn run(config: Config) -> Result<(), Failure> {
-    let gateway = Gateway::open(config)?;
+async fn run(gateway: Gateway) -> Result<(), Failure> {
     let (mut terminate, mut interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
     gateway.load_keys().await;
     let server = hoop_pg::serve(gateway.clone()).await?;

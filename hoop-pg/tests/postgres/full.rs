@@ -86,6 +86,20 @@ fn best_effort_goes_on_and_records_again_when_there_is_room() {
     assert_eq!(rows(&database), 3);
 }
 
+#[test]
+fn who_ends_the_gateway_learns_of_records_that_are_lost() {
+    for (room, well) in [(None, true), (Some(0), false)] {
+        let (mut gateway, _) = start("durable");
+        let mut ann = gateway.connect("ann");
+        gateway.bound_files(Some(0));
+        assert!(error(&ann.query("insert into public.full values (1)")).is_some());
+        gateway.bound_files(room);
+        drop(ann);
+        gateway.terminate();
+        assert_eq!(gateway.ends_well(), well, "{}", gateway.log());
+    }
+}
+
 /// Wherever a file ends: before its first record, in the middle of one, behind it.
 #[test]
 fn what_is_carried_out_is_recorded_however_far_files_grow() {

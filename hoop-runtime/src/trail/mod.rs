@@ -19,7 +19,7 @@ use std::io;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::thread::{self, JoinHandle};
+use std::thread;
 use std::time::{Duration, Instant};
 
 use serde::Deserialize;
@@ -27,6 +27,7 @@ use tokio::sync::oneshot;
 
 pub use line::is_deceptive;
 pub use measure::{Measurement, measure};
+pub use queue::Unwritten;
 pub(crate) use record::{Approval, Origin, Step};
 pub use record::{Record, hex, style_word};
 pub(crate) use ticket::Confirmation;
@@ -48,6 +49,16 @@ pub(crate) const PATIENCE: Duration = Duration::from_secs(2);
 /// How long a disk that fails is left alone: those who wait for their records learn of it before they give up.
 const BACKOFF: Backoff = Backoff { first: Duration::from_millis(20), longest: Duration::from_secs(1) };
 
+/// How long the writer may take for what waits when the last one who writes records is gone.
+const LINGER: Duration = Duration::from_secs(5);
+
+/// How long a trail waits for its disk.
+#[derive(Clone, Copy, Debug)]
+struct Waits {
+    backoff: Backoff,
+    linger: Duration,
+}
+
 /// When a record counts as safe.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -61,7 +72,8 @@ pub enum Mode {
     BestEffort,
 }
 
-/// The sink of all records of one gateway. Cheap to clone; the last clone to go writes what still waits.
+/// The sink of all records of one gateway. Cheap to clone; the last clone to go waits until what still waits is written,
+/// though not for ever.
 #[derive(Clone, Debug)]
 pub struct Trail(Arc<Handle>);
 
@@ -70,7 +82,7 @@ struct Handle {
     queue: Arc<Queue>,
     mode: Mode,
     failing: Arc<AtomicBool>,
-    writer: Option<JoinHandle<()>>,
+    linger: Duration,
 }
 
 impl Trail {
@@ -81,18 +93,19 @@ impl Trail {
     /// Where the directory cannot be made or written.
     pub fn open(directory: &Path, mode: Mode) -> io::Result<Self> {
         let folder = Directory::open(directory.to_owned())?;
-        Self::over(Box::new(folder), mode, BACKOFF)
+        Self::over(Box::new(folder), mode, Waits { backoff: BACKOFF, linger: LINGER })
     }
 
-    fn over(folder: Box<dyn Folder>, mode: Mode, backoff: Backoff) -> io::Result<Self> {
+    fn over(folder: Box<dyn Folder>, mode: Mode, Waits { backoff, linger }: Waits) -> io::Result<Self> {
         let instance: Arc<str> = id::random(8).into();
         let prefix = format!("{}-{instance}", clock::now().strftime("%Y%m%dT%H%M%S%.3fZ"));
         let mut writer = Writer::new(folder, mode, instance, prefix, Answers::start(), backoff);
         writer.begin()?;
         let (queue, failing) = (Arc::new(Queue::new(QUEUE_BYTES)), writer.failing());
         let shared = Arc::clone(&queue);
-        let thread = thread::Builder::new().name("audit".to_owned()).spawn(move || writer::run(&shared, writer))?;
-        Ok(Self(Arc::new(Handle { queue, mode, failing, writer: Some(thread) })))
+        // Whoever waits for its end waits for what it says then: a thread that hangs cannot be joined.
+        let _detached = thread::Builder::new().name("audit".to_owned()).spawn(move || writer::run(&shared, writer))?;
+        Ok(Self(Arc::new(Handle { queue, mode, failing, linger })))
     }
 
     /// Queues a record at once, in the order of the calls; the ticket says when it is safe. With `best_effort` nobody
@@ -123,6 +136,12 @@ impl Trail {
     /// Says when all that was queued before is safe.
     pub fn flush(&self) -> Ticket {
         self.acknowledged(Vec::new())
+    }
+
+    /// The trail's end, to be waited for where everybody else is done.
+    #[must_use]
+    pub fn end(&self) -> TrailEnd {
+        TrailEnd { queue: Arc::clone(&self.0.queue), linger: self.0.linger }
     }
 
     /// Takes a record back that was not written yet; whether that was so.
@@ -163,9 +182,25 @@ impl Trail {
 
 impl Drop for Handle {
     fn drop(&mut self) {
-        self.queue.close();
-        if let Some(writer) = self.writer.take() {
-            drop(writer.join());
+        if let Err(unwritten) = self.queue.wait_for_end(self.linger) {
+            tracing::error!("{unwritten}");
         }
+    }
+}
+
+/// The end of a trail, for who wants to know what came of its last records.
+#[derive(Debug)]
+pub struct TrailEnd {
+    queue: Arc<Queue>,
+    linger: Duration,
+}
+
+impl TrailEnd {
+    /// Ends the trail, for all who still write to it, and waits until what waits is written, though not for ever.
+    ///
+    /// # Errors
+    /// Where something of it may be lost.
+    pub fn wait(self) -> Result<(), Unwritten> {
+        self.queue.wait_for_end(self.linger)
     }
 }

@@ -42,6 +42,29 @@ pub(crate) enum Delivery {
     BestEffort,
 }
 
+/// What a trail could not write before it ended.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum Unwritten {
+    /// The disk does not answer.
+    #[error(
+        "the disk of the audit trail did not answer for {} seconds: the last records, about {bytes} bytes, may be lost",
+        limit.as_secs()
+    )]
+    Hanging {
+        /// Bytes of memory that the records take that wait for it.
+        bytes: usize,
+        /// How long it was waited for.
+        limit: Duration,
+    },
+    /// The last try failed.
+    #[error("the audit trail could not be written to its end: records of what was carried out are lost ({records})")]
+    Failed {
+        /// How many of them were to be kept in any case.
+        records: u64,
+    },
+}
+
 /// What the writer takes at once.
 #[derive(Debug, Default)]
 pub(crate) struct Batch {
@@ -55,6 +78,7 @@ pub(crate) struct Batch {
 pub(crate) struct Queue {
     state: Mutex<State>,
     ready: Condvar,
+    ended: Condvar,
     limit: usize,
 }
 
@@ -75,6 +99,10 @@ struct State {
     /// Since when the writer has had in hand what it took.
     in_hand: Option<Instant>,
     closed: bool,
+    /// Since when its end is waited for.
+    ending: Option<Instant>,
+    /// How many records the writer had to give up, once it has ended.
+    end: Option<u64>,
 }
 
 /// What the writer does, as far as it must be woken: to wake it when it is awake costs as much.
@@ -91,7 +119,7 @@ enum Writer {
 
 impl Queue {
     pub(crate) fn new(limit: usize) -> Self {
-        Self { state: Mutex::default(), ready: Condvar::new(), limit }
+        Self { state: Mutex::default(), ready: Condvar::new(), ended: Condvar::new(), limit }
     }
 
     /// Adds a record, unless there is no room, and gives the number to take it back by. What is written until it is safe
@@ -191,6 +219,27 @@ impl Queue {
     pub(crate) fn close(&self) {
         self.lock().closed = true;
         self.ready.notify_one();
+    }
+
+    /// Says that the writer has ended, and how many records it had to give up.
+    pub(crate) fn end(&self, given_up: u64) {
+        self.lock().end = Some(given_up);
+        self.ended.notify_all();
+    }
+
+    /// Ends the queue and waits for the writer's end, as long as this at most from the first call on.
+    pub(crate) fn wait_for_end(&self, limit: Duration) -> Result<(), Unwritten> {
+        self.close();
+        let mut state = self.lock();
+        let since = *state.ending.get_or_insert_with(Instant::now);
+        let left = limit.saturating_sub(since.elapsed());
+        let waited = self.ended.wait_timeout_while(state, left, |state| state.end.is_none());
+        let (state, _) = waited.unwrap_or_else(PoisonError::into_inner);
+        match state.end {
+            Some(0) => Ok(()),
+            Some(records) => Err(Unwritten::Failed { records }),
+            None => Err(Unwritten::Hanging { bytes: state.bytes, limit }),
+        }
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {

@@ -13,8 +13,9 @@ use super::*;
 use crate::Attempt;
 
 /// A disk that fails is tried again at once, or not within a test.
-const AT_ONCE: Backoff = Backoff { first: Duration::ZERO, longest: Duration::ZERO };
-const MUCH_LATER: Backoff = Backoff { first: Duration::from_secs(3600), longest: Duration::from_secs(3600) };
+const AT_ONCE: Waits = Waits { backoff: Backoff { first: Duration::ZERO, longest: Duration::ZERO }, linger: HOUR };
+const MUCH_LATER: Waits = Waits { backoff: Backoff { first: HOUR, longest: HOUR }, linger: HOUR };
+const HOUR: Duration = Duration::from_secs(3600);
 
 /// A disk on which bytes are safe only once they are synced, and whose operations fail on demand.
 #[derive(Clone, Default)]
@@ -244,9 +245,9 @@ async fn eventually(what: &str, holds: impl Fn() -> bool) {
 }
 
 /// A disk that fails from its next operation on, behind a trail that has noticed.
-async fn broken(backoff: Backoff) -> (Disk, Trail) {
+async fn broken(waits: Waits) -> (Disk, Trail) {
     let disk = Disk::default();
-    let trail = Trail::over(Box::new(disk.clone()), Mode::Durable, backoff).unwrap();
+    let trail = Trail::over(Box::new(disk.clone()), Mode::Durable, waits).unwrap();
     disk.fail_from_now(u32::MAX);
     assert!(trail.submit(&attempt("the first")).await.is_err());
     assert!(trail.is_failing());
@@ -292,6 +293,35 @@ async fn a_broken_disk_is_left_alone_and_fills_no_memory() {
     drop(trail);
     let told = names(&disk.read());
     assert!(told.len() > 100 && !told.contains(&"not done".to_owned()), "nothing is said of what never was");
+}
+
+/// A disk that does not answer keeps no process from its end, which knows what it leaves behind.
+#[tokio::test]
+async fn the_end_waits_no_longer_than_it_may() {
+    let disk = Disk::default();
+    let waits = Waits { linger: Duration::ZERO, ..AT_ONCE };
+    let trail = Trail::over(Box::new(disk.clone()), Mode::Durable, waits).unwrap();
+    trail.submit(&attempt("one")).await.unwrap();
+    disk.hang(true);
+    trail.append(&attempt("two"));
+    let end = trail.end();
+    drop(trail);
+    let Err(Unwritten::Hanging { bytes, .. }) = end.wait() else { panic!("a record waits") };
+    assert!(bytes > 100, "{bytes}");
+    disk.hang(false);
+}
+
+#[tokio::test]
+async fn the_end_says_whether_all_was_written() {
+    let disk = Disk::default();
+    let trail = Trail::over(Box::new(disk.clone()), Mode::Durable, AT_ONCE).unwrap();
+    trail.append(&attempt("one"));
+    assert_eq!(trail.end().wait(), Ok(()));
+    assert_eq!(names(&disk.recover()), ["one"]);
+    assert!(trail.submit(&attempt("two")).await.is_err(), "it has ended");
+    let (_disk, trail) = broken(MUCH_LATER).await;
+    trail.append(&attempt("two"));
+    assert_eq!(trail.end().wait(), Err(Unwritten::Failed { records: 1 }));
 }
 
 #[test]

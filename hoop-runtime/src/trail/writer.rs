@@ -47,7 +47,7 @@ pub(crate) fn run(queue: &Queue, mut writer: Writer) {
     while let Some(batch) = queue.take(writer.retry) {
         queue.release(writer.commit(batch));
     }
-    writer.give_up();
+    queue.end(writer.give_up());
 }
 
 /// A writer that died without a word would leave every session waiting, so the process goes with it.
@@ -162,14 +162,16 @@ impl Writer {
         NotRecorded::new(AuditFailure::new(error.to_string()), trace)
     }
 
-    /// At the end: one last try, then what is still owed is lost, aloud.
-    pub(crate) fn give_up(&mut self) {
+    /// At the end: one last try, then what is still owed is lost, aloud. Gives how many records that are.
+    pub(crate) fn give_up(&mut self) -> u64 {
         if !self.owed.is_empty() {
             self.commit(Batch::default());
         }
-        if !self.owed.is_empty() {
-            tracing::error!(records = self.owed.len(), "records are lost: the audit trail could not be written");
+        let lost = self.owed.len();
+        if lost > 0 {
+            tracing::error!(records = lost, "records are lost: the audit trail could not be written");
         }
+        lost as u64
     }
 
     fn write(&mut self, entries: &[Entry]) -> io::Result<()> {
