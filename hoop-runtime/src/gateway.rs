@@ -190,7 +190,7 @@ impl Gateway {
 
     /// All that is counted, in the text form of OpenMetrics.
     pub(crate) fn metrics_text(&self) -> String {
-        let told = |metrics: &Metrics| metrics.text(self.approvals().list().len(), self.trail().waiting());
+        let told = |metrics: &Metrics| metrics.text(self.approvals().len(), self.trail().waiting());
         self.metrics().map(told).unwrap_or_default()
     }
 

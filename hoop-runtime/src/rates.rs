@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
+use std::time::Instant;
 
 use hoopcore::limit::{Charge, RateCounter};
 use hoopcore::{Identity, Timestamp};
@@ -14,10 +15,20 @@ const CROWD: usize = 4096;
 
 /// Counts permitted commands by caller and rule.
 ///
-/// Seconds are counted whole: never more than `per_minute` commands pass within any sixty seconds, and a command counts for
-/// up to one second longer than that.
-#[derive(Debug, Default)]
-pub struct Rates(Mutex<Windows>);
+/// Seconds are counted whole, by a clock that nobody sets: never more than `per_minute` commands pass within any sixty
+/// seconds, and a command counts for up to one second longer than that.
+#[derive(Debug)]
+pub struct Rates {
+    windows: Mutex<Windows>,
+    /// When the counting began.
+    begun: Instant,
+}
+
+impl Default for Rates {
+    fn default() -> Self {
+        Self { windows: Mutex::default(), begun: Instant::now() }
+    }
+}
 
 #[derive(Debug, Default)]
 struct Windows {
@@ -38,14 +49,20 @@ struct Key {
 #[derive(Clone, Debug)]
 struct Window {
     counts: [u32; SPAN + 1],
-    /// The second at hand, since 1970.
+    /// The second at hand, since the counting began.
     second: i64,
 }
 
 impl RateCounter for Rates {
-    fn charge(&self, charges: &[Charge<'_>], now: Timestamp) -> Result<(), usize> {
-        let mut windows = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let second = now.as_second();
+    fn charge(&self, charges: &[Charge<'_>], _: Timestamp) -> Result<(), usize> {
+        self.charge_in(charges, i64::try_from(self.begun.elapsed().as_secs()).unwrap_or(i64::MAX))
+    }
+}
+
+impl Rates {
+    /// Charges in this second.
+    fn charge_in(&self, charges: &[Charge<'_>], second: i64) -> Result<(), usize> {
+        let mut windows = self.windows.lock().unwrap_or_else(PoisonError::into_inner);
         let keys: Vec<Key> = charges.iter().map(|charge| Key::new(charge.who, charge.rule)).collect();
         for (place, (key, charge)) in keys.iter().zip(charges).enumerate() {
             let full = windows.open.get_mut(key).is_some_and(|window| window.at(second).sum() >= charge.per_minute);
@@ -124,8 +141,7 @@ mod tests {
                 Charge { who, rule: part[2], per_minute: part[3].parse().unwrap() }
             };
             let charges: Vec<Charge<'_>> = parts.iter().zip(&who).map(charge).collect();
-            let now = Timestamp::from_second(1_000_000 + parts[0][0].parse::<i64>().unwrap()).unwrap();
-            rates.charge(&charges, now)
+            rates.charge_in(&charges, 1_000_000 + parts[0][0].parse::<i64>().unwrap())
         };
         let word = |passed: Result<(), usize>| passed.map_or_else(|at| at.to_string(), |()| "+".into());
         assert_eq!(charges.iter().map(passes).map(word).collect::<String>(), expected, "{charges:?}");
@@ -140,6 +156,16 @@ mod tests {
     }
 
     #[test]
+    fn a_clock_that_is_set_changes_nothing() {
+        let (rates, who) = (Rates::default(), Identity::named("u"));
+        let charge = |hour: i64| {
+            let now = Timestamp::from_second(1_000_000 + 3600 * hour).unwrap();
+            rates.charge(&[Charge { who: &who, rule: "r", per_minute: 2 }], now)
+        };
+        assert_eq!([charge(0), charge(-9), charge(0), charge(9)], [Ok(()), Ok(()), Err(0), Err(0)]);
+    }
+
+    #[test]
     fn a_command_counts_for_all_of_its_rules_or_for_none() {
         check(&["0 u r 1+0 u s 2", "0 u s 2+0 u r 1", "0 u s 2", "0 u s 2"], "+1+0");
     }
@@ -149,19 +175,19 @@ mod tests {
         let rates = Rates::default();
         for number in 0..3 * CROWD {
             let who = Identity::named(format!("u{number}"));
-            let now = Timestamp::from_second(i64::try_from(number).unwrap()).unwrap();
-            assert_eq!(rates.charge(&[Charge { who: &who, rule: "r", per_minute: 1 }], now), Ok(()));
+            let second = i64::try_from(number).unwrap();
+            assert_eq!(rates.charge_in(&[Charge { who: &who, rule: "r", per_minute: 1 }], second), Ok(()));
         }
-        assert!(rates.0.lock().unwrap().open.len() <= CROWD);
+        assert!(rates.windows.lock().unwrap().open.len() <= CROWD);
     }
 
     #[test]
     fn a_crowd_is_looked_through_for_a_newcomer_once_a_second() {
         let rates = Rates::default();
         let charge = |name: &str, second| {
-            let (who, now) = (Identity::named(name), Timestamp::from_second(second).unwrap());
-            rates.charge(&[Charge { who: &who, rule: "r", per_minute: 9 }], now).unwrap();
-            let windows = rates.0.lock().unwrap();
+            let who = Identity::named(name);
+            rates.charge_in(&[Charge { who: &who, rule: "r", per_minute: 9 }], second).unwrap();
+            let windows = rates.windows.lock().unwrap();
             (windows.open.len(), windows.swept)
         };
         for number in 0..CROWD {

@@ -578,6 +578,8 @@ pub struct Held {
     pub(crate) since: Timestamp,
     /// The masks that it would go on with.
     pub(crate) plan: Arc<MaskPlan>,
+    /// Until when it has waited, by a clock that nobody sets, where there is one.
+    pub(crate) until: Option<Timestamp>,
     /// Whether what has the same digest is surely the same again: else people's consent is good for one execution.
     pub(crate) repeats: bool,
 }
@@ -592,6 +594,12 @@ impl Pending {
     /// Gives it the name under which it is held: the records of what becomes of it bear it.
     pub fn hold_as(&mut self, id: Arc<str>) {
         self.request.id = Some(id);
+    }
+
+    /// Notes until when it has waited: the time when it was asked, and what passed since then by a clock that nobody sets.
+    /// Its deadline is held against that; without it, against the time at which it is resumed.
+    pub fn has_waited_until(&mut self, time: Timestamp) {
+        self.held.until = Some(time);
     }
 
     /// The digest of all that a grant for it is bound to.

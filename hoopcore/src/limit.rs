@@ -72,7 +72,8 @@ struct Counters {
 
 /// Counts permitted commands. One counter is shared by all sessions that a rate holds for together.
 pub trait RateCounter: fmt::Debug + Send + Sync {
-    /// Charges each of the charges once, if all of them have room, in one step that no other charge comes between.
+    /// Charges each of the charges once, if all of them have room, in one step that no other charge comes between. `now` is the
+    /// time of the call; a counter that has a clock which nobody sets goes by that.
     ///
     /// # Errors
     /// The place of the first that has no room; then nothing was charged.

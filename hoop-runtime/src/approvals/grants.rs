@@ -9,6 +9,7 @@ use hoopcore::{Draw, Grant, Identity, Pending, Timestamp};
 
 use super::protocol::GrantSummary;
 use super::registry::{AnswerError, Waiting, is_asked};
+use crate::clock;
 use crate::trail::Origin;
 
 /// How many grants may be kept at the same time.
@@ -39,10 +40,16 @@ impl Kept {
 }
 
 impl Grants {
-    /// Keeps a grant that came with the consent to what was held.
-    pub(crate) fn keep(&self, grant: Grant, waiting: Waiting, origin: &Origin, now: Timestamp) {
-        let id = waiting.id.as_str();
+    /// Keeps a grant that came with the consent to what was held, where the policy by which it was given is still in force:
+    /// one that comes back later is another edition, to which nobody agreed yet.
+    pub(crate) fn keep(&self, grant: Grant, waiting: Waiting, origin: &Origin, is_in_force: impl FnOnce() -> bool) {
+        let (id, now) = (waiting.id.as_str(), clock::now());
         let mut grants = self.lock();
+        // Whoever puts another policy in force clears all grants behind that: it comes either before this or after.
+        if !is_in_force() {
+            tracing::info!(id, "the policy has changed since people agreed: consent is good for one execution alone");
+            return;
+        }
         grants.retain(|_, kept| {
             kept.retain(|kept| !kept.is_over(now));
             !kept.is_empty()
@@ -114,5 +121,41 @@ impl Grants {
 
     fn lock(&self) -> MutexGuard<'_, BTreeMap<Digest, Vec<Kept>>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use hoopcore::decision::Consent;
+    use hoopcore::{Answer, Call, Command, Outcome, Policy, Request, Resource, SessionFacts, Verified};
+
+    use super::super::Registry;
+    use super::*;
+
+    /// How many grants are kept of one whose policy is still in force, or is not.
+    fn kept(is_in_force: bool) -> usize {
+        let rule = "{ rule: a, who: anyone, on: db, approve: { sql: update }, by: { group: dba }, grant: session }";
+        let policy = Policy::from_yaml(&format!("hoop: 1\nrules: [{rule}]")).unwrap();
+        let (etl, on) = (Verified::vouched(Identity::named("etl"), "test"), Resource::postgres("db"));
+        let (command, facts) = (Command::sql("UPDATE t SET a = 1"), SessionFacts::default());
+        let call = Call::new(&command, &facts, clock::now());
+        let asked = policy.evaluate(&Request { who: &etl, on: &on, call }).record(|_| Ok::<(), String>(()));
+        let Outcome::Approve(pending) = asked else { panic!("{asked:?}") };
+        let ada = Verified::vouched(Identity::named("ada").with_groups(["dba"]), "test");
+        let origin = Origin::new(None, false, &etl, &on);
+        let registry = Registry::default();
+        let (waiting, _turns) = registry.add(origin.clone(), pending, 1).unwrap();
+        let pending = registry.take(&waiting.id).unwrap();
+        let decision = policy.resume(pending, Answer::By(ada, Consent::Yes), clock::now());
+        let released = decision.record(|_| Ok::<(), String>(()));
+        let Outcome::Allow(mut permit) = released else { panic!("{released:?}") };
+        let grants = Grants::default();
+        grants.keep(permit.take_grant().unwrap(), waiting, &origin, || is_in_force);
+        grants.list(clock::now()).len()
+    }
+
+    #[test]
+    fn consent_under_a_policy_that_was_replaced_is_not_kept() {
+        assert_eq!((kept(true), kept(false)), (1, 0));
     }
 }

@@ -38,7 +38,7 @@ pub struct Hold {
 /// Asks people about a command; the question is recorded before anybody sees it.
 pub(crate) async fn hold(gateway: Gateway, origin: Origin, pending: Pending, edition: u64) -> Result<Hold, Denial> {
     let (waiting, turns) = gateway.approvals().add(origin.clone(), pending, edition)?;
-    let deadline = Box::pin(tokio::time::sleep(left(&waiting)));
+    let deadline = Box::pin(tokio::time::sleep(waiting.left()));
     let waiting = Box::new(waiting);
     let hold = Hold { gateway, origin, waiting, turns, changed: false, deadline, expiry: None, over: false };
     let asked = Record::approval(hold.waiting.since, &hold.origin, Step::Asked, note(&hold.waiting));
@@ -51,11 +51,6 @@ pub(crate) async fn hold(gateway: Gateway, origin: Origin, pending: Pending, edi
         }
         Err(failure) => Err(Denial::internal(format!("the audit trail could not be written: {failure}"))),
     }
-}
-
-/// How long people may still answer.
-fn left(waiting: &Waiting) -> Duration {
-    Duration::try_from(waiting.request.deadline.duration_since(clock::now())).unwrap_or_default()
 }
 
 impl Hold {
@@ -129,7 +124,7 @@ impl Hold {
             match turn {
                 Some(Turn::Over(answer)) => return Poll::Ready(answer),
                 Some(Turn::Changed(waiting)) => {
-                    self.deadline.as_mut().reset(Instant::now() + left(&waiting));
+                    self.deadline.as_mut().reset(Instant::now() + waiting.left());
                     self.waiting = waiting;
                     self.changed = true;
                 }

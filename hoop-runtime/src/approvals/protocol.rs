@@ -184,13 +184,13 @@ pub struct Asked {
 }
 
 impl Summary {
-    pub(crate) fn new(waiting: &Waiting, now: Timestamp) -> Self {
+    pub(crate) fn new(waiting: &Waiting) -> Self {
         let request = &waiting.request;
         Self {
             id: waiting.id.clone(),
             since: waiting.since.to_string(),
             deadline: request.deadline.to_string(),
-            seconds_left: request.deadline.duration_since(now).as_secs(),
+            seconds_left: request.deadline.duration_since(waiting.now()).as_secs(),
             user: request.who.user.clone(),
             resource: request.resource.clone(),
             rules: request.rules.iter().map(|rule| rule.name.to_string()).collect(),
@@ -200,10 +200,10 @@ impl Summary {
 }
 
 impl Detail {
-    pub(crate) fn new(waiting: &Waiting, now: Timestamp) -> Self {
+    pub(crate) fn new(waiting: &Waiting) -> Self {
         let request = &waiting.request;
         Self {
-            summary: Summary::new(waiting, now),
+            summary: Summary::new(waiting),
             kind: request.who.kind.map(kind_word).map(str::to_owned),
             groups: request.who.groups.as_ref().map(|groups| groups.iter().cloned().collect()),
             how: request.who.how().to_owned(),

@@ -2,11 +2,13 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
 
 use hoopcore::approver::{self, Unfit};
 use hoopcore::decision::{ApprovalRequest, Consent, Demand};
 use hoopcore::grant::Terms;
 use hoopcore::{Answer, Decision, Denial, Identity, Outcome, Pending, Permit, Timestamp, Verified};
+use jiff::SignedDuration;
 use serde::{Deserialize, Serialize};
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
@@ -67,6 +69,8 @@ pub struct Waiting {
     pub id: String,
     /// Since when.
     pub since: Timestamp,
+    /// The same by a clock that nobody sets.
+    pub(crate) begun: Instant,
     /// The session that it came from.
     pub session: Arc<str>,
     /// What is asked.
@@ -136,6 +140,18 @@ impl Registry {
         Entry::seen(&self.lock()).map(|entry| entry.waiting.clone()).collect()
     }
 
+    /// How many wait.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        Entry::seen(&self.lock()).count()
+    }
+
+    /// Whether none waits.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
     /// What waits under an id.
     #[must_use]
     pub fn find(&self, id: &str) -> Option<Waiting> {
@@ -158,6 +174,7 @@ impl Registry {
         let waiting = Waiting {
             id: id.clone(),
             since: clock::now(),
+            begun: Instant::now(),
             session: Arc::clone(&origin.session),
             request: pending.request().clone(),
             demands: pending.demands().to_vec(),
@@ -291,6 +308,18 @@ pub(crate) fn is_asked(waiting: &Waiting, approver: &Identity) -> Result<(), Ans
 }
 
 impl Waiting {
+    /// The time when it was asked, and what passed since then by a clock that nobody sets: a wall clock that is set meanwhile
+    /// makes it wait neither longer nor shorter.
+    pub(crate) fn now(&self) -> Timestamp {
+        let passed = SignedDuration::try_from(self.begun.elapsed()).unwrap_or(SignedDuration::MAX);
+        self.since.checked_add(passed).unwrap_or(Timestamp::MAX)
+    }
+
+    /// How long people may still answer.
+    pub(crate) fn left(&self) -> Duration {
+        Duration::try_from(self.request.deadline.duration_since(self.now())).unwrap_or_default()
+    }
+
     /// Why somebody's answer to it does not count.
     fn refusal(&self, why: Unfit) -> AnswerError {
         let groups = || self.demands.iter().map(|demand| format!("`{}`", demand.group)).collect::<Vec<_>>().join(", ");
@@ -314,7 +343,7 @@ impl Gateway {
         approver: Verified<Identity>,
         consent: Consent,
     ) -> Result<Answered, AnswerError> {
-        let (pending, waiting, origin) = self.approvals().begin(id, &approver, consent)?;
+        let (mut pending, waiting, origin) = self.approvals().begin(id, &approver, consent)?;
         let note = Approval { by: Some(approver.user.clone()), answer: Some(word(consent)), ..note(&waiting) };
         let answered = Record::approval(clock::now(), &origin, Step::Answered, note);
         if let Err(failure) = self.record_before(answered).await {
@@ -323,6 +352,7 @@ impl Gateway {
             return Err(AnswerError::NotRecorded(failure.to_string()));
         }
         let (policy, edition) = self.current();
+        pending.has_waited_until(waiting.now());
         let decision = policy.resume(pending, Answer::By(approver, consent), clock::now());
         match self.settle(id, &origin, decision, edition).await {
             Answered::StillWaiting => Ok(self.review(id).await.unwrap_or(Answered::StillWaiting)),
@@ -353,7 +383,10 @@ impl Gateway {
         let mut came_to = None;
         loop {
             let (policy, edition) = self.current();
-            let Some((pending, _, origin)) = self.approvals().begin_review(id, edition) else { return came_to };
+            let Some((mut pending, waiting, origin)) = self.approvals().begin_review(id, edition) else {
+                return came_to;
+            };
+            pending.has_waited_until(waiting.now());
             let decision = policy.resume(pending, Answer::PolicyChanged, clock::now());
             came_to = Some(self.settle(id, &origin, decision, edition).await);
         }
@@ -375,15 +408,15 @@ impl Gateway {
         match record(self, origin, decision).await {
             Outcome::Approve(pending) => self.approvals().put_back(id, pending, Some(edition)),
             Outcome::Block(denial) => self.approvals().finish(id, Err(denial)),
-            Outcome::Allow(permit) => self.release(id, origin, permit),
+            Outcome::Allow(permit) => self.release(id, origin, permit, edition),
         }
     }
 
     /// Lets a command go on. What people agreed to beyond it is kept first: the next command may come at once.
-    fn release(&self, id: &str, origin: &Origin, mut permit: Permit) -> Answered {
+    fn release(&self, id: &str, origin: &Origin, mut permit: Permit, edition: u64) -> Answered {
         // Who left has no use for a grant.
         if let (Some(grant), Some(waiting)) = (permit.take_grant(), self.approvals().find(id)) {
-            self.grants().keep(grant, waiting, origin, clock::now());
+            self.grants().keep(grant, waiting, origin, || self.current().1 == edition);
         }
         let answered = self.approvals().finish(id, Ok(permit));
         if answered == Answered::CallerLeft {

@@ -13,7 +13,7 @@ use tokio::time::timeout;
 
 use super::protocol::{Ask, Detail, Reply, Summary};
 use crate::gateway::Gateway;
-use crate::{clock, socket};
+use crate::socket;
 
 /// How many approvers are served at once.
 const CONNECTIONS: usize = 32;
@@ -104,13 +104,13 @@ impl Gateway {
     fn summaries(&self) -> Vec<Summary> {
         let mut waiting = self.approvals().list();
         waiting.sort_by_key(|waiting| waiting.since);
-        waiting.iter().map(|waiting| Summary::new(waiting, clock::now())).collect()
+        waiting.iter().map(Summary::new).collect()
     }
 
     /// The values of a statement are shown to those who are asked about it, and to nobody else.
     fn show(&self, id: &str, approver: &Identity) -> Reply {
         match self.approvals().look(id, approver) {
-            Ok(waiting) => Reply::Held(Box::new(Detail::new(&waiting, clock::now()))),
+            Ok(waiting) => Reply::Held(Box::new(Detail::new(&waiting))),
             Err(error) => Reply::Refused(error.to_string()),
         }
     }

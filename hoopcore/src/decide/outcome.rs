@@ -358,6 +358,7 @@ impl<'a> Scene<'a> {
             source: call.source,
             since: call.now,
             plan: self.mask_plan(tainted),
+            until: None,
             repeats: repeats(call, &request.named),
         };
         Pending { request: Box::new(request), demands, held: Box::new(held) }

@@ -79,7 +79,7 @@ impl Resumption<'_> {
     }
 
     fn is_late(&self, pending: &Pending) -> bool {
-        self.scene.call.now >= pending.request.deadline
+        pending.held.until.unwrap_or(self.scene.call.now) >= pending.request.deadline
     }
 
     /// Demands what is demanded now, with the consent that was given, and gives what was demanded before; the time runs

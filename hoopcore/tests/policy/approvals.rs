@@ -127,6 +127,21 @@ fn time_ends_it() {
     );
 }
 
+/// What passed since it was asked counts, not what the clock was set to meanwhile.
+#[test]
+fn a_clock_that_is_set_makes_no_answer_late() {
+    let policy = Policy::from_yaml(POLICY).unwrap();
+    let come_to = |now: &str, waited: Option<&str>| {
+        let Outcome::Approve(mut pending) = ask(&policy, "update public.items") else { panic!("it is held") };
+        waited.into_iter().for_each(|until| pending.has_waited_until(at(until)));
+        let decision = give(&policy, pending, &format!("{now} lea ops yes"));
+        decision.explanation().reason.clone().unwrap_or_default().into_owned()
+    };
+    let (waits, late) = ("still waiting for 1 of group `ops`", "the answer came too late");
+    let all = [("01:00", None), ("59:00", None), ("59:00", Some("01:00")), ("01:00", Some("05:00"))];
+    assert_eq!(all.map(|(now, waited)| come_to(now, waited)), [waits, late, waits, late]);
+}
+
 #[test]
 fn nobody_answers_for_themselves_under_another_name() {
     let policy = Policy::from_yaml(POLICY).unwrap();
