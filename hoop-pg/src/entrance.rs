@@ -19,6 +19,7 @@ use crate::cancel::{CancelDesk, Registration};
 use crate::catalog::{self, Catalog, Loaded};
 use crate::client_login::{self, Desk, Outcome};
 use crate::greeting::{Leave, greet};
+use crate::guesses::Guesses;
 use crate::patience;
 use crate::places::Place;
 use crate::reading::{ENCODING, Encodings};
@@ -35,7 +36,7 @@ use crate::verifiers::Verifiers;
 
 /// How long the catalog may take to answer.
 pub(crate) const CATALOG_PATIENCE: Duration = Duration::from_secs(30);
-/// How long a client may take to read why it is not let in.
+/// How long a client may take to read that it is let in, or why not.
 const LAST_WORDS: Duration = Duration::from_secs(5);
 /// How long a client that may only cancel has to say so.
 const SHORT_WORD: Duration = Duration::from_secs(2);
@@ -56,6 +57,8 @@ pub(crate) struct Shared {
     pub(crate) upstreams: BTreeMap<ResourceName, Arc<Upstream>>,
     pub(crate) cancels: CancelDesk,
     pub(crate) verifiers: Arc<Verifiers>,
+    /// Of clients that showed nothing.
+    pub(crate) refusals: Guesses,
 }
 
 /// Takes TLS connections.
@@ -142,33 +145,44 @@ impl Entrance {
         };
         let mut caller = Caller { stream, source, startup };
         let identified = timeout_at(until, self.identify(&mut caller)).await;
-        match identified.unwrap_or_else(|_| Ok(Err(self.too_late())))? {
-            Ok(who) => Ok(Some((caller, who))),
-            Err(refusal) => Err(Leave::Told(Box::new(caller.stream), refusal)),
+        match identified.unwrap_or_else(|_| Ok(Outcome::Refused(self.too_late(), None)))? {
+            Outcome::Proven(who) => Ok(Some((caller, who))),
+            Outcome::Refused(refusal, reason) => {
+                self.record(&caller, &refusal, reason).await;
+                Err(Leave::Told(Box::new(caller.stream), refusal))
+            }
         }
     }
 
-    async fn identify(&self, caller: &mut Caller) -> io::Result<Result<Proven, Refusal>> {
+    async fn identify(&self, caller: &mut Caller) -> io::Result<Outcome> {
         let Startup { user, negotiation, .. } = &caller.startup;
         let before = negotiation.as_ref().map_or_else(Reply::new, |wish| Reply::new().negotiate(wish));
         if caller.startup.replication.is_on() && !self.listener.replication {
-            return Ok(Err(no_replication()));
+            return Ok(Outcome::Refused(no_replication(), None));
         }
         if let Some(known) = client_login::by_certificate(&caller.stream, &self.gateway, user) {
             send(&mut caller.stream, before).await?;
-            return Ok(Ok(known));
+            return Ok(Outcome::Proven(known));
         }
         if !self.may_ask_password(caller) {
-            return Ok(Err(self.in_the_clear()));
+            return Ok(Outcome::Refused(self.in_the_clear(), None));
         }
-        let (refusal, reason) = match self.desk.identify(&mut caller.stream, &self.gateway, user, before).await? {
-            Outcome::Proven(who) => return Ok(Ok(who)),
-            Outcome::Refused(refusal, reason) => (refusal, reason),
+        self.desk.identify(&mut caller.stream, &self.gateway, user, before).await
+    }
+
+    /// Records why a client is not let in. One that showed nothing is recorded in the words that it is told, and not as often
+    /// as it likes: that costs it less than a wrong password.
+    async fn record(&self, caller: &Caller, refusal: &Refusal, reason: Option<String>) {
+        let (source, now) = (caller.source, Instant::now());
+        let reason = match reason {
+            Some(reason) => reason,
+            None if self.shared.refusals.allow(source, now) => {
+                self.shared.refusals.wrong(source, now);
+                refusal.message.clone().into_owned()
+            }
+            None => return self.gateway.count_refused_login(),
         };
-        if let Some(reason) = reason {
-            self.gateway.refuse_login(&self.attempt(caller), &reason).await;
-        }
-        Ok(Err(refusal))
+        self.gateway.refuse_login(&self.attempt(caller), &reason).await;
     }
 
     /// The refusal of a client that does not show who it is, in PostgreSQL's words.
@@ -376,7 +390,8 @@ impl Standing {
         let Connection { stream, reported, notices, .. } = server;
         let asides = reported.messages().chain(&notices);
         let reply = asides.fold(Reply::new().authenticated(), |reply, message| reply.relayed(message));
-        send(&mut client, reply.cancel_key(registration.key()).ready()).await.ok()?;
+        let reply = reply.cancel_key(registration.key()).ready();
+        timeout(LAST_WORDS, send(&mut client, reply)).await.ok()?.ok()?;
         Some(Established { client, server: stream, session, outset, registration })
     }
 }

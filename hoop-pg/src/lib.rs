@@ -23,6 +23,7 @@ mod entrance;
 pub mod fifo;
 pub mod frame;
 mod greeting;
+mod guesses;
 mod lane;
 mod masking;
 pub mod message;

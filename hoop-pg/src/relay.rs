@@ -557,6 +557,7 @@ where
             return Err(Refusal::new(code::SHUTDOWN, "the gateway is shutting down").into());
         }
         if self.over.as_mut().is_some_and(|over| over.as_mut().poll(cx).is_ready()) {
+            self.session.expired();
             let why = Refusal::new(code::SHUTDOWN, "the token that opened this session has ended");
             return Err(Stop::from(why.with_hint("connect again with a new one")));
         }

@@ -18,6 +18,7 @@ use crate::cancel::CancelDesk;
 use crate::client_login::Desk;
 use crate::drain::{Drain, Drainer};
 use crate::entrance::{Acceptor, Entrance, Established, Shared};
+use crate::guesses::Guesses;
 use crate::places::{Place, Places};
 use crate::relay::{self, End};
 use crate::tls::{self, TlsError};
@@ -108,7 +109,7 @@ impl Server {
 fn shared(config: &Config) -> Result<Shared, TlsError> {
     let resources = config.resources.iter();
     let (cancels, verifiers) = (CancelDesk::new(config.cancel.as_ref()), Arc::new(Verifiers::new(config)));
-    let mut shared = Shared { upstreams: BTreeMap::new(), cancels, verifiers };
+    let mut shared = Shared { upstreams: BTreeMap::new(), cancels, verifiers, refusals: Guesses::default() };
     for (name, target) in resources.filter(|(_, target)| target.kind == ResourceKind::Postgres) {
         match target.tls.verify {
             Verify::Full => {}

@@ -13,9 +13,11 @@ use rustls::ClientConfig;
 use rustls::pki_types::ServerName;
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
 use tokio::net::{TcpStream, UnixStream};
+use tokio::sync::MutexGuard;
 use tokio::time::timeout;
 use tokio_rustls::{TlsConnector, TlsStream};
 
+use crate::cancel::Turns;
 use crate::refusal::{Refusal, code};
 use crate::reported::Reported;
 use crate::server_login::{Failure, Login, Opened, ServerKey};
@@ -59,6 +61,7 @@ pub struct CancelTarget {
     /// Where the connection went: a name may stand for several servers.
     peer: Option<SocketAddr>,
     key: Option<ServerKey>,
+    turns: Arc<Turns>,
 }
 
 impl Upstream {
@@ -112,7 +115,7 @@ impl Upstream {
         let peer = stream.peer();
         let login = Login { credential: &self.credential, database, settings, minor };
         let Opened { reported, notices, key } = login.carry_out(&mut stream).await?;
-        let cancel = CancelTarget { upstream: Arc::clone(self), peer, key };
+        let cancel = CancelTarget { upstream: Arc::clone(self), peer, key, turns: Arc::default() };
         Ok(Connection { stream, reported, notices, cancel })
     }
 
@@ -192,7 +195,12 @@ impl CancelTarget {
 
     /// How to cancel what a connection to this server runs that another gateway opened.
     pub(crate) fn of_another(upstream: &Arc<Upstream>, peer: Option<SocketAddr>, key: ServerKey) -> Self {
-        Self { upstream: Arc::clone(upstream), peer, key: Some(key) }
+        Self { upstream: Arc::clone(upstream), peer, key: Some(key), turns: Arc::default() }
+    }
+
+    /// The turn to send a client's request, as long as it is kept; `None` where another one waits for its turn.
+    pub(crate) async fn alone(&self) -> Option<MutexGuard<'_, ()>> {
+        self.turns.take().await
     }
 
     /// Asks the server to cancel what the connection runs; returns when the server has taken note.

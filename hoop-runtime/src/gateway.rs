@@ -302,9 +302,7 @@ impl Gateway {
     /// Records that somebody was not let in, and gives the words for the caller, which do not tell why.
     pub async fn refuse_login(&self, attempt: &Attempt, reason: &str) -> Denial {
         tracing::warn!(user = %attempt.user.escape_debug(), reason, "login refused");
-        if let Some(metrics) = self.metrics() {
-            metrics.refused_login();
-        }
+        self.count_refused_login();
         let ticket = self.trail().submit(&Record::login_refused(clock::now(), attempt, reason));
         if let Err(failure) = self.patience(ticket).await {
             tracing::error!(%failure, "a refused login could not be recorded");
@@ -316,6 +314,13 @@ impl Gateway {
     #[must_use]
     pub fn session(&self, who: impl Into<Proven>, on: Resource, source: Option<IpAddr>) -> Session {
         Session::new(self.clone(), who.into(), on, source)
+    }
+
+    /// Counts that somebody was not let in, where it goes on no record.
+    pub fn count_refused_login(&self) {
+        if let Some(metrics) = self.metrics() {
+            metrics.refused_login();
+        }
     }
 
     /// Counts that somebody took too long.

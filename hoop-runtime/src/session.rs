@@ -16,7 +16,7 @@ use hoopcore::{
 use crate::approvals::{self, Hold};
 use crate::clock;
 use crate::config::{Enforcement, SessionTimeouts, Timeout};
-use crate::gateway::{Attempt, Gateway, InForce, Proven, in_time};
+use crate::gateway::{Gateway, InForce, Proven, in_time};
 use crate::metrics::{Metrics, Open};
 use crate::soon::Soon;
 use crate::trail::{Confirmation, Origin, Record};
@@ -29,6 +29,8 @@ pub struct Session {
     who: Verified<Identity>,
     /// When the token ends that opened it.
     until: Option<Timestamp>,
+    /// That it ended is on record.
+    expired: bool,
     on: Resource,
     rules: PolicySession,
     /// The edition of the policy that `rules` was compiled from.
@@ -61,7 +63,20 @@ impl Session {
         let mode = gateway.mode(&on);
         let origin = Origin::new(source, mode == Enforcement::Observe, &who, &on);
         let _open = gateway.metrics().map(Metrics::open);
-        Self { gateway, origin, who, until, on, rules, edition, reading, facts: SessionFacts::default(), mode, _open }
+        Self {
+            gateway,
+            origin,
+            who,
+            until,
+            expired: false,
+            on,
+            rules,
+            edition,
+            reading,
+            facts: SessionFacts::default(),
+            mode,
+            _open,
+        }
     }
 
     /// The name under which the audit trail knows the session.
@@ -160,7 +175,7 @@ impl Session {
     pub fn prepare(&mut self, command: &Command) -> Soon<Option<Denial>> {
         self.follow_policy();
         if let Some(over) = self.over() {
-            return Soon::later(async move { Some(over.await) });
+            return Soon::Now(Some(over));
         }
         let refused = match self.mode {
             Enforcement::Enforce => self.rules.prepare(&call(&self.facts, &self.origin, command, None)),
@@ -182,7 +197,7 @@ impl Session {
     pub fn admit(&mut self, command: &Command, parameters: Option<&dyn Parameters>) -> Soon<Admission> {
         self.follow_policy();
         if let Some(over) = self.over() {
-            return Soon::later(async move { Admission::Denied(over.await) });
+            return Soon::Now(Admission::Denied(over));
         }
         let rates = Rates::Counted(self.gateway.rates(self.mode));
         let call = Call { rates, ..call(&self.facts, &self.origin, command, parameters) };
@@ -218,20 +233,18 @@ impl Session {
         self.gateway.trail().append(&Record::event(&self.origin, &event));
     }
 
-    /// The refusal of whatever comes after the token's end, once that is recorded.
-    fn over(&self) -> Option<impl Future<Output = Denial> + Send + use<>> {
+    /// The refusal of whatever comes after the token's end.
+    fn over(&mut self) -> Option<Denial> {
         self.time_left().filter(Duration::is_zero)?;
-        let gateway = self.gateway.clone();
-        let attempt = Attempt {
-            user: self.who.user.clone(),
-            resource: Some(self.on.name.clone()),
-            database: self.on.database.clone(),
-            source: self.origin.source,
-        };
-        Some(async move {
-            gateway.refuse_login(&attempt, "the token that opened the session has ended").await;
-            Denial::internal("the token that opened this session has ended; connect again with a new one")
-        })
+        self.expired();
+        Some(Denial::internal("the token that opened this session has ended; connect again with a new one"))
+    }
+
+    /// Queues the record that the session's token has ended, once: for the adapter that closes the connection then.
+    pub fn expired(&mut self) {
+        if !std::mem::replace(&mut self.expired, true) {
+            self.gateway.trail().append(&Record::session_expired(clock::now(), &self.origin));
+        }
     }
 
     fn hold(&self, pending: Pending) -> impl Future<Output = Admission> + Send + use<> {

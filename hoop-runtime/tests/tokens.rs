@@ -167,7 +167,11 @@ async fn a_session_ends_with_its_token() {
         .unwrap()
         .map(|file| fs::read_to_string(file.unwrap().path()).unwrap())
         .collect();
-    assert!(records.contains("the token that opened the session has ended"));
+    let ends = records.lines().filter(|record| record.contains(r#""kind":"session_expired""#)).collect::<Vec<_>>();
+    assert_eq!(ends.len(), 1, "{records}");
+    assert!(ends[0].contains(&format!(r#""session":"{}""#, ending.id())), "{ends:?}");
+    assert!(ends[0].contains("the token that opened the session has ended"));
+    assert!(!records.contains("login_refused"), "{records}");
     assert!(records.contains("EdDSA token of issuer `ci`, sha256 "));
     assert!(!records.contains(&URL_SAFE_NO_PAD.encode(r#"{"alg":"EdDSA""#)[..12]), "no part of a token is recorded");
 }

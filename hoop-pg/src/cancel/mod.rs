@@ -4,10 +4,10 @@
 //! made up; the server's own key never leaves it. Among several instances the id is made up too, and says which of them
 //! has the session. A request that names both reaches the session's relay while that holds a command for approval, and the server otherwise.
 
-mod guesses;
 mod instances;
 mod requests;
 mod seal;
+mod turns;
 
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
@@ -19,6 +19,7 @@ use tokio::sync::Notify;
 
 pub(crate) use self::instances::{Instances, Route};
 pub(crate) use self::requests::CancelDesk;
+pub(crate) use self::turns::Turns;
 
 /// The length of a key of protocol 3.0, in bytes.
 pub const KEY_LENGTH: usize = 4;

@@ -8,11 +8,11 @@ use hoop_runtime::config::{CancelRequests, ResourceName};
 use tokio::sync::Semaphore;
 use tokio::time::Instant;
 
-use super::guesses::Guesses;
 use super::{CancelKey, Cancellations, Cancelled, Instances, KEY_LENGTH, Registration, Route, short_key};
+use crate::guesses::Guesses;
 use crate::upstream::{CancelTarget, Upstream};
 
-/// How many cancel requests may be on their way to servers at once.
+/// How many cancel requests may be on their way to servers at once, and to other instances.
 const MOST_AT_ONCE: usize = 32;
 
 /// Where cancel requests are judged and carried out.
@@ -22,6 +22,16 @@ pub(crate) struct CancelDesk {
     instances: Instances,
     guesses: Guesses,
     sending: Semaphore,
+    handing: Semaphore,
+}
+
+/// Whether another instance has the session of a request.
+enum Elsewhere {
+    /// It gave that key.
+    Surely(Route),
+    /// It alone can tell.
+    Perhaps,
+    No,
 }
 
 impl CancelDesk {
@@ -31,6 +41,7 @@ impl CancelDesk {
             instances: Instances::new(config),
             guesses: Guesses::default(),
             sending: Semaphore::new(MOST_AT_ONCE),
+            handing: Semaphore::new(MOST_AT_ONCE),
         }
     }
 
@@ -56,16 +67,22 @@ impl CancelDesk {
             tracing::warn!(?source, "cancel requests come too fast, and wrong");
             return;
         }
-        let known = match self.instances.handed_on(process, secret) {
-            // Another instance judged what it could, and bounds how often it asks.
-            Some(inner) => {
-                self.here(process, &inner).await;
-                true
+        // Another instance judged what it could, and bounds how often it asks.
+        if let Some(inner) = self.instances.handed_on(process, secret) {
+            self.here(process, &inner).await;
+            return;
+        }
+        if self.here(process, secret).await {
+            return;
+        }
+        match self.elsewhere(process, secret) {
+            Elsewhere::Surely(route) => self.carry_over(process, secret, route, upstreams).await,
+            Elsewhere::Perhaps => {
+                // Counted before it is handed on: many at once are not fewer.
+                self.guesses.wrong(source, now);
+                self.hand_on(process, secret).await;
             }
-            None => self.here(process, secret).await || self.elsewhere(process, secret, upstreams).await,
-        };
-        if !known {
-            self.guesses.wrong(source, now);
+            Elsewhere::No => self.guesses.wrong(source, now),
         }
     }
 
@@ -79,21 +96,30 @@ impl CancelDesk {
         true
     }
 
-    /// Whether another instance surely gave that key. One of four bytes may be, and is handed to it.
-    async fn elsewhere(&self, process: i32, secret: &[u8], upstreams: &BTreeMap<ResourceName, Arc<Upstream>>) -> bool {
-        if !self.instances.is_of_another(process) {
-            return false;
+    fn elsewhere(&self, process: i32, secret: &[u8]) -> Elsewhere {
+        match self.instances.is_of_another(process) {
+            true if secret.len() == KEY_LENGTH => Elsewhere::Perhaps,
+            true => self.instances.route(process, secret).map_or(Elsewhere::No, Elsewhere::Surely),
+            false => Elsewhere::No,
         }
-        if secret.len() == KEY_LENGTH {
-            self.instances.hand_on(process, secret).await;
-            return false;
-        }
-        let Some(route) = self.instances.route(process, secret) else { return false };
+    }
+
+    async fn carry_over(
+        &self,
+        process: i32,
+        secret: &[u8],
+        route: Route,
+        upstreams: &BTreeMap<ResourceName, Arc<Upstream>>,
+    ) {
         // The other instance also knows what it holds for approval.
-        if !self.instances.hand_on(process, secret).await {
+        if !self.hand_on(process, secret).await {
             self.at_server(route, upstreams).await;
         }
-        true
+    }
+
+    async fn hand_on(&self, process: i32, secret: &[u8]) -> bool {
+        let Ok(_turn) = self.handing.acquire().await else { return false };
+        self.instances.hand_on(process, secret).await
     }
 
     async fn at_server(&self, route: Route, upstreams: &BTreeMap<ResourceName, Arc<Upstream>>) {
@@ -103,6 +129,8 @@ impl CancelDesk {
     }
 
     async fn send(&self, target: &CancelTarget) {
+        // One that waits is sent after this one came, and does for both.
+        let Some(_alone) = target.alone().await else { return };
         let Ok(_turn) = self.sending.acquire().await else { return };
         if let Err(error) = target.cancel().await {
             tracing::warn!(%error, "a cancel request did not reach its server");

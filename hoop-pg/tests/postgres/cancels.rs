@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use hoop_runtime::config::{CancelRequests, ServerAddr};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
-use tokio::net::{TcpStream, UnixStream};
+use tokio::net::{TcpListener, TcpStream, UnixStream};
+use tokio::task::JoinSet;
 use tokio::time::timeout;
 
 use crate::catalog::connect;
@@ -207,6 +208,39 @@ async fn who_guesses_is_not_heard() {
     let mut stream = gate.unix().await;
     stream.write_all(&[b"\0\0\0\x10\x04\xd2\x16\x2e", &key[..]].concat()).await.unwrap();
     client.is_cancelled().await;
+}
+
+/// Guesses that another instance would have to judge are as few, also all at once.
+#[tokio::test]
+async fn guesses_at_another_instance_are_few() {
+    let peer = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = ServerAddr::Tcp { host: "127.0.0.1".into(), port: peer.local_addr().unwrap().port() };
+    let gate = Gate::open_with(POLICY, |config| {
+        let key = "0123456789abcdef0123456789abcdef".into();
+        config.cancel = Some(CancelRequests { key, instance: 2, peers: BTreeMap::from([(1, address)]) });
+    })
+    .await;
+    let mut guesses = JoinSet::new();
+    let to = gate.tcp(1);
+    for guess in 0..60u8 {
+        guesses.spawn(async move {
+            let mut stream = TcpStream::connect(to).await.unwrap();
+            let key = [1, 0, 0, 1, 0, 0, 0, guess];
+            stream.write_all(&[b"\0\0\0\x10\x04\xd2\x16\x2e", &key[..]].concat()).await.unwrap();
+            assert_eq!(stream.read(&mut [0]).await.unwrap_or(0), 0);
+        });
+    }
+    let (mut handed_on, mut dropped) = (Vec::new(), 0);
+    let settle = async {
+        while handed_on.len() + dropped < 60 {
+            tokio::select! {
+                arrived = peer.accept() => handed_on.push(arrived.unwrap()),
+                Some(done) = guesses.join_next() => { done.unwrap(); dropped += 1; }
+            }
+        }
+    };
+    timeout(Duration::from_secs(4), settle).await.expect("all are handed on or dropped");
+    assert!((1..=30).contains(&handed_on.len()), "{}", handed_on.len());
 }
 
 #[tokio::test]

@@ -287,6 +287,35 @@ async fn passwords() {
     assert!(!records.contains("secret"), "{records}");
 }
 
+/// Who shows nothing goes on record too, but not as often as it likes.
+#[tokio::test]
+async fn refusals_of_who_shows_nothing() {
+    let gate = Gate::open().await;
+    let open = [startup("user|plain|database|postgres"), password("ann's secret")].concat();
+    let mut stream = TcpStream::connect(gate.tcp(1)).await.unwrap();
+    assert!(says(&mut stream, &open).await.starts_with("E 28000"));
+    for what in ["user|copier|database|postgres|replication|true", "user|odd|database|postgres"] {
+        says(&mut gate.unix().await, &[startup(what), b"Q\0\0\0\x04".to_vec()].concat()).await;
+    }
+    let records = gate.records();
+    for (user, reason) in [
+        ("plain", "a password is taken over an encrypted connection only"),
+        ("copier", "replication connections are not let through here"),
+        ("odd", "a password message is expected"),
+    ] {
+        let record = records.lines().find(|line| line.contains(&format!("\"{user}\""))).expect(user);
+        assert!(record.contains("login_refused") && record.contains(reason), "{record}");
+    }
+    let mut flood = tokio::task::JoinSet::new();
+    for _ in 0..150 {
+        let (to, open) = (gate.tcp(1), open.clone());
+        flood.spawn(async move { says(&mut TcpStream::connect(to).await.unwrap(), &open).await });
+    }
+    flood.join_all().await;
+    let recorded = gate.records().lines().filter(|line| line.contains("\"plain\"")).count();
+    assert!((10..100).contains(&recorded), "{recorded}");
+}
+
 #[tokio::test]
 async fn routes() {
     let gate = Gate::open().await;

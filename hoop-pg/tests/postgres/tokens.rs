@@ -87,6 +87,12 @@ async fn a_session_is_closed_when_its_token_ends() {
     let told = told(&mut client).await;
     assert!(told.starts_with("RRS"), "{told}");
     assert!(told.ends_with("ZE 57P01 the token that opened this session has ended"), "{told}");
+    // The session's end is told before its record is written.
+    let begin = std::time::Instant::now();
+    while !gate.records().contains(r#""kind":"session_expired""#) {
+        assert!(begin.elapsed().as_secs() < 20, "{}", gate.records());
+        tokio::task::yield_now().await;
+    }
 }
 
 /// Claims of a token count in `who` and in `when`: known ones decide, and what a token does not claim is unknown, which no

@@ -391,6 +391,12 @@ impl Record {
         Self::of(origin, at, "timed_out", What::TimedOut { timeout: what.word(), after })
     }
 
+    /// The token ended that opened the session, which ends with it.
+    pub(crate) fn session_expired(at: Timestamp, origin: &Origin) -> Self {
+        let reason = "the token that opened the session has ended".to_owned();
+        Self::of(origin, at, "session_expired", What::Refused { reason })
+    }
+
     /// A step of an approval.
     pub(crate) fn approval(at: Timestamp, origin: &Origin, step: Step, note: Approval) -> Self {
         Self::of(origin, at, step.kind(), What::Approval(note))

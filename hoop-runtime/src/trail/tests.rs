@@ -525,6 +525,10 @@ fn a_record_reads_from_who_to_what() {
         ),
     );
     check(
+        &Record::session_expired(at, &origin),
+        r#"{"time":"1970-01-01T00:00:00Z","kind":"session_expired","observed":true,"session":"SESSION","who":{"user":"etl-7","how":"test"},"source":"127.0.0.1","on":{"resource":"db"},"reason":"the token that opened the session has ended"}"#,
+    );
+    check(
         &Record::timed_out(at, &origin, crate::config::Timeout::Idle, Duration::from_secs(90)),
         r#"{"time":"1970-01-01T00:00:00Z","kind":"timed_out","observed":true,"session":"SESSION","who":{"user":"etl-7","how":"test"},"source":"127.0.0.1","on":{"resource":"db"},"timeout":"idle","after":"1m 30s"}"#,
     );

@@ -23,6 +23,7 @@ impl Record<'_> {
             "closing" => self.closing(),
             "login" => self.login(),
             "login_refused" => format!("{bad}refused{bad:#}   {} {}", self.parties(), self.text("/reason")),
+            "session_expired" => format!("{bad}expired{bad:#}   {} {}", self.parties(), self.text("/reason")),
             "segment" => self.segment(),
             "timed_out" => {
                 let (timeout, after) = (self.text("/timeout"), self.text("/after"));

@@ -1,4 +1,4 @@
-//! How often somebody may send cancel requests that turn out wrong.
+//! How often somebody may come with what turns out to be nothing: wrong cancel requests, logins that show nothing.
 
 use std::collections::HashMap;
 use std::net::IpAddr;
@@ -9,32 +9,32 @@ use tokio::time::Instant;
 
 use crate::sources::counted;
 
-/// So many wrong requests are taken at once. Clients send some by themselves, for queries that have just ended.
+/// So many are taken at once. Clients send some cancel requests by themselves, for queries that have just ended.
 const BURST: u32 = 20;
 /// How long until another one is taken.
 const ANOTHER_AFTER: Duration = Duration::from_millis(500);
 /// So many sources are told apart; all others count as one.
 const MOST_SOURCES: usize = 4096;
 
-/// Counts wrong requests by where they come from.
+/// Counts what turned out to be nothing by where it came from.
 #[derive(Debug, Default)]
-pub(super) struct Guesses(Mutex<HashMap<Option<IpAddr>, Spent>>);
+pub(crate) struct Guesses(Mutex<HashMap<Option<IpAddr>, Spent>>);
 
-/// Until when a source has nothing to answer for: each wrong request moves it on.
+/// Until when a source has nothing to answer for: each time moves it on.
 #[derive(Clone, Copy, Debug)]
 struct Spent(Instant);
 
 impl Guesses {
-    /// Whether a request from there is looked at.
-    pub(super) fn allow(&self, source: Option<IpAddr>, now: Instant) -> bool {
+    /// Whether what comes from there is looked at.
+    pub(crate) fn allow(&self, source: Option<IpAddr>, now: Instant) -> bool {
         let sources = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let spent =
             sources.get(&source.map(counted)).or_else(|| crowded(&sources).then(|| sources.get(&None)).flatten());
         spent.is_none_or(|spent| spent.0.saturating_duration_since(now) < ANOTHER_AFTER * BURST)
     }
 
-    /// A request from there was wrong.
-    pub(super) fn wrong(&self, source: Option<IpAddr>, now: Instant) {
+    /// What came from there was nothing.
+    pub(crate) fn wrong(&self, source: Option<IpAddr>, now: Instant) {
         let mut sources = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let mut source = source.map(counted);
         if crowded(&sources) && !sources.contains_key(&source) {
