@@ -6,7 +6,6 @@ use std::sync::Arc;
 use bytes::BytesMut;
 use hoop_runtime::config::{LoginMethod, Verifier};
 use hoop_runtime::{Gateway, Proven};
-use tokio::io::AsyncWriteExt as _;
 
 use crate::certificate;
 use crate::frame::HEADER;
@@ -101,7 +100,7 @@ pub(crate) fn by_certificate(stream: &Transport, gateway: &Gateway, user: &str) 
 }
 
 async fn by_password(stream: &mut Transport, gateway: &Gateway, user: &str, before: Reply) -> Result<Proven, Trouble> {
-    send(stream, before.ask_password()).await?;
+    stream.say(before.ask_password()).await?;
     let message = read_message(stream, MAX_PASSWORD).await?;
     let password = password(&message).ok_or_else(|| Refusal::protocol("a password message is expected"))?;
     let proven = match password {
@@ -129,16 +128,16 @@ async fn by_scram(
     before: Reply,
     (verifier, end_point): (Verifier, Option<&[u8]>),
 ) -> Result<Proven, Trouble> {
-    send(stream, before.ask_scram(scram::offered(end_point))).await?;
+    stream.say(before.ask_scram(scram::offered(end_point))).await?;
     let message = read_message(stream, MAX_SCRAM).await?;
     let (mechanism, first) = initial(&message).ok_or_else(unexpected)?;
     let told = |refused| refused_scram(user, refused);
     let challenge = Challenge::new(verifier, mechanism, first, end_point).map_err(told)?;
-    send(stream, Reply::new().scram_goes_on(challenge.answer())).await?;
+    stream.say(Reply::new().scram_goes_on(challenge.answer())).await?;
     let message = read_message(stream, MAX_SCRAM).await?;
     let last = message.strip_prefix(b"p").and_then(|rest| rest.get(4..)).ok_or_else(unexpected)?;
     let proof = challenge.solved(last).map_err(told)?;
-    send(stream, Reply::new().scram_ends(&proof)).await?;
+    stream.say(Reply::new().scram_ends(&proof)).await?;
     let known = gateway.config().identities.find(user);
     let known = known.ok_or_else(|| refused_scram(user, Refused::WrongPassword))?;
     let how = if mechanism == scram::PLUS.as_bytes() {
@@ -170,9 +169,4 @@ fn initial(message: &BytesMut) -> Option<(&[u8], &[u8])> {
     let (mechanism, first) = (body.text().ok()?, body.value().ok()??);
     body.end().ok()?;
     Some((mechanism, first))
-}
-
-async fn send(stream: &mut Transport, reply: Reply) -> io::Result<()> {
-    stream.write_all(&reply.into_bytes()).await?;
-    stream.flush().await
 }

@@ -14,7 +14,20 @@ pub fn lines(config: &Config, listener: &Listener, address: &ListenAddr) -> Vec<
     let place = place(address);
     let trust = trust(listener);
     let user = config.identities.names().next().unwrap_or("USER");
-    databases(config, listener).map(|name| format!("{place} user={user} dbname={name}{trust}")).collect()
+    databases(config, listener)
+        .map(|name| format!("{place} user={} dbname={}{trust}", quoted(user), quoted(&name)))
+        .collect()
+}
+
+/// A value as libpq reads it: in quotes where it is no plain word.
+fn quoted(value: &str) -> String {
+    let is_plain = |c: char| c.is_alphanumeric() || matches!(c, '-' | '_' | '.' | '/' | ':' | '@');
+    if !value.is_empty() && value.chars().all(is_plain) {
+        return value.to_owned();
+    }
+    let escaped: String =
+        value.chars().flat_map(|c| matches!(c, '\'' | '\\').then_some('\\').into_iter().chain([c])).collect();
+    format!("'{escaped}'")
 }
 
 fn place(address: &ListenAddr) -> String {
@@ -24,7 +37,7 @@ fn place(address: &ListenAddr) -> String {
             let folder = path.parent().unwrap_or(Path::new(".")).display().to_string();
             let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
             let port = name.strip_prefix(".s.PGSQL.").unwrap_or("5432").to_owned();
-            format!("host={folder} port={port}")
+            format!("host={} port={port}", quoted(&folder))
         }
     }
 }
@@ -42,7 +55,7 @@ fn trust(listener: &Listener) -> String {
     let Some(tls) = &listener.tls else { return String::new() };
     let authority = tls.certificate.with_file_name("ca.pem");
     let file = authority.canonicalize().map_or_else(|_| "system".to_owned(), |file| file.display().to_string());
-    format!(" sslmode=verify-full sslrootcert={file}")
+    format!(" sslmode=verify-full sslrootcert={}", quoted(&file))
 }
 
 fn databases<'a>(config: &'a Config, listener: &'a Listener) -> impl Iterator<Item = String> + 'a {
@@ -89,6 +102,19 @@ mod tests {
         let listener = &config.listeners[0];
         let folder = folder.path().canonicalize().unwrap();
         lines(&config, listener, &listener.address).join("\n").replace(&folder.display().to_string(), "~")
+    }
+
+    #[test]
+    fn values_are_quoted_as_libpq_reads_them() {
+        let check = |value: &str, expected: &str| assert_eq!(quoted(value), expected);
+        check("shop", "shop");
+        check("orders-db/shop_1.x", "orders-db/shop_1.x");
+        check("my shop", "'my shop'");
+        check("", "''");
+        check("it's", r"'it\'s'");
+        check(r"a\b", r"'a\\b'");
+        check("a=b", "'a=b'");
+        check("caf\u{e9}", "caf\u{e9}");
     }
 
     #[test]

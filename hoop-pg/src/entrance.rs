@@ -161,7 +161,7 @@ impl Entrance {
             return Ok(Outcome::Refused(no_replication(), None));
         }
         if let Some(known) = client_login::by_certificate(&caller.stream, &self.gateway, user) {
-            send(&mut caller.stream, before).await?;
+            caller.stream.say(before).await?;
             return Ok(Outcome::Proven(known));
         }
         if !self.may_ask_password(caller) {
@@ -324,14 +324,9 @@ fn completion(failed: Option<&Refusal>) -> Completion {
     Completion { status, rows: 0, bytes: 0 }
 }
 
-async fn send(stream: &mut Transport, reply: Reply) -> io::Result<()> {
-    stream.write_all(&reply.into_bytes()).await?;
-    stream.flush().await
-}
-
 async fn refuse(stream: &mut Transport, refusal: &Refusal) {
     let words = async {
-        send(stream, Reply::new().refuse(refusal)).await?;
+        stream.say(Reply::new().refuse(refusal)).await?;
         stream.shutdown().await
     };
     // Whether the client hears it is not the gateway's concern.
@@ -391,7 +386,7 @@ impl Standing {
         let asides = reported.messages().chain(&notices);
         let reply = asides.fold(Reply::new().authenticated(), |reply, message| reply.relayed(message));
         let reply = reply.cancel_key(registration.key()).ready();
-        timeout(LAST_WORDS, send(&mut client, reply)).await.ok()?.ok()?;
+        timeout(LAST_WORDS, client.say(reply)).await.ok()?.ok()?;
         Some(Established { client, server: stream, session, outset, registration })
     }
 }

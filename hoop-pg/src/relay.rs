@@ -152,7 +152,7 @@ struct Relay<C, S> {
     /// A request to cancel that is on its way.
     cancelling: Option<Pin<Box<dyn Future<Output = io::Result<()>> + Send>>>,
     /// How long either side may be waited for.
-    waiting: Patience,
+    patience: Patience,
     /// When something that runs has to be looked at.
     alarm: Option<Pin<Box<Sleep>>>,
     decision: Decision,
@@ -167,7 +167,8 @@ struct Relay<C, S> {
     /// The server takes nothing more.
     server_deaf: bool,
     server_gone: bool,
-    patience: Pin<Box<Sleep>>,
+    /// Until when the server may go on without a word after its client left.
+    grace: Pin<Box<Sleep>>,
     /// When the token ends that let the client in.
     over: Option<Pin<Box<Sleep>>>,
     ending: Ending,
@@ -203,7 +204,7 @@ where
 {
     fn new(client: C, server: S, session: Session, outset: Outset, cancel: Cancelling, mut drain: Drain) -> Self {
         let conversation = Conversation::new(outset, Limits::default());
-        let waiting = Patience::new(session.timeouts());
+        let patience = Patience::new(session.timeouts());
         let mut relay = Self {
             client,
             server,
@@ -213,7 +214,7 @@ where
             conversation,
             cancel,
             cancelling: None,
-            waiting,
+            patience,
             alarm: None,
             decision: Decision::None,
             client_starved: true,
@@ -222,7 +223,7 @@ where
             farewell: false,
             server_deaf: false,
             server_gone: false,
-            patience: Box::pin(tokio::time::sleep(GRACE)),
+            grace: Box::pin(tokio::time::sleep(GRACE)),
             ending: Ending::Unheard(Box::pin(async move { drain.begun().await })),
         };
         relay.guard();
@@ -276,7 +277,7 @@ where
 
     /// Ends the session, or what its server runs, where one side is waited for too long; whether anything was done.
     fn keep_waits(&mut self, cx: &mut Context<'_>) -> Result<bool, Stop> {
-        let Poll::Ready(over) = self.waiting.poll(cx, self.conversation.waits()) else { return Ok(false) };
+        let Poll::Ready(over) = self.patience.poll(cx, self.conversation.waits()) else { return Ok(false) };
         match over {
             Over::Time(timeout, after) => {
                 self.session.timed_out(timeout, after);
@@ -355,7 +356,7 @@ where
 
     fn say_farewell(&mut self) {
         self.farewell = true;
-        self.patience.as_mut().reset(Instant::now() + GRACE);
+        self.grace.as_mut().reset(Instant::now() + GRACE);
     }
 
     /// A new policy may protect more columns than those that the catalog was read for.
@@ -504,7 +505,7 @@ where
             Poll::Ready(arrived) => {
                 self.client_gone = arrived == 0;
                 if self.client_gone {
-                    self.patience.as_mut().reset(Instant::now() + GRACE);
+                    self.grace.as_mut().reset(Instant::now() + GRACE);
                 }
                 true
             }
@@ -536,7 +537,7 @@ where
             Poll::Ready(arrived) => {
                 self.server_gone = arrived == 0;
                 if self.farewell || self.client_gone {
-                    self.patience.as_mut().reset(Instant::now() + GRACE);
+                    self.grace.as_mut().reset(Instant::now() + GRACE);
                 }
                 true
             }
@@ -550,7 +551,7 @@ where
             return Err(Stop::End(reason));
         }
         let leaves = self.farewell || (self.client_gone && self.conversation.holds_back());
-        if leaves && self.patience.as_mut().poll(cx).is_ready() {
+        if leaves && self.grace.as_mut().poll(cx).is_ready() {
             return Err(Stop::End(Reason::ClientLeft));
         }
         if self.is_to_end(cx) {

@@ -14,6 +14,12 @@ use crate::startup::Negotiation;
 #[derive(Debug, Default)]
 pub struct Reply(BytesMut);
 
+impl AsRef<[u8]> for Reply {
+    fn as_ref(&self) -> &[u8] {
+        &self.0
+    }
+}
+
 impl Reply {
     /// Nothing yet.
     #[must_use]

@@ -10,7 +10,6 @@ use postgres_protocol::authentication::sasl::{ChannelBinding, SCRAM_SHA_256, SCR
 use postgres_protocol::message::backend::{ErrorResponseBody, Message};
 use postgres_protocol::message::frontend;
 use secrecy::{ExposeSecret as _, SecretString};
-use tokio::io::AsyncWriteExt as _;
 
 use crate::frame::HEADER;
 use crate::message::{Malformed, Reader};
@@ -198,8 +197,7 @@ impl Talk<'_> {
     async fn send(&mut self, write: impl FnOnce(&mut BytesMut) -> io::Result<()>) -> io::Result<()> {
         let mut buffer = BytesMut::new();
         write(&mut buffer)?;
-        self.stream.write_all(&buffer).await?;
-        self.stream.flush().await
+        self.stream.say(&buffer).await
     }
 
     async fn receive(&mut self) -> Result<Message, Failure> {
@@ -332,7 +330,7 @@ fn is_code(text: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use tokio::io::AsyncReadExt as _;
+    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
     use tokio::net::UnixStream;
 
     use super::*;

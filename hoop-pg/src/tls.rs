@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use hoop_runtime::authorities::{self, AuthoritiesError, certificates};
 use hoop_runtime::config::{Certificate, ClientCertificates, UpstreamTls, Verify};
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::client::verify_server_cert_signed_by_trust_anchor;
@@ -42,9 +43,9 @@ pub enum TlsError {
     /// A host's name cannot stand in a certificate.
     #[error("`{0}` cannot be the name of a host")]
     Host(String),
-    /// The system names no authority.
-    #[error("the system has no certificates of authorities; name a file with `ca`")]
-    NoAuthorities,
+    /// Certificates cannot be read, or no authority can be trusted.
+    #[error("{0}")]
+    Authorities(#[from] AuthoritiesError),
 }
 
 /// Takes TLS connections of clients.
@@ -65,7 +66,7 @@ pub fn acceptor(files: &Certificate) -> Result<TlsAcceptor, TlsError> {
 /// What is checked of a client's certificate.
 fn client_verifier(clients: Option<&ClientCertificates>) -> Result<Arc<dyn ClientCertVerifier>, TlsError> {
     let Some(ClientCertificates { ca, required }) = clients else { return Ok(WebPkiClientVerifier::no_client_auth()) };
-    let roots = Arc::new(authorities(Some(ca))?);
+    let roots = Arc::new(authorities::trusted(Some(ca))?);
     let verifier = WebPkiClientVerifier::builder_with_provider(roots, provider());
     let verifier = if *required { verifier } else { verifier.allow_unauthenticated() };
     let unusable = |error: VerifierBuilderError| rustls::Error::General(error.to_string());
@@ -90,7 +91,7 @@ pub fn connector(tls: &UpstreamTls) -> Result<Option<Arc<ClientConfig>>, TlsErro
         Verify::Ca => false,
         Verify::None => return Ok(None),
     };
-    let roots = Arc::new(authorities(tls.ca.as_deref())?);
+    let roots = Arc::new(authorities::trusted(tls.ca.as_deref())?);
     let unusable = |error| TlsError::Unusable { path: tls.ca.clone().unwrap_or_default(), error };
     let versions =
         ClientConfig::builder_with_provider(provider()).with_safe_default_protocol_versions().map_err(unusable)?;
@@ -117,27 +118,6 @@ fn provider() -> Arc<CryptoProvider> {
 
 fn unreadable(path: &Path, error: pem::Error) -> TlsError {
     TlsError::File { path: path.to_owned(), error }
-}
-
-fn certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, TlsError> {
-    let chain = CertificateDer::pem_file_iter(path).and_then(Iterator::collect::<Result<Vec<_>, _>>);
-    match chain {
-        Ok(chain) if chain.is_empty() => Err(unreadable(path, pem::Error::NoItemsFound)),
-        Ok(chain) => Ok(chain),
-        Err(error) => Err(unreadable(path, error)),
-    }
-}
-
-fn authorities(file: Option<&Path>) -> Result<RootCertStore, TlsError> {
-    let mut roots = RootCertStore::empty();
-    let Some(path) = file else {
-        roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
-        return if roots.is_empty() { Err(TlsError::NoAuthorities) } else { Ok(roots) };
-    };
-    for certificate in certificates(path)? {
-        roots.add(certificate).map_err(|error| TlsError::Unusable { path: path.to_owned(), error })?;
-    }
-    Ok(roots)
 }
 
 /// Checks that a trusted authority signed a server's certificate, whatever name stands in it.

@@ -9,7 +9,7 @@ use std::time::Duration;
 use bytes::{BufMut as _, BytesMut};
 use rustls::pki_types::CertificateDer;
 use socket2::{SockRef, TcpKeepalive};
-use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, ReadBuf};
+use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _, ReadBuf};
 use tokio::net::{TcpStream, UnixStream};
 use tokio_rustls::TlsStream;
 
@@ -66,6 +66,15 @@ impl Transport {
             },
             Self::Tcp(_) | Self::Unix(_) => None,
         }
+    }
+
+    /// Sends all of it, at once.
+    ///
+    /// # Errors
+    /// Where the other side is gone.
+    pub async fn say(&mut self, bytes: impl AsRef<[u8]>) -> io::Result<()> {
+        self.write_all(bytes.as_ref()).await?;
+        self.flush().await
     }
 
     /// The other side's address, where it has one.

@@ -21,6 +21,7 @@
 
 mod admin;
 pub mod approvals;
+pub mod authorities;
 pub mod clock;
 pub mod config;
 pub mod diagnostics;

@@ -1,7 +1,7 @@
 //! Asks a URL once: bounded in time and size, and nothing is followed.
 
 use std::io;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -12,12 +12,13 @@ use hyper::client::conn::http1;
 use hyper::header::{ACCEPT, ACCEPT_ENCODING, CACHE_CONTROL, CONTENT_ENCODING, HOST, USER_AGENT};
 use hyper::{Request, Response, StatusCode, Uri};
 use hyper_util::rt::TokioIo;
-use rustls::pki_types::pem::{self, PemObject as _};
-use rustls::pki_types::{CertificateDer, ServerName};
-use rustls::{ClientConfig, RootCertStore};
+use rustls::ClientConfig;
+use rustls::pki_types::ServerName;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
+
+use crate::authorities::{self, AuthoritiesError};
 
 /// How long the whole exchange may take, connecting included.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -39,20 +40,12 @@ pub enum FetchError {
     /// No connection came about, TLS included.
     #[error("no connection: {0}")]
     Connect(io::Error),
-    /// The authorities to trust cannot be read.
-    #[error("`{}` cannot be read as PEM: {error}", path.display())]
-    Authorities {
-        /// The file.
-        path: PathBuf,
-        /// Why.
-        error: pem::Error,
-    },
+    /// No authority can be trusted.
+    #[error("{0}")]
+    Authorities(#[from] AuthoritiesError),
     /// TLS cannot be set up.
     #[error("no TLS: {0}")]
     Tls(#[from] rustls::Error),
-    /// The system names no authority.
-    #[error("the system has no certificates of authorities; name a file with `ca`")]
-    NoAuthorities,
     /// The server broke HTTP.
     #[error("{0}")]
     Http(#[from] hyper::Error),
@@ -77,20 +70,8 @@ pub enum FetchError {
 }
 
 /// What is trusted: the authorities in the file, or without one those of the system.
-pub(super) fn tls(authorities: Option<&Path>) -> Result<Arc<ClientConfig>, FetchError> {
-    let mut roots = RootCertStore::empty();
-    match authorities {
-        None => drop(roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs)),
-        Some(path) => {
-            let unreadable = |error| FetchError::Authorities { path: path.to_owned(), error };
-            for certificate in CertificateDer::pem_file_iter(path).map_err(unreadable)? {
-                roots.add(certificate.map_err(unreadable)?)?;
-            }
-        }
-    }
-    if roots.is_empty() {
-        return Err(FetchError::NoAuthorities);
-    }
+pub(super) fn tls(file: Option<&Path>) -> Result<Arc<ClientConfig>, FetchError> {
+    let roots = authorities::trusted(file)?;
     let provider = Arc::new(rustls::crypto::ring::default_provider());
     let config = ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions()?;
     Ok(Arc::new(config.with_root_certificates(roots).with_no_client_auth()))
