@@ -219,6 +219,10 @@ impl Writer {
         self.last += 1;
         let name = format!("{}-{:06}.jsonl", self.prefix, self.last);
         let file = self.folder.create(&name)?;
+        if let Err(error) = self.folder.sync() {
+            self.discard(&name);
+            return Err(error);
+        }
         let (after, failure) = self.previous.clone().unzip();
         self.tell(&Record::segment(clock::now(), after, failure.flatten()), buffer);
         Ok(Segment { name, file, bytes: 0 })
@@ -233,7 +237,12 @@ impl Writer {
             self.previous = Some((name, Some(error.to_string())));
             return Trace::Possible;
         }
-        match self.folder.discard(&name) {
+        self.discard(&name)
+    }
+
+    /// Takes away a file in which nothing was acknowledged; says whether what it holds may be read all the same.
+    fn discard(&mut self, name: &str) -> Trace {
+        match self.folder.discard(name) {
             Ok(()) => Trace::Never,
             Err(error) => {
                 tracing::warn!(name, %error, "a file of the audit trail that failed at once could not be taken away");
