@@ -303,6 +303,56 @@ async fn what_is_watched_uses_up_no_rate() {
     assert!(matches!(enforced.admit(&read, None).await, Admission::Denied(_)));
 }
 
+/// An answer that is not waited for to its end leaves the command waiting, or ends it: it is never forgotten.
+#[tokio::test]
+async fn an_answer_that_is_broken_off_leaves_nothing_held_for_ever() {
+    let house = House::new();
+    let mut session = house.session().await;
+    for polls in 1..6 {
+        let hold = held(&mut session, UPDATE).await;
+        let (id, gateway) = (hold.id().to_owned(), &house.gateway);
+        let mut answer = Box::pin(gateway.answer(&id, person("ada", "dba"), Consent::Yes));
+        for _ in 0..polls {
+            let done = std::future::poll_fn(|cx| std::task::Poll::Ready(answer.as_mut().poll(cx).is_ready())).await;
+            if done {
+                break;
+            }
+            gateway.trail().flush().await.unwrap();
+        }
+        drop(answer);
+        match gateway.answer(&id, person("bob", "dba"), Consent::Yes).await {
+            Ok(Answered::Released) => assert!(hold.await.is_ok(), "after {polls} polls"),
+            Err(AnswerError::Unknown(_)) => drop(hold.await),
+            other => panic!("after {polls} polls: {other:?}"),
+        }
+    }
+}
+
+/// Whoever was let go and is not there any more did nothing.
+#[tokio::test]
+async fn a_permit_that_nobody_takes_is_closed() {
+    let house = House::new();
+    let mut session = house.session().await;
+    let hold = held(&mut session, UPDATE).await;
+    assert_eq!(house.gateway.answer(hold.id(), person("ada", "dba"), Consent::Yes).await, Ok(Answered::Released));
+    drop(hold);
+    let story = house.story().await;
+    assert!(story.contains(&"decision allow fixes-need-a-person".to_owned()), "{story:?}");
+    assert!(story.contains(&"closing not_carried_out".to_owned()), "{story:?}");
+    // The same where the caller leaves while the answer is recorded.
+    let hold = held(&mut session, UPDATE).await;
+    let id = hold.id().to_owned();
+    let mut answer = Box::pin(house.gateway.answer(&id, person("ada", "dba"), Consent::Yes));
+    let begun = std::future::poll_fn(|cx| std::task::Poll::Ready(answer.as_mut().poll(cx).is_pending())).await;
+    assert!(begun);
+    drop(hold);
+    assert_eq!(answer.await, Ok(Answered::CallerLeft));
+    let story = house.story().await;
+    let count = |what: &str| story.iter().filter(|told| *told == what).count();
+    assert_eq!(count("decision allow fixes-need-a-person"), 2, "{story:?}");
+    assert_eq!(count("closing not_carried_out"), 2, "{story:?}");
+}
+
 #[tokio::test]
 async fn a_person_refuses_what_is_held() {
     let house = House::new();

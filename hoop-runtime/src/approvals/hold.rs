@@ -86,6 +86,7 @@ impl Hold {
         self.append(Step::Withdrawn);
         let Some(pending) = self.gateway.approvals().take(self.id()) else {
             self.gateway.approvals().forget(self.id());
+            self.leave_unread();
             return None;
         };
         let decision = self.gateway.policy().resume(pending, Answer::Withdrawn, clock::now());
@@ -95,6 +96,20 @@ impl Hold {
         let (event, _) = decision.seal();
         self.gateway.trail().append(&Record::event(&self.origin, &event));
         Some(denial)
+    }
+
+    /// A permit that came and was not read is not carried out.
+    fn leave_unread(&mut self) {
+        self.turns.close();
+        while let Ok(turn) = self.turns.try_recv() {
+            match turn {
+                Turn::Over(Ok(permit)) => {
+                    let late = Record::not_carried_out(clock::now(), &self.origin, permit.id().number());
+                    self.gateway.trail().append(&late);
+                }
+                Turn::Over(Err(_)) | Turn::Changed(_) => {}
+            }
+        }
     }
 
     fn append(&self, step: Step) {

@@ -3,6 +3,7 @@
 mod client;
 mod grants;
 mod hold;
+mod in_hand;
 mod protocol;
 mod registry;
 mod server;

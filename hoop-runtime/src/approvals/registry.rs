@@ -7,12 +7,13 @@ use std::time::{Duration, Instant};
 use hoopcore::approver::{self, Unfit};
 use hoopcore::decision::{ApprovalRequest, Consent, Demand};
 use hoopcore::grant::Terms;
-use hoopcore::{Answer, Decision, Denial, Identity, Outcome, Pending, Permit, Timestamp, Verified};
+use hoopcore::{Answer, Denial, Identity, Outcome, Pending, Permit, Timestamp, Verified};
 use jiff::SignedDuration;
 use serde::{Deserialize, Serialize};
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 
+use super::in_hand::InHand;
 use super::protocol::GrantSummary;
 use crate::gateway::Gateway;
 use crate::session::record;
@@ -252,7 +253,7 @@ impl Registry {
 
     /// Puts back what goes on waiting, judged by an edition of the policy where it was judged; its caller is told where
     /// others are asked, or for something else, or for another time.
-    fn put_back(&self, id: &str, pending: Pending, edition: Option<u64>) -> Answered {
+    pub(super) fn put_back(&self, id: &str, pending: Pending, edition: Option<u64>) -> Answered {
         let mut held = self.lock();
         let Some(entry) = held.get_mut(id) else { return Answered::CallerLeft };
         let (before, now) = (&entry.waiting.request, pending.request());
@@ -269,7 +270,7 @@ impl Registry {
         if told { Answered::StillWaiting } else { Answered::CallerLeft }
     }
 
-    fn finish(&self, id: &str, outcome: Result<Permit, Denial>) -> Answered {
+    pub(super) fn finish(&self, id: &str, outcome: Result<Permit, Denial>) -> Answered {
         let answered = if outcome.is_ok() { Answered::Released } else { Answered::Refused };
         let turns = self.lock().remove(id).map(|entry| entry.turns);
         match turns.map(|turns| turns.send(Turn::Over(outcome))) {
@@ -343,18 +344,17 @@ impl Gateway {
         approver: Verified<Identity>,
         consent: Consent,
     ) -> Result<Answered, AnswerError> {
-        let (mut pending, waiting, origin) = self.approvals().begin(id, &approver, consent)?;
+        let (pending, waiting, origin) = self.approvals().begin(id, &approver, consent)?;
+        let held = InHand::new(self.approvals(), id, pending);
         let note = Approval { by: Some(approver.user.clone()), answer: Some(word(consent)), ..note(&waiting) };
         let answered = Record::approval(clock::now(), &origin, Step::Answered, note);
         if let Err(failure) = self.record_before(answered).await {
-            self.approvals().put_back(id, pending, None);
+            drop(held);
             self.review(id).await;
             return Err(AnswerError::NotRecorded(failure.to_string()));
         }
-        let (policy, edition) = self.current();
-        pending.has_waited_until(waiting.now());
-        let decision = policy.resume(pending, Answer::By(approver, consent), clock::now());
-        match self.settle(id, &origin, decision, edition).await {
+        let answer = Answer::By(approver, consent);
+        match self.resume(id, held, &waiting, &origin, answer).await {
             Answered::StillWaiting => Ok(self.review(id).await.unwrap_or(Answered::StillWaiting)),
             answered @ (Answered::Released | Answered::Refused | Answered::CallerLeft) => Ok(answered),
         }
@@ -382,13 +382,11 @@ impl Gateway {
     pub(crate) async fn review(&self, id: &str) -> Option<Answered> {
         let mut came_to = None;
         loop {
-            let (policy, edition) = self.current();
-            let Some((mut pending, waiting, origin)) = self.approvals().begin_review(id, edition) else {
+            let Some((pending, waiting, origin)) = self.approvals().begin_review(id, self.current().1) else {
                 return came_to;
             };
-            pending.has_waited_until(waiting.now());
-            let decision = policy.resume(pending, Answer::PolicyChanged, clock::now());
-            came_to = Some(self.settle(id, &origin, decision, edition).await);
+            let held = InHand::new(self.approvals(), id, pending);
+            came_to = Some(self.resume(id, held, &waiting, &origin, Answer::PolicyChanged).await);
         }
     }
 
@@ -403,9 +401,21 @@ impl Gateway {
         reviews.join_all().await;
     }
 
-    /// Lets a decision about a held command act, once it is recorded.
-    async fn settle(&self, id: &str, origin: &Origin, decision: Decision, edition: u64) -> Answered {
-        match record(self, origin, decision).await {
+    /// Judges a held command by the policy in force, and lets that act, once it is recorded.
+    async fn resume(
+        &self,
+        id: &str,
+        mut held: InHand<'_>,
+        waiting: &Waiting,
+        origin: &Origin,
+        answer: Answer,
+    ) -> Answered {
+        let (policy, edition) = self.current();
+        let Some(mut pending) = held.resume() else { return Answered::CallerLeft };
+        pending.has_waited_until(waiting.now());
+        let outcome = record(self, origin, policy.resume(pending, answer, clock::now())).await;
+        held.settle();
+        match outcome {
             Outcome::Approve(pending) => self.approvals().put_back(id, pending, Some(edition)),
             Outcome::Block(denial) => self.approvals().finish(id, Err(denial)),
             Outcome::Allow(permit) => self.release(id, origin, permit, edition),
@@ -418,9 +428,11 @@ impl Gateway {
         if let (Some(grant), Some(waiting)) = (permit.take_grant(), self.approvals().find(id)) {
             self.grants().keep(grant, waiting, origin, || self.current().1 == edition);
         }
+        let decision = permit.id().number();
         let answered = self.approvals().finish(id, Ok(permit));
         if answered == Answered::CallerLeft {
             self.grants().forget(id);
+            self.trail().append(&Record::not_carried_out(clock::now(), origin, decision));
         }
         answered
     }
