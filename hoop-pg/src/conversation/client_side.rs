@@ -27,6 +27,9 @@ const NO_STATEMENT: &str = "26000";
 /// `invalid_cursor_name`
 const NO_PORTAL: &str = "34000";
 
+/// The first OID of what is not made with a database.
+const FIRST_MADE: u32 = 16384;
+
 /// `configuration_limit_exceeded`
 const TOO_MUCH: &str = "53400";
 
@@ -147,6 +150,7 @@ impl Conversation {
         let parse = Parse::read(self.body(head))?;
         let (given, text) = (name(parse.name), self.reading.text(parse.query));
         let known = self.reading.name(parse.name).map(|known| name(&known));
+        let made = parse.types().any(|oid| oid >= FIRST_MADE);
         if self.has_prepared_too_much(head.length() + FRAME) {
             self.refuse(head, Kind::Parse, &given, too_much_prepared());
             return Ok(Next::Onward);
@@ -160,6 +164,7 @@ impl Conversation {
             }
         };
         let Some(name) = known else { return Ok(self.refuse_name(head, Kind::Parse)) };
+        let command = if made { command.with_made_types() } else { command };
         Ok(self.ask(Asked { name, ..Asked::new(head, Kind::Parse, command) }))
     }
 

@@ -14,14 +14,22 @@ rules:
   - rule: hide
     who: anyone
     on: target
-    mask: { columns: { public.customers.ssn: redact, public.customers.balance: null } }
+    mask:
+      columns:
+        public.customers.ssn: redact
+        public.customers.balance: null
+        public.everything.f8: null
+        public.everything.da: null
+        public.everything.tz: null
+        public.everything.iv: null
 "#;
 
 /// Other values in the same order: the order of a column is no secret.
 const OTHERS: &str = "
 update customers set ssn = '612-84-0395', balance = 11 where id = 1;
 update customers set ssn = '358-77-2641', balance = 22 where id = 2;
-update customers set ssn = '108-53-6942', balance = 37 where id = 3";
+update customers set ssn = '108-53-6942', balance = 37 where id = 3;
+update everything set f8 = 7.75, da = '2026-05-17', tz = '2026-03-01 05:14:15+02', iv = '100000 years' where id = 1";
 
 /// The lines of a section of the cases.
 fn section(name: &str) -> Vec<&'static str> {

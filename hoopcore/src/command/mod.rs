@@ -126,6 +126,21 @@ impl Command {
         Self(Arc::new(Analysed { text: text.clone(), canonical, digest, effects, coverage }))
     }
 
+    /// The same command, to be run with parameters of types that somebody made: what is compared with one is compared
+    /// as that type compares, so it tells more than an equality.
+    #[cfg(feature = "sql")]
+    #[must_use]
+    pub fn with_made_types(&self) -> Self {
+        let Analysed { text, canonical, effects, coverage, digest } = &*self.0;
+        let Effects::Sql(statements) = &**effects else { return self.clone() };
+        let mut statements = statements.clone();
+        let all = statements.iter_mut().flat_map(|statement| &mut statement.effects);
+        all.for_each(sql::Effect::compare_made_types);
+        let effects = Arc::new(Effects::Sql(statements));
+        let (text, canonical, coverage) = (text.clone(), Arc::clone(canonical), coverage.clone());
+        Self(Arc::new(Analysed { text, canonical, digest: *digest, effects, coverage }))
+    }
+
     /// Whether it runs or reads from what a name stands for (`EXECUTE`, `FETCH`), which may be something else the next time.
     #[must_use]
     pub fn stands_for_others(&self) -> bool {

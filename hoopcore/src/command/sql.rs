@@ -176,6 +176,15 @@ impl Columns {
         Self::Named(BTreeSet::new())
     }
 
+    /// Takes others in.
+    pub(crate) fn join(&mut self, others: Self) {
+        match (self, others) {
+            (Self::Named(names), Self::Named(others)) => names.extend(others),
+            (all, Self::All) => *all = Self::All,
+            (Self::All, Self::Named(_)) => {}
+        }
+    }
+
     /// Whether the column may be among them.
     #[must_use]
     pub fn may_hold(&self, column: &str) -> bool {
@@ -221,6 +230,14 @@ impl Effect {
             | Verb::Listen
             | Verb::Session => false,
         }
+    }
+
+    /// What is compared with a parameter of a type that somebody made is compared as that type compares: it tells more
+    /// than an equality.
+    #[cfg(feature = "sql")]
+    pub(crate) fn compare_made_types(&mut self) {
+        let Facts { inferred, weighed, .. } = &mut self.facts;
+        inferred.join(weighed.clone());
     }
 
     /// The effect of what could not be read.

@@ -6,7 +6,7 @@ use alloc::string::String;
 use alloc::vec::Vec;
 
 use super::catalogue::{self, FunctionKind, SettingKind};
-use crate::command::sql::{Columns, Duty, Effect, Facts, Object, Verb};
+use crate::command::sql::{Duty, Effect, Facts, Object, Verb};
 use crate::command::{Change, Coverage, PathChange, Statement};
 use crate::name::QualifiedName;
 
@@ -93,6 +93,11 @@ impl Effects {
     /// Not all of the statement is understood.
     pub(super) fn concede(&mut self, why: &'static str) {
         self.conceded.get_or_insert(why);
+    }
+
+    /// What is compared with a parameter is compared as a type compares that somebody made.
+    pub(super) fn compare_made_types(&mut self) {
+        self.list.iter_mut().for_each(Effect::compare_made_types);
     }
 
     /// Whether a function of this name is called.
@@ -261,22 +266,14 @@ fn join(known: &mut Effect, other: Effect) {
     known.facts.unbounded = known.facts.unbounded.or(unbounded);
     known.facts.copy |= copy;
     known.facts.code |= code;
-    join_columns(&mut known.facts.columns, columns);
-    join_columns(&mut known.facts.returned, returned);
-    join_columns(&mut known.facts.stored, stored);
-    join_columns(&mut known.facts.inferred, inferred);
-    join_columns(&mut known.facts.compared, compared);
-    join_columns(&mut known.facts.weighed, weighed);
-    join_columns(&mut known.facts.behind, behind);
+    known.facts.columns.join(columns);
+    known.facts.returned.join(returned);
+    known.facts.stored.join(stored);
+    known.facts.inferred.join(inferred);
+    known.facts.compared.join(compared);
+    known.facts.weighed.join(weighed);
+    known.facts.behind.join(behind);
     known.duty = stricter(known.duty, duty);
-}
-
-fn join_columns(known: &mut Columns, other: Columns) {
-    match (known, other) {
-        (Columns::Named(known), Columns::Named(other)) => known.extend(other),
-        (known, Columns::All) => *known = Columns::All,
-        (Columns::All, Columns::Named(_)) => {}
-    }
 }
 
 fn stricter(one: Duty, other: Duty) -> Duty {

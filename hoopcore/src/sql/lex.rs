@@ -212,6 +212,12 @@ impl<'a> Cursor<'a> {
         Self { text: self.text, lexemes }
     }
 
+    /// What stands before `rest`, which is its end.
+    pub(super) fn before(&self, rest: &Self) -> Self {
+        let length = self.lexemes.len().saturating_sub(rest.lexemes.len());
+        Self { text: self.text, lexemes: self.lexemes.get(..length).unwrap_or(&[]) }
+    }
+
     /// The text from the first lexeme to the last.
     pub(super) fn source(&self) -> &'a str {
         match (self.lexemes.first(), self.lexemes.last()) {

@@ -4,8 +4,8 @@ use alloc::borrow::Cow;
 use alloc::string::ToString as _;
 
 use sqlparser::ast::{
-    AccessExpr, Array, BinaryOperator, CaseWhen, CastKind, DataType, Expr, Function, FunctionArg, FunctionArgExpr,
-    FunctionArguments, Ident, Interval, Query, Subscript, TypedString, UnaryOperator, Value,
+    AccessExpr, Array, BinaryOperator, CaseWhen, CastKind, DataType, Expr, Ident, Interval, Query, Subscript,
+    TypedString, UnaryOperator, Value,
 };
 
 use super::flow::Use;
@@ -114,12 +114,12 @@ impl<'a> Walk<'a> {
             | Expr::IsNotTrue(inner)
             | Expr::IsFalse(inner)
             | Expr::IsNotFalse(inner)
-            | Expr::Extract { field: _, syntax: _, expr: inner }
-            | Expr::Collate { expr: inner, collation: _ }
+            | Expr::Collate { expr: inner, collation: _ } => return Some((inner, usage)),
+            Expr::Extract { field: _, syntax: _, expr: inner }
             | Expr::IsJson { expr: inner, kind: _, unique_keys: _, negated: _ }
-            | Expr::IsNormalized { expr: inner, form: _, negated: _ } => return Some((inner, usage)),
+            | Expr::IsNormalized { expr: inner, form: _, negated: _ } => return Some((inner, usage.probed())),
             Expr::IsNull(inner) | Expr::IsNotNull(inner) | Expr::IsUnknown(inner) | Expr::IsNotUnknown(inner) => {
-                return Some((inner, if is_column(inner) { Use::TOUCH.weighed() } else { usage }));
+                return Some((inner, if is_column(inner) { Use::TOUCH.weighed() } else { usage.probed() }));
             }
             Expr::IsDistinctFrom(left, right) | Expr::IsNotDistinctFrom(left, right) => {
                 return Some(self.comparison(left, right, scope, usage));
@@ -129,11 +129,14 @@ impl<'a> Walk<'a> {
             Expr::Cast { kind, expr, data_type, format } => {
                 self.expect(matches!(kind, CastKind::Cast | CastKind::DoubleColon) && format.is_none());
                 self.data_type(data_type);
+                if !is_fixed(data_type) {
+                    self.typed.extend(placeholder(expr));
+                }
                 return Some((expr, if is_text(data_type) { usage } else { usage.probed() }));
             }
             Expr::AtTimeZone { timestamp, time_zone } => {
                 self.expression(time_zone, scope, usage.probed());
-                return Some((timestamp, usage));
+                return Some((timestamp, usage.probed()));
             }
             Expr::CompoundFieldAccess { root, access_chain } => {
                 self.access(access_chain, scope, usage);
@@ -142,10 +145,11 @@ impl<'a> Walk<'a> {
             Expr::TypedString(typed) => self.typed(typed),
             Expr::Interval(interval) => return self.interval(interval, usage),
             Expr::InList { expr, list, negated: _ } => {
-                let compared = is_column(expr) && list.iter().all(is_constant);
-                let usage = if list.iter().all(is_quiet) { usage } else { usage.probed() };
+                let known = is_column(expr) && list.iter().all(is_given);
+                self.compared.extend(list.iter().filter_map(placeholder));
+                let usage = if known { usage.equated() } else { usage.probed() };
                 self.each(list, scope, usage);
-                return Some((expr, if compared { usage.equated() } else { usage }));
+                return Some((expr, usage));
             }
             _ => self.branch(expression, scope, usage),
         }
@@ -156,36 +160,34 @@ impl<'a> Walk<'a> {
     fn branch(&mut self, expression: &'a Expr, scope: usize, usage: Use) {
         match expression {
             Expr::Between { expr, negated: _, low, high } => {
-                let usage = if is_quiet(low) && is_quiet(high) { usage } else { usage.probed() };
-                self.each([&**expr, low, high], scope, usage);
+                self.each([&**expr, low, high], scope, usage.probed());
             }
             Expr::Like { negated: _, any: _, expr, pattern, escape_char }
-            | Expr::ILike { negated: _, any: _, expr, pattern, escape_char } => {
-                self.pattern(expr, pattern, escape_char.as_deref(), scope, usage);
-            }
-            Expr::SimilarTo { negated: _, expr, pattern, escape_char } => {
-                self.pattern(expr, pattern, escape_char.as_deref(), scope, usage);
+            | Expr::ILike { negated: _, any: _, expr, pattern, escape_char }
+            | Expr::SimilarTo { negated: _, expr, pattern, escape_char } => {
+                self.each([&**expr, pattern].into_iter().chain(escape_char.as_deref()), scope, usage.probed());
             }
             Expr::InSubquery { expr, subquery, negated: _ } => self.membership(expr, subquery, scope, usage),
             Expr::AnyOp { left, compare_op, right, is_some: _ } => {
                 self.quantified(left, compare_op, right, scope, usage)
             }
             Expr::AllOp { left, compare_op: _, right } => self.each([&**left, right], scope, usage.probed()),
-            Expr::Position { expr, r#in } => self.each([&**expr, r#in], scope, usage),
+            Expr::Position { expr, r#in } => self.each([&**expr, r#in], scope, usage.probed()),
             Expr::Substring { expr, substring_from, substring_for, special: _, shorthand: _ } => {
                 self.call_shipped("substring");
-                self.expression(expr, scope, usage);
-                self.each(substring_from.iter().chain(substring_for).map(|part| &**part), scope, usage.probed());
+                let parts = [Some(expr), substring_from.as_ref(), substring_for.as_ref()].into_iter().flatten();
+                self.each(parts.map(|part| &**part), scope, usage.probed());
             }
             Expr::Trim { trim_where: _, trim_what, expr, trim_characters } => {
                 let characters = trim_characters.iter().flatten();
-                self.each(trim_what.iter().map(|what| &**what).chain(characters), scope, usage);
-                self.expression(expr, scope, usage);
+                self.each(trim_what.iter().map(|what| &**what).chain(characters), scope, usage.probed());
+                let plain = trim_what.is_none() && trim_characters.is_none() && is_column(expr);
+                self.expression(expr, scope, if plain { usage.weighed() } else { usage.probed() });
             }
             Expr::Overlay { expr, overlay_what, overlay_from, overlay_for } => {
                 self.call_shipped("overlay");
-                self.each([&**expr, overlay_what], scope, usage);
-                self.each([&**overlay_from].into_iter().chain(overlay_for.as_deref()), scope, usage.probed());
+                let parts = [&**expr, overlay_what, overlay_from].into_iter().chain(overlay_for.as_deref());
+                self.each(parts, scope, usage.probed());
             }
             Expr::Function(function) => self.function(function, scope, usage),
             Expr::Case { case_token: _, end_token: _, operand, conditions, else_result } => {
@@ -198,7 +200,7 @@ impl<'a> Walk<'a> {
                 self.each(sets.iter().flatten(), scope, usage);
             }
             Expr::Tuple(items) => self.each(items, scope, usage),
-            Expr::Array(Array { elem, named: _ }) => self.each(elem, scope, usage),
+            Expr::Array(Array { elem, named: _ }) => self.each(elem, scope, usage.probed()),
             Expr::Wildcard(_) => self.flow.star(scope, None, usage),
             Expr::QualifiedWildcard(name, _) => match parts(name) {
                 Some(parts) => self.flow.star(scope, Some(&parts.name.value), usage),
@@ -304,27 +306,11 @@ impl<'a> Walk<'a> {
 
     /// Walks the right side of a comparison and says how the left one is used.
     fn comparison(&mut self, left: &'a Expr, right: &'a Expr, scope: usize, usage: Use) -> (&'a Expr, Use) {
-        let known = is_column(left) && is_constant(right) || is_constant(left) && is_column(right);
-        let usage = match known {
-            true => usage.equated(),
-            false if has_loud_part(left) || has_loud_part(right) => usage.probed(),
-            false => usage,
-        };
+        let known = is_column(left) && is_given(right) || is_given(left) && is_column(right);
+        self.compared.extend([left, right].into_iter().filter_map(placeholder));
+        let usage = if known { usage.equated() } else { usage.probed() };
         self.expression(right, scope, usage);
         (left, usage)
-    }
-
-    /// `a || b` joins texts, which always works, or arrays and documents, which may not fit together.
-    fn concatenation(&mut self, left: &'a Expr, right: &'a Expr, scope: usize, usage: Use) -> (&'a Expr, Use) {
-        let text = !usage.weighed && (is_text_beside(left, right) || is_text_beside(right, left));
-        let operand = |operand: &Expr| match text || is_constant(operand) {
-            true => usage,
-            false if is_column(operand) || is_concatenation(operand) => usage.weighed(),
-            false if is_textual(operand) => usage.worked(),
-            false => usage.probed(),
-        };
-        self.expression(right, scope, operand(right));
-        (left, operand(left))
     }
 
     fn operation(
@@ -337,8 +323,14 @@ impl<'a> Walk<'a> {
     ) -> Option<(&'a Expr, Use)> {
         match op {
             BinaryOperator::Eq | BinaryOperator::NotEq => return Some(self.comparison(left, right, scope, usage)),
-            BinaryOperator::And | BinaryOperator::Or => {}
-            BinaryOperator::StringConcat => return Some(self.concatenation(left, right, scope, usage)),
+            BinaryOperator::And | BinaryOperator::Or => {
+                self.expression(right, scope, usage);
+                return Some((left, usage));
+            }
+            // A path that the statement writes itself is followed in any document.
+            BinaryOperator::Arrow | BinaryOperator::LongArrow if is_literal(right) => {
+                return Some((left, usage.worked()));
+            }
             BinaryOperator::Spaceship
             | BinaryOperator::Xor
             | BinaryOperator::DuckIntegerDivide
@@ -349,36 +341,31 @@ impl<'a> Walk<'a> {
             | BinaryOperator::Assignment => self.foreign(),
             _ => {}
         }
-        let lazy = has_loud_part(left) || has_loud_part(right);
-        let usage = if is_total(op) && !lazy { usage } else { usage.probed() };
-        self.expression(right, scope, usage);
-        Some((left, usage))
-    }
-
-    /// A pattern from a column may be malformed, so it decides about an error; a constant one does not.
-    fn pattern(&mut self, expr: &'a Expr, pattern: &'a Expr, escape: Option<&'a Expr>, scope: usize, usage: Use) {
-        self.expression(expr, scope, usage);
-        self.expression(pattern, scope, usage.probed());
-        self.each(escape, scope, usage.probed());
+        // By an operator's failing, for a value or beside another that it then does not look at, anything can be asked.
+        self.expression(right, scope, usage.probed());
+        Some((left, usage.probed()))
     }
 
     /// `x IN (SELECT …)`: with a constant on the left it compares one value, else all with all.
     fn membership(&mut self, expr: &'a Expr, subquery: &'a Query, scope: usize, usage: Use) {
-        let usage = if is_constant(expr) { usage.equated() } else { usage.probed() };
+        self.compared.extend(placeholder(expr));
+        let usage = if is_given(expr) { usage.equated() } else { usage.probed() };
         self.expression(expr, scope, usage);
         self.sub_query(subquery, scope, usage);
     }
 
     fn quantified(&mut self, left: &'a Expr, op: &'a BinaryOperator, right: &'a Expr, scope: usize, usage: Use) {
-        let compared = *op == BinaryOperator::Eq && is_column(left) && is_constant(right);
+        let compared = *op == BinaryOperator::Eq && is_column(left) && is_given(right);
+        self.compared.extend(placeholder(right));
         let usage = if compared { usage.equated() } else { usage.probed() };
         self.each([left, right], scope, usage);
     }
 
     /// What a CASE asks decides which branch runs, and a branch may fail.
     fn case(&mut self, operand: Option<&'a Expr>, conditions: &'a [CaseWhen], scope: usize, usage: Use) {
-        let constants = conditions.iter().all(|when| is_constant(&when.condition));
+        let constants = conditions.iter().all(|when| is_given(&when.condition));
         let compared = operand.is_some_and(is_column) && constants;
+        self.compared.extend(conditions.iter().filter_map(|when| placeholder(&when.condition)));
         let asked = if compared { usage.equated() } else { usage.probed() };
         self.each(operand, scope, asked);
         for CaseWhen { condition, result } in conditions {
@@ -483,27 +470,21 @@ fn is_text(data_type: &DataType) -> bool {
         | DataType::CharVarying(_)
         | DataType::Varchar(_) => true,
         DataType::Custom(name, _) => parts(name).is_some_and(|parts| {
-            parts.schema.is_none_or(|schema| schema == "pg_catalog")
+            parts.schema == Some("pg_catalog")
                 && matches!(parts.name.value.as_str(), "text" | "varchar" | "bpchar" | "name")
         }),
         _ => false,
     }
 }
 
-/// Whether an operator gives a value for every operand, so that nothing is learnt from an error.
-fn is_total(op: &BinaryOperator) -> bool {
-    matches!(
-        op,
-        BinaryOperator::Gt
-            | BinaryOperator::Lt
-            | BinaryOperator::GtEq
-            | BinaryOperator::LtEq
-            | BinaryOperator::Eq
-            | BinaryOperator::NotEq
-            | BinaryOperator::Arrow
-            | BinaryOperator::LongArrow
-            | BinaryOperator::PGStartsWith
-    )
+/// Whether the type is PostgreSQL's own whatever types there are: a bare name is looked up in `pg_temp` first.
+fn is_fixed(data_type: &DataType) -> bool {
+    match data_type {
+        DataType::Custom(name, modifiers) => {
+            modifiers.is_empty() && parts(name).is_some_and(|parts| parts.schema == Some("pg_catalog"))
+        }
+        _ => is_standard(data_type),
+    }
 }
 
 fn unary_usage(op: UnaryOperator, usage: Use) -> Use {
@@ -525,23 +506,11 @@ fn unary_usage(op: UnaryOperator, usage: Use) -> Use {
     }
 }
 
-/// A bare column, in parentheses or not, perhaps cast to a text of any length, which changes nothing.
+/// A bare column, in parentheses or not.
 pub(super) fn is_column(expression: &Expr) -> bool {
     match expression {
         Expr::Identifier(_) | Expr::CompoundIdentifier(_) => true,
         Expr::Nested(inner) => is_column(inner),
-        Expr::Cast { expr: inner, data_type, .. } => is_whole_text(data_type) && is_column(inner),
-        _ => false,
-    }
-}
-
-fn is_whole_text(data_type: &DataType) -> bool {
-    match data_type {
-        DataType::Varchar(None) | DataType::CharacterVarying(None) => true,
-        DataType::Custom(name, modifiers) => {
-            let text = |parts: super::Parts<'_>| parts.schema.is_none() && parts.name.value == "text";
-            modifiers.is_empty() && parts(name).is_some_and(text)
-        }
         _ => false,
     }
 }
@@ -564,94 +533,42 @@ pub(super) fn is_constant(expression: &Expr) -> bool {
     }
 }
 
-/// Whether nothing is learnt from an expression's being evaluated or not: it can neither fail nor take its time.
-pub(super) fn is_quiet(expression: &Expr) -> bool {
-    is_column(expression) || is_constant(expression)
-}
-
-/// Whether a row is compared of which a later part may not be evaluated, for an earlier one has decided.
-fn has_loud_part(expression: &Expr) -> bool {
-    match expression {
-        Expr::Nested(inner) => has_loud_part(inner),
-        Expr::Tuple(parts) => !parts.iter().all(is_quiet),
-        Expr::Function(function) => is_row(function) && !arguments(function).all(is_quiet),
-        _ => false,
+/// A constant that is compared as the other side's type compares: nobody can have made its type. One with a collation of
+/// its own is compared by that, and a row part by part.
+fn is_given(expression: &Expr) -> bool {
+    let mut expression = expression;
+    loop {
+        expression = match expression {
+            Expr::Value(_) => return true,
+            Expr::TypedString(typed) => return is_fixed(&typed.data_type),
+            Expr::Cast { expr: inner, data_type, .. } if is_fixed(data_type) => inner,
+            Expr::Nested(inner) | Expr::UnaryOp { expr: inner, .. } => inner,
+            Expr::Interval(interval) => &interval.value,
+            Expr::Array(Array { elem, .. }) => return elem.iter().all(is_given),
+            Expr::BinaryOp { left, right, .. } if is_given(right) => left,
+            _ => return false,
+        };
     }
 }
 
-fn is_row(function: &Function) -> bool {
-    parts(&function.name).is_some_and(|name| name.schema.is_none() && name.name.value == "row")
-}
-
-fn arguments(function: &Function) -> impl Iterator<Item = &Expr> {
-    let list = match &function.args {
-        FunctionArguments::List(list) => list.args.as_slice(),
-        FunctionArguments::None | FunctionArguments::Subquery(_) => &[],
-    };
-    list.iter().filter_map(|argument| match argument {
-        FunctionArg::Unnamed(FunctionArgExpr::Expr(expression)) => Some(expression),
-        _ => None,
-    })
-}
-
-/// Whether `one || other` is a text because `one` is a literal that is no array, and `other` more than a literal.
-fn is_text_beside(one: &Expr, other: &Expr) -> bool {
-    match one {
-        Expr::Nested(inner) => is_text_beside(inner, other),
+/// The parameter that an expression is, behind casts.
+pub(super) fn placeholder(expression: &Expr) -> Option<&str> {
+    match expression {
         Expr::Value(value) => match &value.value {
-            Value::SingleQuotedString(text) => !text.contains(['{', '[']) && !is_constant(other),
-            _ => false,
+            Value::Placeholder(name) => Some(name),
+            _ => None,
         },
-        _ => false,
+        Expr::Nested(inner) | Expr::Cast { expr: inner, .. } => placeholder(inner),
+        _ => None,
     }
 }
 
-fn is_concatenation(expression: &Expr) -> bool {
+/// A literal as it stands.
+fn is_literal(expression: &Expr) -> bool {
     match expression {
-        Expr::Nested(inner) => is_concatenation(inner),
-        Expr::BinaryOp { op: BinaryOperator::StringConcat, .. } => true,
-        _ => false,
-    }
-}
-
-/// Functions of the shipped catalogue that give a text whatever they are given.
-const TEXTUAL: &[&str] = &[
-    "btrim",
-    "concat",
-    "concat_ws",
-    "initcap",
-    "left",
-    "lower",
-    "ltrim",
-    "md5",
-    "replace",
-    "reverse",
-    "right",
-    "rtrim",
-    "split_part",
-    "string_agg",
-    "substr",
-    "substring",
-    "to_char",
-    "translate",
-    "upper",
-];
-
-/// Whether an expression gives a text for sure.
-pub(super) fn is_textual(expression: &Expr) -> bool {
-    match expression {
-        Expr::Nested(inner) => is_textual(inner),
-        Expr::Cast { data_type, .. } => is_text(data_type),
-        Expr::Trim { .. } => true,
-        Expr::Value(value) => matches!(&value.value, Value::SingleQuotedString(text) if !text.contains(['{', '['])),
-        Expr::Case { conditions, else_result, .. } => {
-            conditions.iter().map(|when| &when.result).chain(else_result.as_deref()).any(is_textual)
-        }
-        Expr::Function(function) => parts(&function.name).is_some_and(|name| {
-            let (shipped, value) = (matches!(name.schema, None | Some("pg_catalog")), name.name.value.as_str());
-            shipped && TEXTUAL.binary_search(&value).is_ok()
-                || name.schema.is_none() && value == "coalesce" && arguments(function).any(is_textual)
-        }),
+        Expr::Value(_) => true,
+        Expr::Nested(inner) => is_literal(inner),
+        Expr::UnaryOp { op: UnaryOperator::Minus, expr: inner } => matches!(&**inner, Expr::Value(_)),
         _ => false,
     }
 }

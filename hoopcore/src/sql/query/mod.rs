@@ -13,6 +13,7 @@ mod lineage;
 mod select;
 
 use alloc::borrow::ToOwned;
+use alloc::collections::BTreeSet;
 use alloc::string::String;
 
 use sqlparser::ast::{Ident, ObjectName, ObjectNamePart, Query, Statement};
@@ -38,6 +39,8 @@ pub(super) fn effects(parsed: &Parsed) -> Effects {
         versions: &parsed.versions,
         // A clause that was left out may return what it names under another name.
         passing: if parsed.compares { Use::RETURN } else { Use::PASS },
+        typed: BTreeSet::new(),
+        compared: BTreeSet::new(),
     };
     if parsed.compares {
         walk.flow.compare_all();
@@ -55,6 +58,9 @@ pub(super) fn effects(parsed: &Parsed) -> Effects {
         walk.effects.concede("a name that nothing in FROM has");
     }
     walk.flow.distribute(&mut walk.effects);
+    if !walk.typed.is_disjoint(&walk.compared) {
+        walk.effects.compare_made_types();
+    }
     walk.effects
 }
 
@@ -75,6 +81,10 @@ struct Walk<'a> {
     versions: &'a [String],
     /// How the lists of sub-selects in FROM are used.
     passing: Use,
+    /// Parameters that may be of a type that somebody made: they are cast to one, or assigned.
+    typed: BTreeSet<&'a str>,
+    /// Parameters that columns are compared with.
+    compared: BTreeSet<&'a str>,
 }
 
 impl<'a> Walk<'a> {

@@ -11,7 +11,7 @@ use sqlparser::ast::{
     WildcardAdditionalOptions, With,
 };
 
-use super::expression::is_column;
+use super::expression::{is_column, placeholder};
 use super::figure::name_of;
 use super::flow::{Doing, Use};
 use super::lineage::{ANY_NAME, Column, Output, Outputs, Span, column_at, columns_named};
@@ -230,7 +230,14 @@ impl<'a> Walk<'a> {
         }
         let (grouped, distinct_on) = (is_grouped(select), matches!(select.distinct, Some(Distinct::On(_))));
         let plain = !grouped && select.distinct.is_none();
-        let usage = if matches!(select.distinct, Some(Distinct::Distinct)) { usage.weighed() } else { usage };
+        let usage = match (&select.distinct, &*select.projection) {
+            (Some(Distinct::Distinct), [SelectItem::UnnamedExpr(_) | SelectItem::ExprWithAlias { .. }]) => {
+                usage.weighed()
+            }
+            // Rows come in an order made of hashes, beside which the other columns stand.
+            (Some(Distinct::Distinct), _) => usage.probed(),
+            (Some(Distinct::On(_) | Distinct::All) | None, _) => usage,
+        };
         let outputs = self.items(&select.projection, scope, Use { unused: usage.unused && plain, ..usage });
         if let Some(Distinct::On(keys)) = &select.distinct {
             self.keys(keys, scope, &outputs);
@@ -320,6 +327,8 @@ impl<'a> Walk<'a> {
 
     /// A value that is returned or stored: as it is, where it is a bare column.
     pub(super) fn output(&mut self, expression: &'a Expr, scope: usize, usage: Use) {
+        // A parameter is of the type of what it is assigned to.
+        self.typed.extend(placeholder(expression));
         let usage = match is_column(expression) {
             true => usage,
             false if usage.weighed => usage.probed(),

@@ -59,37 +59,53 @@ fn base(effects: &mut Effects, cursor: &mut Cursor<'_>) -> Option<()> {
     cursor.eat_word("as");
     let name = cursor.name()?;
     let shipped = name.schema.as_deref().is_none_or(|schema| schema == "pg_catalog");
-    if !shipped || !is_of_standard(&name.name) && !catalogue::is_shipped_type(&name.name) {
+    if !shipped || !STANDARD.contains(&&*name.name) && !catalogue::is_shipped_type(&name.name) {
         effects.add(Effect { duty: Duty::Harmless, ..Effect::new(Verb::Alter, Object::Relation(name)) });
     }
     Some(())
 }
 
-/// Whether a type is one that the grammar has a name of its own for.
-fn is_of_standard(name: &str) -> bool {
-    const WORDS: &[&str] = &[
-        "bigint",
-        "bit",
-        "boolean",
-        "char",
-        "character",
-        "dec",
-        "decimal",
-        "double",
-        "float",
-        "int",
-        "integer",
-        "interval",
-        "national",
-        "nchar",
-        "numeric",
-        "real",
-        "smallint",
-        "time",
-        "timestamp",
-        "varchar",
-    ];
-    WORDS.contains(&name)
+/// Words that the grammar has for types: no other type can be meant by them.
+const STANDARD: &[&str] = &[
+    "bigint",
+    "bit",
+    "boolean",
+    "char",
+    "character",
+    "dec",
+    "decimal",
+    "double",
+    "float",
+    "int",
+    "integer",
+    "interval",
+    "national",
+    "nchar",
+    "numeric",
+    "real",
+    "smallint",
+    "time",
+    "timestamp",
+    "varchar",
+];
+
+/// Whether all types of a list are PostgreSQL's own whatever types there are.
+pub(super) fn are_fixed(mut list: Cursor<'_>) -> bool {
+    let mut begins = true;
+    while !list.is_end() {
+        // Lengths.
+        if list.group().is_some() {
+            continue;
+        }
+        let Some(next) = list.advance() else { return false };
+        let standard = STANDARD.iter().any(|word| next.is_word(list.text, word));
+        let shipped = next.is_word(list.text, "pg_catalog") && list.at(TokenKind::Period);
+        if begins && !standard && !shipped {
+            return false;
+        }
+        begins = next.kind() == TokenKind::Comma;
+    }
+    true
 }
 
 fn created(effects: &mut Effects, cursor: &mut Cursor<'_>) -> Option<()> {
@@ -202,7 +218,7 @@ fn index(effects: &mut Effects, mut cursor: Cursor<'_>) -> Option<()> {
     let table = relation(&mut cursor)?;
     let name = name.unwrap_or_else(|| table.name.clone());
     effects.relation(Verb::Create, QualifiedName { schema: table.schema.clone(), name });
-    let computed = has_nested(cursor) || cursor.after_word("where").is_some();
+    let computed = has_nested(cursor) || cursor.after_word("where").is_some() || cursor.mentions("collate");
     effects.add(evaluated(table, cursor, computed));
     expressions::calls(effects, cursor);
     Some(())
@@ -214,16 +230,18 @@ fn statistics(effects: &mut Effects, mut cursor: Cursor<'_>) -> Option<()> {
     let name = if cursor.at_word("on") || cursor.at(TokenKind::Open) { None } else { Some(cursor.name()?) };
     cursor.group();
     cursor.eat_word("on").then_some(())?;
-    let mut from = cursor.after_word("from")?;
-    let table = relation(&mut from)?;
-    end(from)?;
+    let from = cursor.after_word("from")?;
+    let mut rest = from;
+    let table = relation(&mut rest)?;
+    end(rest)?;
     if let Some(name) = name {
         effects.relation(Verb::Create, name);
     }
     effects.relation(Verb::Create, table.clone());
-    let computed = cursor.lexemes.iter().any(|lexeme| lexeme.kind() == TokenKind::Open);
-    effects.add(evaluated(table, cursor, computed));
-    expressions::calls(effects, cursor);
+    let list = cursor.before(&from);
+    let computed = list.lexemes.iter().any(|lexeme| lexeme.kind() == TokenKind::Open);
+    effects.add(evaluated(table, list, computed));
+    expressions::calls(effects, list);
     Some(())
 }
 
@@ -232,7 +250,9 @@ fn statistics(effects: &mut Effects, mut cursor: Cursor<'_>) -> Option<()> {
 fn evaluated(table: QualifiedName, definition: Cursor<'_>, computed: bool) -> Effect {
     // Whatever stands there: words that are no columns do no harm.
     let name = |lexeme: &Lexeme| lexeme.identifier(definition.text);
-    let columns = Columns::Named(definition.lexemes.iter().filter_map(name).collect());
+    let names: BTreeSet<_> = definition.lexemes.iter().filter_map(name).collect();
+    // The name of the table stands for its whole row.
+    let columns = if names.contains(&table.name) { Columns::All } else { Columns::Named(names) };
     let inferred = if computed { columns.clone() } else { Columns::none() };
     let facts = Facts { inferred, compared: columns.clone(), columns, ..Facts::default() };
     Effect { facts, duty: Duty::Harmless, ..Effect::new(Verb::Read, Object::Relation(table)) }

@@ -4,7 +4,7 @@ use alloc::borrow::Cow;
 use alloc::string::String;
 use alloc::vec::Vec;
 
-use super::{end, expressions, transaction};
+use super::{create, end, expressions, transaction};
 use crate::command::sql::{Duty, Effect, Object, Verb};
 use crate::command::{Change, Command, PathChange};
 use crate::sql::effects::Effects;
@@ -311,9 +311,15 @@ fn name_or_all(cursor: &mut Cursor<'_>) -> Option<Option<String>> {
 /// `PREPARE p (types) AS statement`: the statement's effects.
 pub(super) fn prepare(effects: &mut Effects, mut cursor: Cursor<'_>) -> Option<()> {
     let name = cursor.identifier()?;
-    let types = if cursor.at(TokenKind::Open) { cursor.group()?.source() } else { "" };
+    let types = if cursor.at(TokenKind::Open) { Some(cursor.group()?) } else { None };
     cursor.eat_word("as").then_some(())?;
-    let command = inside(effects, cursor)?.with_types(types);
+    let mut command = inside(effects, cursor)?;
+    if let Some(types) = types {
+        command = command.with_types(types.source());
+        if !create::are_fixed(types) {
+            command = command.with_made_types();
+        }
+    }
     effects.change(Change::Prepare { name, command });
     Some(())
 }
