@@ -304,7 +304,7 @@ impl Gateway {
         tracing::warn!(user = %attempt.user.escape_debug(), reason, "login refused");
         self.count_refused_login();
         let ticket = self.trail().submit(&Record::login_refused(clock::now(), attempt, reason));
-        if let Err(failure) = self.patience(ticket).await {
+        if let Err(failure) = self.acknowledged(ticket).await {
             tracing::error!(%failure, "a refused login could not be recorded");
         }
         Denial::internal("the name, the password or the resource is not right, or not allowed")
@@ -360,7 +360,7 @@ impl Gateway {
     }
 
     /// Waits for a record of what is true in any case.
-    pub(crate) async fn patience(&self, ticket: Ticket) -> Result<(), AuditFailure> {
+    pub(crate) async fn acknowledged(&self, ticket: Ticket) -> Result<(), AuditFailure> {
         in_time(async { ticket.await.map_err(AuditFailure::from) }).await
     }
 

@@ -279,25 +279,32 @@ fn call<'a>(
 pub(crate) fn record(gateway: &Gateway, origin: &Origin, decision: Decision) -> Soon<Outcome> {
     let (event, sealed) = decision.seal();
     log(origin, &event);
-    let waited = gateway.metrics().map(|metrics| {
+    let begun = gateway.metrics().map(|metrics| {
         metrics.event(&event);
-        Wait { metrics: metrics.clone(), begun: Instant::now() }
+        Instant::now()
     });
     match gateway.trail().submit(&Record::event(origin, &event)).settled() {
-        Ok(safe) => Soon::Now(recorded(waited, safe.map_err(AuditFailure::from), event, sealed)),
+        Ok(safe) => {
+            count_wait(gateway.metrics(), begun);
+            Soon::Now(recorded(safe.map_err(AuditFailure::from), event, sealed))
+        }
         Err(ticket) => {
-            let (origin, number) = (origin.clone(), event.id().number());
+            let (origin, number, metrics) = (origin.clone(), event.id().number(), gateway.metrics().cloned());
             let late = (!is_refused(&event)).then_some(move || Record::not_carried_out(clock::now(), &origin, number));
             let confirmation = Confirmation::new(gateway.trail().clone(), ticket, late);
-            Soon::later(async move { recorded(waited, in_time(confirmation).await, event, sealed) })
+            Soon::later(async move {
+                let safe = in_time(confirmation).await;
+                count_wait(metrics.as_ref(), begun);
+                recorded(safe, event, sealed)
+            })
         }
     }
 }
 
-/// A wait that is counted.
-struct Wait {
-    metrics: Metrics,
-    begun: Instant,
+fn count_wait(metrics: Option<&Metrics>, begun: Option<Instant>) {
+    if let Some((metrics, begun)) = metrics.zip(begun) {
+        metrics.waited(begun.elapsed());
+    }
 }
 
 /// Whether a decision refuses its command, which then is refused also where that cannot be recorded.
@@ -310,10 +317,7 @@ fn is_refused(event: &Event) -> bool {
 }
 
 /// The outcome of a decision whose record is safe, or the refusal where it is not.
-fn recorded(waited: Option<Wait>, safe: Result<(), AuditFailure>, event: Event, sealed: Sealed) -> Outcome {
-    if let Some(Wait { metrics, begun }) = waited {
-        metrics.waited(begun.elapsed());
-    }
+fn recorded(safe: Result<(), AuditFailure>, event: Event, sealed: Sealed) -> Outcome {
     match safe {
         Ok(()) => sealed.release(event.written()),
         Err(failure) => Outcome::Block(sealed.refuse(&failure)),

@@ -42,7 +42,7 @@ pub(crate) async fn hold(gateway: Gateway, origin: Origin, pending: Pending, edi
     let waiting = Box::new(waiting);
     let hold = Hold { gateway, origin, waiting, turns, changed: false, deadline, expiry: None, over: false };
     let asked = Record::approval(hold.waiting.since, &hold.origin, Step::Asked, note(&hold.waiting));
-    match hold.gateway.patience(hold.gateway.trail().submit(&asked)).await {
+    match hold.gateway.acknowledged(hold.gateway.trail().submit(&asked)).await {
         Ok(()) => {
             hold.gateway.approvals().publish(hold.id());
             // The policy may have changed since it was decided that people are to be asked.

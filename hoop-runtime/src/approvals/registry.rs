@@ -374,7 +374,7 @@ impl Gateway {
         let (waiting, origin) = self.grants().revoke(id, by, clock::now())?;
         let note = Approval { by: Some(by.user.clone()), ..note(&waiting) };
         let revoked = Record::approval(clock::now(), &origin, Step::Revoked, note);
-        let recorded = self.patience(self.trail().submit(&revoked)).await;
+        let recorded = self.acknowledged(self.trail().submit(&revoked)).await;
         recorded.map_err(|failure| AnswerError::RevokedUnrecorded(failure.to_string()))
     }
 

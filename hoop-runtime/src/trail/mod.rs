@@ -5,6 +5,8 @@
 //! the file for ever; what waited is refused, and the next record begins a new file.
 
 mod answers;
+mod closing;
+mod decided;
 mod files;
 mod line;
 mod measure;
@@ -25,11 +27,12 @@ use std::time::{Duration, Instant};
 use serde::Deserialize;
 use tokio::sync::oneshot;
 
+pub use decided::style_word;
 pub use line::is_deceptive;
 pub use measure::{Measurement, measure};
 pub use queue::Unwritten;
 pub(crate) use record::{Approval, Origin, Step};
-pub use record::{Record, hex, style_word};
+pub use record::{Record, hex};
 pub(crate) use ticket::Confirmation;
 pub use ticket::{NotRecorded, Ticket};
 

@@ -1,40 +1,26 @@
 //! What one line of the audit trail holds.
 
-use std::collections::{BTreeSet, VecDeque};
+use std::collections::BTreeSet;
 use std::net::IpAddr;
 use std::ops::Deref;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
 use hoopcore::audit::EventKind;
 use hoopcore::command::Digest;
-use hoopcore::decision::RuleRef;
-use hoopcore::grant::GrantNote;
-use hoopcore::mask::{AppliedMask, CellCounts, MaskedBy, MaskedCells, Style};
 use hoopcore::policy::Problem;
-use hoopcore::{
-    Completion, Event, Identity, IdentityKind, Resource, Timestamp, Verdict, Verified,
-    audit::{CompletionStatus, WouldEnd},
-};
+use hoopcore::{Event, Identity, IdentityKind, Resource, Timestamp, Verified};
 use jiff::SignedDuration;
 use jiff::fmt::temporal::DateTimePrinter;
 use serde::ser::Error as _;
 use serde::{Serialize, Serializer};
 
-use crate::config::Timeout;
-use crate::policy_files::PolicyFilesError;
-
+use super::closing::Closing;
+use super::decided::RenderCache;
 use super::line::{self, Members};
+use crate::config::Timeout;
 use crate::id;
-
-/// Where a command's text is cut in a record. The digest covers all of it.
-const TEXT_LIMIT: usize = 32 * 1024;
-/// How many effects of one command a record names.
-const EFFECTS_LIMIT: usize = 512;
-/// For how many decisions of a session the words are kept.
-const RENDERED: usize = 8;
-/// Longer words are not kept, in bytes.
-const RENDERED_BYTES: usize = 2048;
+use crate::policy_files::PolicyFilesError;
 
 /// Writes times as RFC 3339 has them, in UTC.
 const PRINTER: DateTimePrinter = DateTimePrinter::new();
@@ -134,98 +120,6 @@ enum What {
     Lost {
         records: u64,
     },
-}
-
-#[derive(Debug, Serialize)]
-struct Decided {
-    command: Shown,
-    digest: Hex,
-    effects: Effects,
-    verdict: Verdict,
-    rule: Rule,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    reason: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    uncertain: Option<String>,
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    masks: Vec<Mask>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    grant: Option<GrantUse>,
-    policy: Hex,
-}
-
-/// By which consent of people a command goes on.
-#[derive(Debug, Serialize)]
-struct GrantUse {
-    /// The id under which the command was held when people agreed.
-    approval: Option<Arc<str>>,
-    /// Of the command, its parameters, what it names, and where names are looked up.
-    digest: Hex,
-    #[serde(rename = "use")]
-    number: u32,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    of: Option<u32>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    until: Option<String>,
-    #[serde(skip_serializing_if = "std::ops::Not::not")]
-    session: bool,
-}
-
-#[derive(Debug, Serialize)]
-struct Rule {
-    name: Arc<str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    file: Option<Arc<str>>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    line: Option<u32>,
-}
-
-#[derive(Debug, Serialize)]
-struct Mask {
-    column: String,
-    style: &'static str,
-    rule: Arc<str>,
-}
-
-/// How an execution ended.
-#[derive(Debug, Default)]
-struct Closing {
-    /// The rule whose limit ended it, or would have.
-    rule: Option<Rule>,
-    status: &'static str,
-    error: Option<String>,
-    rows: u64,
-    bytes: u64,
-    cells_masked: u64,
-    cells_clear: u64,
-    masked_by: Vec<Masks>,
-    would_end: Option<Ending>,
-}
-
-/// What masked how many cells.
-#[derive(Debug, Serialize)]
-struct Masks {
-    #[serde(flatten)]
-    by: By,
-    cells: u64,
-}
-
-#[derive(Debug, Serialize)]
-#[serde(untagged)]
-enum By {
-    Column { column: String, rule: Arc<str> },
-    Detector { detector: &'static str },
-    Doubt { doubt: bool },
-}
-
-/// What would have ended an execution that was only watched.
-#[derive(Debug, Serialize)]
-#[serde(rename_all = "snake_case")]
-enum Ending {
-    /// A limit, in the word of the policy language.
-    Limit(&'static str),
-    /// Something that masks could not act on.
-    Unmaskable(&'static str),
 }
 
 /// What a record says of an approval.
@@ -381,8 +275,7 @@ impl Record {
 
     /// A permit that nobody carried out: its decision may be on record, and the command never left the gateway.
     pub(crate) fn not_carried_out(at: Timestamp, origin: &Origin, decision: u64) -> Self {
-        let closing = Closing { status: "not_carried_out", ..Closing::default() };
-        Self { decision: Some(decision), ..Self::of(origin, at, "closing", What::Closed(closing)) }
+        Self { decision: Some(decision), ..Self::of(origin, at, "closing", What::Closed(Closing::not_carried_out())) }
     }
 
     /// Somebody took too long: the session ends, or what its server runs is cancelled.
@@ -445,53 +338,6 @@ impl Record {
     }
 }
 
-impl Decided {
-    /// What a decision says; of the end of an execution, nothing.
-    fn new(event: &Event) -> Option<Self> {
-        let EventKind::Decided { verdict, rule, reason, masks, uncertain, grant } = &event.kind else { return None };
-        Some(Self {
-            command: Shown(Arc::clone(&event.command)),
-            digest: Hex(event.digest),
-            effects: Effects(Arc::clone(&event.effects)),
-            verdict: *verdict,
-            rule: Rule::from(rule),
-            reason: reason.as_deref().map(str::to_owned),
-            uncertain: uncertain.as_deref().map(str::to_owned),
-            masks: masks.iter().map(Mask::from).collect(),
-            grant: grant.as_ref().map(GrantUse::from),
-            policy: Hex(event.policy),
-        })
-    }
-}
-
-/// The last decisions of a session with the words for them: programs ask for the same again and again.
-#[derive(Debug, Default)]
-struct RenderCache(Mutex<VecDeque<(Event, Members)>>);
-
-impl RenderCache {
-    fn words(&self, event: &Event) -> Option<Members> {
-        let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some((_, words)) = known.iter().find(|(known, _)| says_the_same(known, event)) {
-            return Some(words.clone());
-        }
-        let words = line::members(&Decided::new(event)?)?;
-        if words.len() <= RENDERED_BYTES {
-            known.truncate(RENDERED - 1);
-            known.push_front((event.clone(), words.clone()));
-        }
-        Some(words)
-    }
-}
-
-/// Whether two decisions differ in nothing but their number, their time and what all records of a session share.
-fn says_the_same(one: &Event, other: &Event) -> bool {
-    Arc::ptr_eq(&one.command, &other.command)
-        && one.digest == other.digest
-        && one.effects == other.effects
-        && one.policy == other.policy
-        && one.kind == other.kind
-}
-
 impl On {
     fn of(on: &Resource) -> Self {
         Self { resource: Some(on.name.clone()), database: on.database.clone() }
@@ -514,35 +360,9 @@ impl Who {
     }
 }
 
-/// A command's text, cut where it is long.
-#[derive(Debug)]
-struct Shown(Arc<str>);
-
-impl Serialize for Shown {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        if self.0.len() <= TEXT_LIMIT {
-            self.0.serialize(serializer)
-        } else {
-            cut(&self.0, TEXT_LIMIT).serialize(serializer)
-        }
-    }
-}
-
-/// A command's effects, the first of them where there are many.
-#[derive(Debug)]
-struct Effects(Arc<[String]>);
-
-impl Serialize for Effects {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let more = self.0.len().saturating_sub(EFFECTS_LIMIT);
-        let last = (more > 0).then(|| format!("… and {more} more"));
-        serializer.collect_seq(self.0.iter().take(EFFECTS_LIMIT).chain(&last))
-    }
-}
-
 /// A digest, in hexadecimal.
 #[derive(Debug)]
-struct Hex(Digest);
+pub(super) struct Hex(pub(super) Digest);
 
 impl Serialize for Hex {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
@@ -556,129 +376,6 @@ fn place(problem: &Problem) -> String {
     format!("{file}:{}:{}: {}", problem.line, problem.column, problem.message)
 }
 
-impl From<&GrantNote> for GrantUse {
-    fn from(note: &GrantNote) -> Self {
-        let GrantNote { id, digest, number, times, until, session } = note.clone();
-        Self {
-            approval: id,
-            digest: Hex(digest),
-            number,
-            of: times,
-            until: until.map(|until| until.to_string()),
-            session,
-        }
-    }
-}
-
-impl From<&RuleRef> for Rule {
-    fn from(rule: &RuleRef) -> Self {
-        let RuleRef { name, file, line } = rule.clone();
-        Self { name, file, line }
-    }
-}
-
-impl From<&MaskedCells> for Masks {
-    fn from(masked: &MaskedCells) -> Self {
-        let by = match &masked.by {
-            MaskedBy::Column { column, rule } => By::Column { column: column.clone(), rule: Arc::clone(&rule.name) },
-            MaskedBy::Detector(detector) => By::Detector { detector: detector.word() },
-            MaskedBy::Doubt => By::Doubt { doubt: true },
-        };
-        Self { by, cells: masked.cells }
-    }
-}
-
-impl From<&AppliedMask> for Mask {
-    fn from(mask: &AppliedMask) -> Self {
-        Self { column: mask.column.clone(), style: style_word(&mask.style), rule: Arc::clone(&mask.rule.name) }
-    }
-}
-
-/// A mask style in the word of the policy language.
-#[must_use]
-pub fn style_word(style: &Style) -> &'static str {
-    match style {
-        Style::Null => "null",
-        Style::Redact => "redact",
-        Style::Fixed(_) => "fixed",
-        Style::Pseudonym(_) => "pseudonym",
-        Style::Shift(_) => "shift",
-        Style::Partial { .. } => "partial",
-        Style::Json(_) => "json",
-    }
-}
-
-impl Closing {
-    fn new(completion: &Completion, cells: CellCounts) -> Self {
-        let (status, error, rule) = match &completion.status {
-            CompletionStatus::Done => ("done", None, None),
-            CompletionStatus::Failed(code) => ("failed", Some(code.clone()), None),
-            CompletionStatus::Limited(limit) => {
-                ("limited", Some(limit.kind.word().to_owned()), Some(Rule::from(&limit.rule)))
-            }
-            CompletionStatus::Aborted => ("aborted", None, None),
-            CompletionStatus::Unknown => ("unknown", None, None),
-        };
-        Self {
-            rule,
-            status,
-            error,
-            rows: completion.rows,
-            bytes: completion.bytes,
-            cells_masked: cells.masked,
-            cells_clear: cells.clear,
-            ..Self::default()
-        }
-    }
-
-    fn masked(self, masked: &[MaskedCells]) -> Self {
-        Self { masked_by: masked.iter().map(Masks::from).collect(), ..self }
-    }
-
-    fn would_end(self, why: Option<&WouldEnd>) -> Self {
-        match why {
-            None => self,
-            Some(WouldEnd::Unmaskable(why)) => Self { would_end: Some(Ending::Unmaskable(why)), ..self },
-            Some(WouldEnd::Limited(limit)) => {
-                let (rule, would_end) = (Some(Rule::from(&limit.rule)), Some(Ending::Limit(limit.kind.word())));
-                Self { rule, would_end, ..self }
-            }
-        }
-    }
-
-    /// Its members, which stand in every other record: they are written straight away.
-    fn write(&self, out: &mut Vec<u8>) -> serde_json::Result<()> {
-        let Self { rule, status, error, rows, bytes, cells_masked, cells_clear, masked_by, would_end } = self;
-        out.extend_from_slice(b",\"rule\":");
-        line::write(rule, out)?;
-        out.extend_from_slice(b",\"completion\":{\"status\":\"");
-        out.extend_from_slice(status.as_bytes());
-        out.push(b'"');
-        if let Some(error) = error {
-            out.extend_from_slice(b",\"error\":");
-            line::write(error, out)?;
-        }
-        for (name, number) in
-            [("rows", rows), ("bytes", bytes), ("cells_masked", cells_masked), ("cells_clear", cells_clear)]
-        {
-            out.extend_from_slice(b",\"");
-            out.extend_from_slice(name.as_bytes());
-            out.extend_from_slice(b"\":");
-            line::digits(*number, out);
-        }
-        if !masked_by.is_empty() {
-            out.extend_from_slice(b",\"masked_by\":");
-            line::write(masked_by, out)?;
-        }
-        if let Some(would_end) = would_end {
-            out.extend_from_slice(b",\"would_end\":");
-            line::write(would_end, out)?;
-        }
-        out.push(b'}');
-        Ok(())
-    }
-}
-
 /// A digest in hexadecimal.
 #[must_use]
 pub fn hex(digest: &Digest) -> String {
@@ -686,7 +383,7 @@ pub fn hex(digest: &Digest) -> String {
     digest.iter().flat_map(|byte| [digit(byte >> 4), digit(byte & 15)]).collect()
 }
 
-fn cut(text: &str, limit: usize) -> String {
+pub(super) fn cut(text: &str, limit: usize) -> String {
     let Some(kept) = text.get(..text.floor_char_boundary(limit)) else { return text.to_owned() };
     if kept.len() == text.len() { text.to_owned() } else { format!("{kept}…") }
 }
