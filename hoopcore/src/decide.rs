@@ -6,6 +6,7 @@
 //! by name stands in the record.
 
 mod earliest;
+mod evaluation;
 mod found;
 mod grant;
 mod limits;
@@ -15,7 +16,6 @@ mod outcome;
 mod protect;
 mod reach;
 mod resume;
-mod scene;
 mod settled;
 
 use alloc::collections::BTreeSet;
@@ -36,33 +36,33 @@ use crate::policy::standings::{Ranks, Standing, Standpoint};
 use crate::request::Call;
 use crate::truth::Truth;
 use earliest::Earliest;
+use evaluation::{Evaluation, Item, Stage, Step};
 use protect::{Flow, Refusal};
-use scene::{Item, Moment, Scene, Step};
 
 /// The bare answer; most are settled without judging each effect by each rule.
 pub(crate) fn verdict(session: Standpoint<'_>, call: &Call<'_>) -> Verdict {
     if let Some(verdict) = session.kept.and_then(|kept| kept.settled.verdict(call)) {
         return verdict;
     }
-    let scene = Scene { session, call, moment: Moment::Now };
-    let findings = scene.judge(&mut ());
-    findings.with_rate(|| scene.uncounted()).verdict()
+    let evaluation = Evaluation { session, call, stage: Stage::Execute };
+    let findings = evaluation.judge(&mut ());
+    findings.with_rate(|| evaluation.uncounted()).verdict()
 }
 
 /// The refusal of what no parameters, no time and no grant could permit.
 pub(crate) fn prepare(session: Standpoint<'_>, call: &Call<'_>) -> Option<Decision> {
-    let scene = Scene { session, call, moment: Moment::Someday };
-    let mut minutes = Minutes::default();
-    let findings = scene.judge(&mut minutes);
-    (findings.verdict() == Verdict::Block).then(|| scene.conclude(&findings, minutes))
+    let evaluation = Evaluation { session, call, stage: Stage::Prepare };
+    let mut details = Details::default();
+    let findings = evaluation.judge(&mut details);
+    (findings.verdict() == Verdict::Block).then(|| evaluation.conclude(&findings, details))
 }
 
 /// The decision about a call.
 pub(crate) fn decide(session: Standpoint<'_>, call: &Call<'_>) -> Decision {
-    let scene = Scene { session, call, moment: Moment::Now };
-    let mut minutes = Minutes::default();
-    let findings = scene.judge(&mut minutes).with_rate(|| scene.charge());
-    scene.conclude(&findings, minutes)
+    let evaluation = Evaluation { session, call, stage: Stage::Execute };
+    let mut details = Details::default();
+    let findings = evaluation.judge(&mut details).with_rate(|| evaluation.charge());
+    evaluation.conclude(&findings, details)
 }
 
 /// What was found about a command; rules are named by their place, which is the order of their names.
@@ -132,19 +132,19 @@ impl Finding {
 }
 
 /// Takes down what a decision says beyond its verdict; the bare verdict takes down nothing.
-trait Clerk {
-    fn effect(&mut self, scene: &Scene<'_>, item: &Item<'_>, finding: &Finding);
+trait Recorder {
+    fn effect(&mut self, evaluation: &Evaluation<'_>, item: &Item<'_>, finding: &Finding);
     fn demand(&mut self, approve: usize);
 }
 
-impl Clerk for () {
-    fn effect(&mut self, _: &Scene<'_>, _: &Item<'_>, _: &Finding) {}
+impl Recorder for () {
+    fn effect(&mut self, _: &Evaluation<'_>, _: &Item<'_>, _: &Finding) {}
     fn demand(&mut self, _: usize) {}
 }
 
 /// What a decision says beyond its verdict.
 #[derive(Default)]
-struct Minutes {
+struct Details {
     notes: Vec<EffectNote>,
     /// The effects as records name them.
     recorded: Vec<String>,
@@ -153,14 +153,14 @@ struct Minutes {
     uncovered: Option<usize>,
 }
 
-impl Clerk for Minutes {
-    fn effect(&mut self, scene: &Scene<'_>, item: &Item<'_>, finding: &Finding) {
+impl Recorder for Details {
+    fn effect(&mut self, evaluation: &Evaluation<'_>, item: &Item<'_>, finding: &Finding) {
         if finding.is_uncovered() {
             self.uncovered.get_or_insert(self.notes.len());
         }
-        let object = scene.object(item);
-        self.recorded.push(scene.recorded(item, &object));
-        self.notes.push(scene.note(item, finding, object));
+        let object = evaluation.object(item);
+        self.recorded.push(evaluation.recorded(item, &object));
+        self.notes.push(evaluation.note(item, finding, object));
     }
 
     fn demand(&mut self, approve: usize) {
@@ -168,15 +168,15 @@ impl Clerk for Minutes {
     }
 }
 
-impl<'a> Scene<'a> {
-    fn judge(&self, clerk: &mut impl Clerk) -> Findings {
+impl<'a> Evaluation<'a> {
+    fn judge(&self, recorder: &mut impl Recorder) -> Findings {
         let mut findings = Findings::default();
         let guarded = !self.session.rules.masks.is_empty() && self.guards_columns();
         let mut flow = Flow::default();
         self.walk(&mut |step| match step {
             Step::Effect(item) => {
-                let finding = self.effect(&item, clerk);
-                clerk.effect(self, &item, &finding);
+                let finding = self.effect(&item, recorder);
+                recorder.effect(self, &item, &finding);
                 findings.add(&finding);
                 match &item {
                     Item::Sql(item) => {
@@ -193,17 +193,17 @@ impl<'a> Scene<'a> {
                 let flowed = core::mem::take(&mut flow).end();
                 findings.masked |= flowed.acts;
                 // What a mask refuses at Parse could be permitted at another time.
-                findings.refusal = findings.refusal.or(flowed.refusal.filter(|_| self.moment == Moment::Now));
+                findings.refusal = findings.refusal.or(flowed.refusal.filter(|_| self.stage == Stage::Execute));
             }
         });
         findings
     }
 
     /// Judges one effect by every rule that stands in the session.
-    fn effect(&self, item: &Item<'a>, clerk: &mut impl Clerk) -> Finding {
-        let asked = match self.moment {
-            Moment::Now => item.is_asked(),
-            Moment::Someday => item.harmless() == Truth::No,
+    fn effect(&self, item: &Item<'a>, recorder: &mut impl Recorder) -> Finding {
+        let asked = match self.stage {
+            Stage::Execute => item.is_asked(),
+            Stage::Prepare => item.harmless() == Truth::No,
         };
         let mut finding = Finding { asked, block: self.block(item), ..Finding::default() };
         if !asked || finding.block.is_found() {
@@ -218,7 +218,7 @@ impl<'a> Scene<'a> {
             });
             if truth.is_possible() {
                 finding.demand = finding.demand.or(Earliest::of(standing.rule));
-                clerk.demand(standing.rule);
+                recorder.demand(standing.rule);
             }
             if self.covers(truth) {
                 finding.approve = finding.approve.or(Earliest::of(standing.rule));
@@ -229,17 +229,17 @@ impl<'a> Scene<'a> {
 
     /// The first block that may reach an effect; at Parse, the first that will whatever follows.
     fn block(&self, item: &Item<'a>) -> Earliest {
-        self.first(&self.session.rules.blocks, item, |truth| match self.moment {
-            Moment::Now => truth.is_possible(),
-            Moment::Someday => truth.is_sure(),
+        self.first(&self.session.rules.blocks, item, |truth| match self.stage {
+            Stage::Execute => truth.is_possible(),
+            Stage::Prepare => truth.is_sure(),
         })
     }
 
     /// Whether an allow or approve that reaches an effect so surely covers it; at Parse, whether it could.
     fn covers(&self, truth: Truth) -> bool {
-        match self.moment {
-            Moment::Now => truth.is_sure(),
-            Moment::Someday => truth.is_possible(),
+        match self.stage {
+            Stage::Execute => truth.is_sure(),
+            Stage::Prepare => truth.is_possible(),
         }
     }
 

@@ -177,6 +177,7 @@ impl Columns {
     }
 
     /// Takes others in.
+    #[cfg(feature = "sql")]
     pub(crate) fn join(&mut self, others: Self) {
         match (self, others) {
             (Self::Named(names), Self::Named(others)) => names.extend(others),

@@ -2,7 +2,7 @@
 //!
 //! Where masks, approves or limits may have a say, nothing is told: then all rules are gathered first.
 
-use super::scene::{Fetched, Item, Moment, Scene, Step};
+use super::evaluation::{Evaluation, Fetched, Item, Stage, Step};
 use super::settled::Answer;
 use crate::decision::Verdict;
 use crate::limit::Rates;
@@ -14,10 +14,10 @@ use crate::truth::Truth;
 
 /// The bare answer, where blocks and allows alone give it.
 pub(crate) fn verdict_as_found(session: Standpoint<'_>, call: &Call<'_>) -> Option<Verdict> {
-    let scene = Scene { session, call, moment: Moment::Now };
+    let evaluation = Evaluation { session, call, stage: Stage::Execute };
     let mut command = Answer::Covered;
-    scene.walk(&mut |step| match step {
-        Step::Effect(item) if command != Answer::Refused => command = command.and(scene.answer(&item)),
+    evaluation.walk(&mut |step| match step {
+        Step::Effect(item) if command != Answer::Refused => command = command.and(evaluation.answer(&item)),
         Step::Effect(_) | Step::End => {}
     });
     match command {
@@ -27,7 +27,7 @@ pub(crate) fn verdict_as_found(session: Standpoint<'_>, call: &Call<'_>) -> Opti
     }
 }
 
-impl Scene<'_> {
+impl Evaluation<'_> {
     /// What blocks and allows alone say of an effect.
     fn answer(&self, item: &Item<'_>) -> Answer {
         // What an unknown cursor returns may fall under any limit.

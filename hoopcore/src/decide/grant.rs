@@ -2,10 +2,10 @@
 
 use alloc::format;
 
+use super::evaluation::{Evaluation, Stage};
 use super::outcome::Words;
 use super::resume::quoted;
-use super::scene::{Moment, Scene};
-use super::{Findings, Minutes};
+use super::{Details, Findings};
 use crate::decision::{Decision, Outcome, Pending, Verdict};
 use crate::grant::Draw;
 use crate::policy::standings::Standpoint;
@@ -17,25 +17,25 @@ pub(crate) fn decide_granted(
     call: &Call<'_>,
     draw: &mut dyn FnMut(&Pending) -> Option<Draw>,
 ) -> Decision {
-    let scene = Scene { session, call, moment: Moment::Now };
-    let mut minutes = Minutes::default();
-    let findings = scene.judge(&mut minutes).with_rate(|| scene.charge());
+    let evaluation = Evaluation { session, call, stage: Stage::Execute };
+    let mut details = Details::default();
+    let findings = evaluation.judge(&mut details).with_rate(|| evaluation.charge());
     if findings.verdict() != Verdict::Approve {
-        return scene.conclude(&findings, minutes);
+        return evaluation.conclude(&findings, details);
     }
-    let pending = scene.pending(scene.demands(&minutes), findings.masked);
+    let pending = evaluation.pending(evaluation.demands(&details), findings.masked);
     match draw(&pending).filter(|draw| draw.is_for(&pending)) {
-        Some(draw) => scene.release(&findings, minutes, &draw),
-        None => scene.conclude(&findings, minutes),
+        Some(draw) => evaluation.release(&findings, details, &draw),
+        None => evaluation.conclude(&findings, details),
     }
 }
 
-impl Scene<'_> {
-    fn release(&self, findings: &Findings, minutes: Minutes, draw: &Draw) -> Decision {
+impl Evaluation<'_> {
+    fn release(&self, findings: &Findings, details: Details, draw: &Draw) -> Decision {
         let verdict = if findings.masked { Verdict::Mask } else { Verdict::Allow };
-        let rule = self.words(findings, &minutes).rule;
+        let rule = self.words(findings, &details).rule;
         let reason = Some(format!("approved before by {}", quoted(draw.people())).into());
         let words = Words { verdict, rule, reason, limit: None, grant: Some(draw.note().clone()) };
-        self.decision(words, findings, minutes, |_, _, permit| Outcome::Allow(permit()))
+        self.decision(words, findings, details, |_, _, permit| Outcome::Allow(permit()))
     }
 }

@@ -2,12 +2,12 @@
 
 use alloc::vec::Vec;
 
-use super::scene::{Fetched, Item, Scene, Step};
+use super::evaluation::{Evaluation, Fetched, Item, Step};
 use crate::limit::{Charge, Limit, LimitKind, Limits, Rates};
 use crate::policy::rule::Rule;
 use crate::policy::standings::Standing;
 
-impl<'a> Scene<'a> {
+impl<'a> Evaluation<'a> {
     /// Hands over each rule with limits that may reach an effect which an allow is asked for, or which a cursor returns;
     /// a rule as often as it does, by its place.
     fn limiting(&self, visit: &mut dyn FnMut(usize, &'a Rule)) {

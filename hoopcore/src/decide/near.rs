@@ -5,7 +5,7 @@ use alloc::string::String;
 use alloc::vec::Vec;
 use core::fmt::Display;
 
-use super::scene::{Item, Moment, Scene, Step};
+use super::evaluation::{Evaluation, Item, Stage, Step};
 use crate::decision::{NearRule, Part};
 use crate::policy::rule::{Action, Asked, Condition, Rule};
 use crate::policy::session::{on_fact, who_fact};
@@ -15,14 +15,14 @@ use crate::truth::Truth;
 
 /// The rules of which at most one part does not surely hold, the closest first.
 pub(crate) fn near(session: Standpoint<'_>, call: &Call<'_>) -> Vec<NearRule> {
-    let scene = Scene { session, call, moment: Moment::Now };
-    let mut near: Vec<NearRule> = session.policy.rules().iter().map(|rule| scene.near(rule)).collect();
+    let evaluation = Evaluation { session, call, stage: Stage::Execute };
+    let mut near: Vec<NearRule> = session.policy.rules().iter().map(|rule| evaluation.near(rule)).collect();
     near.retain(|rule| rule.lacking().count() <= 1);
     near.sort_by_key(|rule| (rule.lacking().count(), rule.lacking().map(|(.., truth)| truth).min()));
     near
 }
 
-impl Scene<'_> {
+impl Evaluation<'_> {
     fn near(&self, rule: &Rule) -> NearRule {
         let (who, on) = (self.session.who, self.session.on);
         let closest = self.closest(rule);

@@ -11,9 +11,9 @@ use alloc::vec::Vec;
 use jiff::Timestamp;
 use sha2::{Digest as _, Sha256};
 
+use super::evaluation::{Evaluation, Item, SqlItem, Step};
 use super::protect::{Refusal, is_opaque, reads_through};
-use super::scene::{Item, Scene, SqlItem, Step};
-use super::{Finding, Findings, Minutes};
+use super::{Details, Finding, Findings};
 use crate::audit::{Event, EventKind};
 use crate::command::sql::{Columns, Object, Verb};
 use crate::command::{Command, Coverage, Digest, Effects};
@@ -39,14 +39,14 @@ pub(super) struct Words {
     pub(super) grant: Option<GrantNote>,
 }
 
-impl<'a> Scene<'a> {
+impl<'a> Evaluation<'a> {
     /// The decision that the findings come to.
-    pub(super) fn conclude(&self, findings: &Findings, minutes: Minutes) -> Decision {
-        let words = self.words(findings, &minutes);
-        let demands = self.demands(&minutes);
-        self.decision(words, findings, minutes, |scene, words, permit| match words.verdict {
+    pub(super) fn conclude(&self, findings: &Findings, details: Details) -> Decision {
+        let words = self.words(findings, &details);
+        let demands = self.demands(&details);
+        self.decision(words, findings, details, |evaluation, words, permit| match words.verdict {
             Verdict::Block => Outcome::Block(words.denial()),
-            Verdict::Approve => Outcome::Approve(scene.pending(demands, findings.masked)),
+            Verdict::Approve => Outcome::Approve(evaluation.pending(demands, findings.masked)),
             Verdict::Allow | Verdict::Mask => Outcome::Allow(permit()),
         })
     }
@@ -56,31 +56,31 @@ impl<'a> Scene<'a> {
         &self,
         words: Words,
         findings: &Findings,
-        minutes: Minutes,
+        details: Details,
         release: impl FnOnce(&Self, &Words, &dyn Fn() -> Permit) -> Outcome,
     ) -> Decision {
         let id = DecisionId::next();
         let masks = if words.verdict == Verdict::Block || !findings.masked { Vec::new() } else { self.applied_masks() };
         let uncertain = self.uncertain();
-        let event = self.event(id, &words, minutes.recorded, masks.clone(), uncertain.clone());
+        let event = self.event(id, &words, details.recorded, masks.clone(), uncertain.clone());
         let limits = if words.verdict == Verdict::Block { Limits::default() } else { self.limits() };
         let permit = || Permit::of(&event, self.mask_plan(findings.masked), &limits);
         let outcome = release(self, &words, &permit);
         let Words { verdict, rule, reason, limit: _, grant: _ } = words;
-        let explanation = Explanation { verdict, rule, reason, effects: minutes.notes, masks, limits, uncertain };
+        let explanation = Explanation { verdict, rule, reason, effects: details.notes, masks, limits, uncertain };
         Decision { id, explanation: Arc::new(explanation), event, outcome }
     }
 
     /// The deciding rule: an explicit block before `default`, a mask's refusal after it, then the approve, then the
     /// allow; `harmless` where none was asked.
-    pub(super) fn words(&self, findings: &Findings, minutes: &Minutes) -> Words {
+    pub(super) fn words(&self, findings: &Findings, details: &Details) -> Words {
         let verdict = findings.verdict();
         if let Some(rule) = findings.block.place().and_then(|rule| self.session.rule(rule)) {
-            let reason = rule.reason.as_ref().map_or_else(|| self.blocked(rule, minutes), |reason| text(reason));
+            let reason = rule.reason.as_ref().map_or_else(|| self.blocked(rule, details), |reason| text(reason));
             return Words { verdict, rule: rule.at.clone(), reason: Some(reason), limit: None, grant: None };
         }
         if findings.uncovered || findings.block.is_found() {
-            let reason = Some(self.not_allowed(minutes));
+            let reason = Some(self.not_allowed(details));
             return Words { verdict, rule: reserved("default"), reason, limit: None, grant: None };
         }
         if let Some(Refusal { rule, why }) = findings.refusal {
@@ -120,17 +120,17 @@ impl<'a> Scene<'a> {
     }
 
     /// Why a block without a reason of its own refused.
-    fn blocked(&self, rule: &Rule, minutes: &Minutes) -> Cow<'static, str> {
-        let blocked = minutes.notes.iter().position(|note| note.rule.as_ref() == Some(&rule.at));
-        match blocked.and_then(|at| minutes.recorded.get(at)) {
+    fn blocked(&self, rule: &Rule, details: &Details) -> Cow<'static, str> {
+        let blocked = details.notes.iter().position(|note| note.rule.as_ref() == Some(&rule.at));
+        match blocked.and_then(|at| details.recorded.get(at)) {
             Some(effect) => format!("{} is blocked", quoted(effect)).into(),
             None => Cow::Borrowed("the command is blocked"),
         }
     }
 
     /// Why the rule called `default` refused.
-    fn not_allowed(&self, minutes: &Minutes) -> Cow<'static, str> {
-        let effect = minutes.uncovered.and_then(|at| minutes.recorded.get(at));
+    fn not_allowed(&self, details: &Details) -> Cow<'static, str> {
+        let effect = details.uncovered.and_then(|at| details.recorded.get(at));
         match (effect, self.uncertain()) {
             (Some(effect), Some(why)) if effect.starts_with("unknown ") => {
                 let what = match self.call.command.what() {
@@ -319,7 +319,7 @@ impl<'a> Scene<'a> {
     }
 
     /// What is demanded of people, in the order of the rules' names.
-    pub(super) fn demands(&self, minutes: &Minutes) -> Vec<Demand> {
+    pub(super) fn demands(&self, details: &Details) -> Vec<Demand> {
         let demand = |rule: &usize| {
             let Rule { at, action: Action::Approve(approval), .. } = self.session.rule(*rule)? else { return None };
             Some(Demand {
@@ -331,7 +331,7 @@ impl<'a> Scene<'a> {
                 agreed: BTreeSet::new(),
             })
         };
-        minutes.demands.iter().filter_map(demand).collect()
+        details.demands.iter().filter_map(demand).collect()
     }
 
     /// What waits for people; `tainted` says whether it may return a protected value.

@@ -3,7 +3,7 @@
 //! A mask works on what returns. So a statement is refused that could carry a protected value elsewhere: into
 //! another relation, a definition, a file; into a COPY; or, bit by bit, into which rows return and in which order.
 
-use super::scene::{Item, Moment, Scene, SqlItem};
+use super::evaluation::{Evaluation, Item, SqlItem, Stage};
 use crate::command::sql::{Columns, Effect, Object, Verb};
 use crate::mask::ColumnMask;
 use crate::name::QualifiedName;
@@ -80,7 +80,7 @@ pub(super) struct Flowed {
     pub(super) refusal: Option<Refusal>,
 }
 
-impl<'a> Scene<'a> {
+impl<'a> Evaluation<'a> {
     /// Whether any column can be masked in this session: where the catalog holds no protected column, none.
     pub(super) fn guards_columns(&self) -> bool {
         match &self.call.session.exposures {
@@ -91,7 +91,7 @@ impl<'a> Scene<'a> {
 
     /// Why an effect is refused that streams what it reads past all masks: whichever could ever act in the session.
     pub(super) fn streams(&self, item: &SqlItem<'_>) -> Option<Refusal> {
-        if item.effect.verb != Verb::Replicate || !item.is_asked() || self.moment != Moment::Now {
+        if item.effect.verb != Verb::Replicate || !item.is_asked() || self.stage != Stage::Execute {
             return None;
         }
         let rule = self.session.rules.masks.iter().map(|standing| standing.rule).min()?;

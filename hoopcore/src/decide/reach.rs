@@ -2,7 +2,7 @@
 
 mod sql;
 
-use super::scene::{Item, Moment, Scene};
+use super::evaluation::{Evaluation, Item, Stage};
 use crate::command::sql::Facts;
 use crate::command::{Effect, http};
 use crate::parameters::Parameter;
@@ -13,7 +13,7 @@ use crate::policy::session::claim_holds;
 use crate::policy::standings::Standing;
 use crate::truth::Truth;
 
-impl Scene<'_> {
+impl Evaluation<'_> {
     /// Whether a rule reaches an effect by its who, on, when and patterns. An `otherwise` and a mask reach every
     /// effect by their patterns; what else limits them is up to those who ask.
     pub(super) fn reaches(&self, standing: Standing, item: &Item<'_>) -> Truth {
@@ -48,9 +48,9 @@ impl Scene<'_> {
             WhenFact::Media(name) => {
                 of_http(item, |http| http.media.as_ref().map_or(Truth::May, |media| name.matches(media).into()))
             }
-            WhenFact::Time(window) => match self.moment {
-                Moment::Now => window.holds(self.call.now).into(),
-                Moment::Someday => Truth::May,
+            WhenFact::Time(window) => match self.stage {
+                Stage::Execute => window.holds(self.call.now).into(),
+                Stage::Prepare => Truth::May,
             },
             WhenFact::Source(network) => self.call.source.map_or(Truth::May, |address| network.holds(address).into()),
             WhenFact::Claim(path, value) => claim_holds(self.session.who, path, value),
@@ -60,7 +60,7 @@ impl Scene<'_> {
 
     /// Whether a parameter has a value; NULL has none, and a parameter that there is not neither.
     fn parameter(&self, number: usize, value: &Glob) -> Truth {
-        let (Moment::Now, Some(parameters)) = (self.moment, self.call.parameters) else { return Truth::May };
+        let (Stage::Execute, Some(parameters)) = (self.stage, self.call.parameters) else { return Truth::May };
         match number.checked_sub(1).and_then(|index| parameters.get(index)) {
             None | Some(Parameter::Null) => Truth::No,
             Some(Parameter::Text(text)) => value.matches(&text).into(),

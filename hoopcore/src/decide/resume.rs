@@ -9,9 +9,9 @@ use alloc::vec::Vec;
 
 use jiff::Timestamp;
 
+use super::evaluation::{Evaluation, Stage};
 use super::outcome::{Words, deadline, reserved};
-use super::scene::{Moment, Scene};
-use super::{Findings, Minutes};
+use super::{Details, Findings};
 use crate::approver::{Unfit, is_in, may_answer};
 use crate::decision::{Answer, Consent, Decision, Demand, Outcome, Pending, Permit, Verdict};
 use crate::grant::{Grant, GrantNote};
@@ -43,18 +43,18 @@ pub(crate) fn resume(policy: &Policy, held: Pending, answer: Answer, now: Timest
         // It was counted when it was first judged.
         rates: Rates::Ignored,
     };
-    let scene = Scene { session: session.standpoint(), call: &call, moment: Moment::Now };
-    let mut minutes = Minutes::default();
-    let findings = scene.judge(&mut minutes);
+    let evaluation = Evaluation { session: session.standpoint(), call: &call, stage: Stage::Execute };
+    let mut details = Details::default();
+    let findings = evaluation.judge(&mut details);
     let pending = Pending { request, demands, held: facts };
-    Resumption { scene, findings, minutes }.answer(pending, answer)
+    Resumption { evaluation, findings, details }.answer(pending, answer)
 }
 
 /// A held command, judged again.
 struct Resumption<'a> {
-    scene: Scene<'a>,
+    evaluation: Evaluation<'a>,
     findings: Findings,
-    minutes: Minutes,
+    details: Details,
 }
 
 impl Resumption<'_> {
@@ -66,7 +66,7 @@ impl Resumption<'_> {
             Answer::By(_, _) | Answer::PolicyChanged => {}
         }
         if self.findings.verdict() == Verdict::Block {
-            return self.scene.conclude(&self.findings, self.minutes);
+            return self.evaluation.conclude(&self.findings, self.details);
         }
         let shown = self.ask_anew(&mut pending);
         match answer {
@@ -79,13 +79,13 @@ impl Resumption<'_> {
     }
 
     fn is_late(&self, pending: &Pending) -> bool {
-        pending.held.until.unwrap_or(self.scene.call.now) >= pending.request.deadline
+        pending.held.until.unwrap_or(self.evaluation.call.now) >= pending.request.deadline
     }
 
     /// Demands what is demanded now, with the consent that was given, and gives what was demanded before; the time runs
     /// since it was asked first.
     fn ask_anew(&self, pending: &mut Pending) -> Vec<Demand> {
-        let now = carried_over(&pending.demands, self.scene.demands(&self.minutes));
+        let now = carried_over(&pending.demands, self.evaluation.demands(&self.details));
         let shown = core::mem::replace(&mut pending.demands, now);
         pending.request.rules = pending.demands.iter().map(|demand| demand.rule.clone()).collect();
         pending.request.deadline = deadline(pending.held.since, &pending.demands);
@@ -122,7 +122,7 @@ impl Resumption<'_> {
         let rule = pending.demands.first().map_or_else(|| reserved("default"), |demand| demand.rule.clone());
         let words = Words { verdict: Verdict::Block, rule, reason: Some(why.into()), limit: None, grant: None };
         let denial = words.denial();
-        self.scene.decision(words, &self.findings, self.minutes, |_, _, _| Outcome::Block(denial))
+        self.evaluation.decision(words, &self.findings, self.details, |_, _, _| Outcome::Block(denial))
     }
 
     /// It goes on waiting, for the rest of its time.
@@ -131,21 +131,21 @@ impl Resumption<'_> {
         let missing = || format!("still waiting for {}", missing(&pending.demands));
         let reason = if why.is_empty() { missing().into() } else { Cow::Borrowed(why) };
         let words = Words { verdict: Verdict::Approve, rule, reason: Some(reason), limit: None, grant: None };
-        self.scene.decision(words, &self.findings, self.minutes, |_, _, _| Outcome::Approve(pending))
+        self.evaluation.decision(words, &self.findings, self.details, |_, _, _| Outcome::Approve(pending))
     }
 
     fn release(self, pending: &Pending) -> Decision {
         let verdict = if self.findings.masked { Verdict::Mask } else { Verdict::Allow };
-        let rule = self.scene.words(&self.findings, &self.minutes).rule;
+        let rule = self.evaluation.words(&self.findings, &self.details).rule;
         let reason = match pending.demands.as_slice() {
             [] => Cow::Borrowed("the policy allows it by now"),
             demands => format!("approved by {}", people(demands)).into(),
         };
-        let grant = Grant::beyond(pending, self.scene.call.now);
+        let grant = Grant::beyond(pending, self.evaluation.call.now);
         let once = || GrantNote::once(&pending.request);
         let note = (!pending.demands.is_empty()).then(|| grant.as_ref().map_or_else(once, Grant::note));
         let words = Words { verdict, rule, reason: Some(reason), limit: None, grant: note };
-        self.scene.decision(words, &self.findings, self.minutes, |_, _, permit| {
+        self.evaluation.decision(words, &self.findings, self.details, |_, _, permit| {
             Outcome::Allow(Permit { grant: grant.map(Box::new), ..permit() })
         })
     }

@@ -81,7 +81,7 @@ pub struct MaskPlan {
     /// Column masks of the rules that may reach the caller, in the order of their rules' names.
     pub(crate) columns: Arc<[ColumnMask]>,
     /// Detectors armed, each with its style.
-    pub(crate) detectors: Arc<detect::Armory>,
+    pub(crate) detectors: Arc<detect::DetectorSet>,
     /// Whether the command may return a value computed from a protected column: then a cell whose origin is
     /// lost is hidden.
     pub(crate) tainted: bool,
@@ -105,7 +105,7 @@ impl MaskPlan {
     /// plan of its decision, and no other takes its place.
     #[must_use]
     pub fn new(columns: Vec<ColumnMask>, detectors: Vec<(Detector, Style)>, tainted: bool) -> Self {
-        Self { columns: columns.into(), detectors: Arc::new(detect::Armory::new(detectors)), tainted }
+        Self { columns: columns.into(), detectors: Arc::new(detect::DetectorSet::new(detectors)), tainted }
     }
 
     /// Whether anything is armed.

@@ -3,14 +3,14 @@
 use alloc::string::String;
 
 use crate::command::sql::{Duty, Object, Verb};
-use crate::decide::scene::{Ground, Scene, SqlItem};
+use crate::decide::evaluation::{Evaluation, Ground, SqlItem};
 use crate::name::QualifiedName;
 use crate::policy::reach::ssh::PathPattern;
 use crate::policy::reach::{NamePattern, Names, SqlReach, in_schema};
 use crate::policy::{Glob, GlobRef, shipped};
 use crate::truth::Truth;
 
-impl Scene<'_> {
+impl Evaluation<'_> {
     pub(super) fn matches_sql(&self, reach: &SqlReach, item: &SqlItem<'_>) -> Truth {
         let own = Truth::from(reach.verbs.has(item.effect.verb));
         let session = Truth::from(reach.verbs.has(Verb::Session)).and(item.harmless);

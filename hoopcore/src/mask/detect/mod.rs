@@ -28,7 +28,7 @@ use alloc::vec::Vec;
 use core::ops::Range;
 
 pub(crate) use findings::Spot;
-pub(crate) use scanner::{Armory, Scanner};
+pub(crate) use scanner::{DetectorSet, Scanner};
 
 use crate::mask::Style;
 use crate::mask::detect::findings::Sink;
@@ -251,7 +251,7 @@ impl Detector {
     /// `None` where the text costs more than the bound on work allows: then a mask hides it as a whole.
     #[must_use]
     pub fn find(self, text: &[u8]) -> Option<Vec<Finding>> {
-        let mut scanner = Scanner::new(Arc::new(Armory::new(vec![(self, Style::Redact)])));
+        let mut scanner = Scanner::new(Arc::new(DetectorSet::new(vec![(self, Style::Redact)])));
         scanner.scan(text, Form::Text);
         (!scanner.gave_up()).then(|| scanner.spots().map(|spot| spot.start..spot.end).collect())
     }

@@ -16,13 +16,13 @@ use crate::mask::style::Strictest;
 
 /// The detectors that a policy arms, each with its style: made once, shared by all scanners.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Armory {
+pub(crate) struct DetectorSet {
     armed: Box<[Armed]>,
     forms: Forms,
     tokens: Tokens,
 }
 
-impl Armory {
+impl DetectorSet {
     /// These detectors.
     pub(crate) fn new(armed: Vec<Armed>) -> Self {
         let detectors = || armed.iter().map(|(detector, _)| *detector);
@@ -61,15 +61,15 @@ impl Armory {
 /// Looks for what detectors find, one cell at a time.
 #[derive(Clone, Debug)]
 pub(crate) struct Scanner {
-    armory: Arc<Armory>,
+    detectors: Arc<DetectorSet>,
     findings: Findings,
     plain: Plain,
 }
 
 impl Scanner {
     /// A scanner with these detectors.
-    pub(crate) fn new(armory: Arc<Armory>) -> Self {
-        Self { armory, findings: Findings::default(), plain: Plain::default() }
+    pub(crate) fn new(detectors: Arc<DetectorSet>) -> Self {
+        Self { detectors, findings: Findings::default(), plain: Plain::default() }
     }
 
     /// Looks for everything in a cell; what was found before is forgotten.
@@ -78,12 +78,12 @@ impl Scanner {
     /// it stands and as it reads.
     pub(crate) fn scan(&mut self, cell: &[u8], form: Form) {
         self.findings.clear();
-        if self.armory.armed.iter().all(|(detector, _)| cell.len() < detector.entry().shortest) {
+        if self.detectors.armed.iter().all(|(detector, _)| cell.len() < detector.entry().shortest) {
             return;
         }
         let makeup = Makeup::of(cell);
-        let Self { armory, findings, plain } = self;
-        let mut look_at = |source, makeup| armory.look_at(source, makeup, findings);
+        let Self { detectors, findings, plain } = self;
+        let mut look_at = |source, makeup| detectors.look_at(source, makeup, findings);
         let copy = if makeup.may_have(Class::READS_OTHERWISE, 0) { plain.read(cell) } else { None };
         if copy.is_none() || form != Form::Json {
             look_at(Source::Cell(cell), makeup);
@@ -105,7 +105,7 @@ impl Scanner {
 
     /// Whether only NULL hides for sure what is in the cell: a style asks for it, or the scan was given up.
     pub(crate) fn wants_null(&self) -> bool {
-        self.findings.is_exhausted() || self.findings.styles(&self.armory.armed).any(|style| *style == Style::Null)
+        self.findings.is_exhausted() || self.findings.styles(&self.detectors.armed).any(|style| *style == Style::Null)
     }
 
     /// Whether the scan of the cell was given up, because it would have cost too much.
@@ -115,12 +115,12 @@ impl Scanner {
 
     /// Where to mask, in ascending order: the union of all that was found.
     pub(crate) fn spots(&mut self) -> impl Iterator<Item = Spot<'_>> {
-        self.findings.spots(&self.armory.armed)
+        self.findings.spots(&self.detectors.armed)
     }
 
     /// The style for a whole cell: the column's, or the strictest of the stricter ones whose detectors find something.
     pub(crate) fn strictest<'a>(&'a mut self, style: &'a Style, cell: &[u8]) -> &'a Style {
-        if !self.armory.armed.iter().any(|(_, armed)| armed.is_stricter_than(style)) {
+        if !self.detectors.armed.iter().any(|(_, armed)| armed.is_stricter_than(style)) {
             return style;
         }
         self.scan(cell, Form::Text);
@@ -130,7 +130,7 @@ impl Scanner {
         let mut strictest = Strictest::default();
         strictest.add(style);
         self.findings
-            .styles(&self.armory.armed)
+            .styles(&self.detectors.armed)
             .filter(|found| found.is_stricter_than(style))
             .for_each(|found| strictest.add(found));
         strictest.style().unwrap_or(style)

@@ -50,19 +50,19 @@ static UNKNOWN: Effect = Effect {
 
 /// What is judged: a call in a session, now or at any time.
 #[derive(Clone, Copy)]
-pub(super) struct Scene<'a> {
+pub(super) struct Evaluation<'a> {
     pub(super) session: Standpoint<'a>,
     pub(super) call: &'a Call<'a>,
-    pub(super) moment: Moment,
+    pub(super) stage: Stage,
 }
 
 /// For when a command is judged.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub(super) enum Moment {
+pub(super) enum Stage {
     /// For this call: its time and its parameters count.
-    Now,
+    Execute,
     /// For whatever call may follow, with any time and any parameters.
-    Someday,
+    Prepare,
 }
 
 /// What is known where a statement begins: the statements before it in the same command count.
@@ -143,7 +143,7 @@ impl SqlItem<'_> {
     }
 }
 
-impl<'a> Scene<'a> {
+impl<'a> Evaluation<'a> {
     /// Hands over each effect, and says when a statement is over.
     #[inline]
     pub(super) fn walk(&self, visit: &mut impl FnMut(Step<'a>)) {
@@ -194,18 +194,18 @@ impl<'a> Scene<'a> {
     #[cold]
     fn behind(&self, command: Option<&'a Command>, fetched: bool, at: Place<'a>, visit: &mut dyn FnMut(Step<'a>)) {
         let ground = at.ground;
-        match (self.moment, command.filter(|_| at.depth > 0)) {
+        match (self.stage, command.filter(|_| at.depth > 0)) {
             // What the name stands for may change until it is executed.
-            (Moment::Someday, _) => {}
-            (Moment::Now, None) if fetched => {
+            (Stage::Prepare, _) => {}
+            (Stage::Execute, None) if fetched => {
                 let fetched = Fetched::Anything;
                 visit(Step::Effect(Item::Sql(SqlItem { effect: &FETCHED, harmless: Truth::Yes, fetched, ground })));
             }
-            (Moment::Now, None) => {
+            (Stage::Execute, None) => {
                 let fetched = Fetched::No;
                 visit(Step::Effect(Item::Sql(SqlItem { effect: &UNKNOWN, harmless: Truth::No, fetched, ground })));
             }
-            (Moment::Now, Some(command)) => {
+            (Stage::Execute, Some(command)) => {
                 let inside = Place { earlier: &[], depth: at.depth - 1, fetched, ..at };
                 command.statements().iter().for_each(|inner| self.statement(inner, inside, &mut |step| visit(step)));
             }
