@@ -14,10 +14,7 @@ use crate::id;
 /// # Errors
 /// Where something else has that name, or a process listens there, or may.
 pub fn listen(path: &Path, mode: u32) -> io::Result<UnixListener> {
-    if !is_free(path)? {
-        let why = format!("`{}` is taken", path.display());
-        return Err(io::Error::new(io::ErrorKind::AddrInUse, why));
-    }
+    make_sure_that_it_is_free(path)?;
     let beside = path.with_extension(id::random(8));
     let listener = UnixListener::bind(&beside)?;
     fs::set_permissions(&beside, Permissions::from_mode(mode))
@@ -26,19 +23,20 @@ pub fn listen(path: &Path, mode: u32) -> io::Result<UnixListener> {
     Ok(listener)
 }
 
-/// Whether there is nothing of that name, or a socket that nobody serves. Whatever else keeps one from connecting says
+/// That there is nothing of that name, or a socket that nobody serves. Whatever else keeps one from connecting says
 /// nothing: a process that listens may be busy, or let others in.
-fn is_free(path: &Path) -> io::Result<bool> {
+fn make_sure_that_it_is_free(path: &Path) -> io::Result<()> {
+    let taken = |why: &str| Err(io::Error::new(io::ErrorKind::AddrInUse, format!("`{}` {why}", path.display())));
     match fs::symlink_metadata(path) {
         Ok(file) if file.file_type().is_socket() => {}
-        Ok(_) => return Ok(false),
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(true),
+        Ok(_) => return taken("is there, and is no socket"),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
         Err(error) => return Err(error),
     }
     match std::os::unix::net::UnixStream::connect(path) {
-        Ok(_) => Ok(false),
-        Err(error) if error.kind() == io::ErrorKind::ConnectionRefused => Ok(true),
-        Err(error) => Err(error),
+        Ok(_) => taken("is another process's, which listens there"),
+        Err(error) if error.kind() == io::ErrorKind::ConnectionRefused => Ok(()),
+        Err(error) => taken(&format!("may be another process's: {error}")),
     }
 }
 
