@@ -9,7 +9,7 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use hoop_runtime::approvals::Hold;
+use hoop_runtime::approvals::ApprovalWait;
 use hoop_runtime::config::{Enforcement, Timeout};
 use hoop_runtime::{Admission, Later, Session, Soon};
 use hoopcore::request::Exposures;
@@ -140,7 +140,7 @@ enum Decision {
     None,
     Preparing(Later<Option<Denial>>),
     Admitting(Later<Admission>),
-    Holding { hold: Hold, cancelled: Pin<Box<dyn Future<Output = ()> + Send>> },
+    Holding { hold: ApprovalWait, cancelled: Pin<Box<dyn Future<Output = ()> + Send>> },
 }
 
 struct Relay<C, S> {
@@ -461,7 +461,7 @@ where
     }
 
     /// Tells the client that a person must answer, and waits on.
-    fn hold(&mut self, hold: Hold) {
+    fn hold(&mut self, hold: ApprovalWait) {
         let wait = self.cancel.signal.wait();
         let cancelled = Box::pin(async move { wait.requested().await });
         self.conversation.notice(&held(&hold));
@@ -631,7 +631,7 @@ where
 enum Done {
     Prepared,
     Decided(Result<Permit, Denial>),
-    Held(Hold),
+    Held(ApprovalWait),
     /// What was held is taken back, and the client told so in these words.
     Withdrawn(Refusal),
 }
@@ -649,7 +649,7 @@ fn admitted(admission: Admission) -> Done {
 }
 
 /// What a client is told while people are asked.
-fn held(hold: &Hold) -> Refusal {
+fn held(hold: &ApprovalWait) -> Refusal {
     let request = hold.request();
     let rules: Vec<String> = request.rules.iter().map(|rule| format!("`{}`", rule.name)).collect();
     let message = format!("held for approval {} by rule {} until {}", hold.id(), rules.join(", "), request.deadline);

@@ -6,7 +6,7 @@
 //! ```text
 //! Gateway ─login─▶ Session ─admit─▶ Admission::Permitted(Permit)
 //!                                   Admission::Denied(Denial)
-//!                                   Admission::Held(Hold) ─answer─▶ Result<Permit, Denial>
+//!                                   Admission::Held(ApprovalWait) ─answer─▶ Result<Permit, Denial>
 //! ```
 #![cfg_attr(
     test,
@@ -41,7 +41,7 @@ mod soon;
 pub mod trail;
 
 pub use admin::Admin;
-pub use approvals::Hold;
+pub use approvals::ApprovalWait;
 pub use config::Config;
 pub use gateway::{Attempt, Gateway, OpenError, Proven};
 pub use reload::Reloads;

@@ -9,11 +9,11 @@ use hoopcore::mask::MaskPlan;
 use hoopcore::parameters::Parameters;
 use hoopcore::policy::ColumnPattern;
 use hoopcore::{
-    AuditFailure, Call, Command, Decision, Denial, Event, Identity, Outcome, Pending, Permit, PolicySession, Rates,
-    Resource, Sealed, SessionFacts, Timestamp, Verdict, Verified,
+    AuditFailure, Call, Command, Decision, Denial, Event, Identity, Outcome, PendingApproval, Permit, PolicySession,
+    Rates, Resource, Sealed, SessionFacts, Timestamp, Verdict, Verified,
 };
 
-use crate::approvals::{self, Hold};
+use crate::approvals::{self, ApprovalWait};
 use crate::clock;
 use crate::config::{Enforcement, SessionTimeouts, Timeout};
 use crate::gateway::{Gateway, InForce, Proven, in_time};
@@ -52,7 +52,7 @@ pub enum Admission {
     /// It is refused.
     Denied(Denial),
     /// It waits for people.
-    Held(Hold),
+    Held(ApprovalWait),
 }
 
 impl Session {
@@ -247,13 +247,13 @@ impl Session {
         }
     }
 
-    fn hold(&self, pending: Pending) -> impl Future<Output = Admission> + Send + use<> {
+    fn hold(&self, pending: PendingApproval) -> impl Future<Output = Admission> + Send + use<> {
         hold(self.gateway.clone(), self.origin.clone(), pending, self.edition)
     }
 }
 
 /// Asks people about a command.
-async fn hold(gateway: Gateway, origin: Origin, pending: Pending, edition: u64) -> Admission {
+async fn hold(gateway: Gateway, origin: Origin, pending: PendingApproval, edition: u64) -> Admission {
     match approvals::hold(gateway, origin, pending, edition).await {
         Ok(hold) => Admission::Held(hold),
         Err(denial) => Admission::Denied(denial),

@@ -14,7 +14,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use hoop_runtime::approvals::{AnswerError, Answered};
-use hoop_runtime::{Admission, Config, Gateway, Hold, Reloads, Session};
+use hoop_runtime::{Admission, ApprovalWait, Config, Gateway, Reloads, Session};
 use hoopcore::decision::Consent;
 use hoopcore::{Command, Identity, Permit, Resource, Verified};
 use serde_json::Value;
@@ -116,7 +116,7 @@ async fn word(session: &mut Session, sql: &str) -> String {
     }
 }
 
-async fn hold(session: &mut Session) -> Hold {
+async fn hold(session: &mut Session) -> ApprovalWait {
     match session.admit(&Command::sql("UPDATE t SET a = 1 WHERE b = 2"), None).await {
         Admission::Held(hold) => hold,
         other => panic!("{other:?}"),
@@ -244,7 +244,7 @@ async fn the_same_rules_are_no_other_policy() {
     assert_eq!(session.follow_policy(), edition + 1);
 }
 
-async fn released(hold: Hold) -> String {
+async fn released(hold: ApprovalWait) -> String {
     match tokio::time::timeout(Duration::from_secs(20), hold).await.expect("it is still held") {
         Ok(_) => "permitted".to_owned(),
         Err(denial) => format!("denied by {}: {}", denial.rule.name, denial.reason),

@@ -13,7 +13,7 @@ use std::sync::{Arc, LazyLock, Mutex};
 use std::time::Duration;
 
 use hoop_runtime::approvals::{AnswerError, Answered, Ask, Reply, ask};
-use hoop_runtime::{Admission, Attempt, Config, Gateway, Hold, Session};
+use hoop_runtime::{Admission, ApprovalWait, Attempt, Config, Gateway, Session};
 use hoopcore::audit::{Completion, CompletionStatus};
 use hoopcore::decision::Consent;
 use hoopcore::{Command, Denial, Identity, Resource, Verified};
@@ -153,7 +153,7 @@ async fn denied(session: &mut Session, sql: &str) -> Denial {
     }
 }
 
-async fn held(session: &mut Session, sql: &str) -> Hold {
+async fn held(session: &mut Session, sql: &str) -> ApprovalWait {
     match session.admit(&Command::sql(sql), None).await {
         Admission::Held(hold) => hold,
         other => panic!("{sql}: {other:?}"),

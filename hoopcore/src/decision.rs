@@ -349,7 +349,7 @@ pub enum Outcome {
     /// It may be carried out once.
     Allow(Permit),
     /// It waits for people.
-    Approve(Pending),
+    Approve(PendingApproval),
     /// It is refused.
     Block(Denial),
 }
@@ -515,10 +515,10 @@ impl Passage {
 /// A command that waits for people.
 #[must_use = "a pending command is resumed with an answer"]
 #[derive(Debug)]
-pub struct Pending {
+pub struct PendingApproval {
     pub(crate) request: Box<ApprovalRequest>,
     pub(crate) demands: Vec<Demand>,
-    pub(crate) held: Box<Held>,
+    pub(crate) held: Box<ApprovalContext>,
 }
 
 /// What the people who answer are shown.
@@ -566,7 +566,7 @@ pub struct Demand {
 
 /// The circumstances of a held command, to judge it again when it is answered.
 #[derive(Clone, Debug)]
-pub struct Held {
+pub struct ApprovalContext {
     /// The digest of the policy that asked.
     pub(crate) policy: Digest,
     /// The columns that its masks may hide: what the session's facts say of protected columns was asked about these.
@@ -584,7 +584,7 @@ pub struct Held {
     pub(crate) repeats: bool,
 }
 
-impl Pending {
+impl PendingApproval {
     /// What to show to those who answer.
     #[must_use]
     pub fn request(&self) -> &ApprovalRequest {

@@ -15,7 +15,7 @@ use jiff::{SignedDuration, Timestamp};
 use sha2::{Digest as _, Sha256};
 
 use crate::command::{Command, Coverage, Digest, Effects};
-use crate::decision::{ApprovalRequest, Demand, Pending};
+use crate::decision::{ApprovalRequest, Demand, PendingApproval};
 use crate::request::Call;
 
 /// When a grant ends whose rules do not say how long it holds.
@@ -110,7 +110,7 @@ pub struct Grant {
 
 impl Grant {
     /// What the consent to a command leaves beyond its first execution.
-    pub(crate) fn beyond(pending: &Pending, now: Timestamp) -> Option<Self> {
+    pub(crate) fn beyond(pending: &PendingApproval, now: Timestamp) -> Option<Self> {
         let demands = pending.demands();
         let bounds = Bounds::of(demands, now);
         let once = bounds.times.is_some_and(|times| times <= 1) || !pending.held.repeats;
@@ -165,7 +165,7 @@ impl Grant {
     }
 
     /// Takes one execution out of it, where it was given for this very command and every rule that asks now asked then.
-    pub fn draw(&mut self, pending: &Pending, now: Timestamp) -> Option<Draw> {
+    pub fn draw(&mut self, pending: &PendingApproval, now: Timestamp) -> Option<Draw> {
         let fits = self.binding == binding(pending) && asked_by(pending, &self.rules);
         if !fits || self.is_spent(now) {
             return None;
@@ -198,7 +198,7 @@ pub struct Draw {
 
 impl Draw {
     /// Whether it may release this command.
-    pub(crate) fn is_for(&self, pending: &Pending) -> bool {
+    pub(crate) fn is_for(&self, pending: &PendingApproval) -> bool {
         self.binding == binding(pending) && asked_by(pending, &self.rules)
     }
 
@@ -235,7 +235,7 @@ impl GrantNote {
     }
 }
 
-fn asked_by(pending: &Pending, rules: &BTreeSet<Arc<str>>) -> bool {
+fn asked_by(pending: &PendingApproval, rules: &BTreeSet<Arc<str>>) -> bool {
     pending.demands().iter().all(|demand| rules.contains(&demand.rule.name))
 }
 
@@ -273,7 +273,7 @@ fn has_word(text: &str, word: &str) -> bool {
 }
 
 /// SHA-256 over all that a grant is bound to: who, on what, the command and its parameters, the policy.
-pub(crate) fn binding(pending: &Pending) -> Digest {
+pub(crate) fn binding(pending: &PendingApproval) -> Digest {
     let request = pending.request();
     let who = &request.who;
     let mut hash = Sha256::new();

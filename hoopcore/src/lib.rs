@@ -6,7 +6,7 @@
 //!
 //! ```text
 //! Request ─evaluate─▶ Decision ─record─▶ Outcome::Allow(Permit) ─spend─▶ Passage ─rows─▶ RowMasker
-//!                                        Outcome::Approve(Pending) ─resume─▶ Decision
+//!                                        Outcome::Approve(PendingApproval) ─resume─▶ Decision
 //!                                        Outcome::Block(Denial)             Passage ─close─▶ Event
 //! ```
 #![no_std]
@@ -51,7 +51,7 @@ pub mod truth;
 
 pub use audit::{AuditFailure, Completion, Event, Receipt};
 pub use command::{Command, Coverage, Effect};
-pub use decision::{Answer, Decision, Denial, Explanation, Outcome, Passage, Pending, Permit, Sealed, Verdict};
+pub use decision::{Answer, Decision, Denial, Explanation, Outcome, Passage, PendingApproval, Permit, Sealed, Verdict};
 pub use grant::{Draw, Grant};
 pub use identity::{Identity, IdentityKind, Verified};
 pub use jiff::Timestamp;

@@ -5,10 +5,10 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use hoopcore::command::Digest;
-use hoopcore::{Draw, Grant, Identity, Pending, Timestamp};
+use hoopcore::{Draw, Grant, Identity, PendingApproval, Timestamp};
 
 use super::protocol::GrantSummary;
-use super::registry::{AnswerError, Waiting, is_asked};
+use super::registry::{AnswerError, HeldCommand, is_asked};
 use crate::clock;
 use crate::trail::Origin;
 
@@ -23,7 +23,7 @@ pub(crate) struct Grants(Arc<Mutex<BTreeMap<Digest, Vec<Kept>>>>);
 struct Kept {
     grant: Grant,
     /// What was held when it was given, and in which session.
-    waiting: Waiting,
+    waiting: HeldCommand,
     origin: Origin,
     /// When it ends by the clock that nobody sets.
     ends: Instant,
@@ -42,7 +42,7 @@ impl Kept {
 impl Grants {
     /// Keeps a grant that came with the consent to what was held, where the policy by which it was given is still in force:
     /// one that comes back later is another edition, to which nobody agreed yet.
-    pub(crate) fn keep(&self, grant: Grant, waiting: Waiting, origin: &Origin, is_in_force: impl FnOnce() -> bool) {
+    pub(crate) fn keep(&self, grant: Grant, waiting: HeldCommand, origin: &Origin, is_in_force: impl FnOnce() -> bool) {
         let (id, now) = (waiting.id.as_str(), clock::now());
         let mut grants = self.lock();
         // Whoever puts another policy in force clears all grants behind that: it comes either before this or after.
@@ -65,7 +65,7 @@ impl Grants {
     }
 
     /// Takes one execution out of a grant for this very command, if there is one: nobody else gets the same.
-    pub(crate) fn draw(&self, pending: &Pending, session: &str, now: Timestamp) -> Option<Draw> {
+    pub(crate) fn draw(&self, pending: &PendingApproval, session: &str, now: Timestamp) -> Option<Draw> {
         let mut grants = self.lock();
         if grants.is_empty() {
             return None;
@@ -89,7 +89,7 @@ impl Grants {
     }
 
     /// Takes back one that is in force, for a person whom its rules asked.
-    pub(crate) fn revoke(&self, id: &str, by: &Identity, now: Timestamp) -> Result<(Waiting, Origin), AnswerError> {
+    pub(crate) fn revoke(&self, id: &str, by: &Identity, now: Timestamp) -> Result<(HeldCommand, Origin), AnswerError> {
         let mut grants = self.lock();
         let found = grants.values().flatten().find(|kept| kept.waiting.id == id && !kept.is_over(now));
         let found = found.ok_or_else(|| AnswerError::NoGrant(id.to_owned()))?;
@@ -144,7 +144,7 @@ mod tests {
         let ada = Verified::vouched(Identity::named("ada").with_groups(["dba"]), "test");
         let origin = Origin::new(None, false, &etl, &on);
         let registry = Registry::default();
-        let (waiting, _turns) = registry.add(origin.clone(), pending, 1).unwrap();
+        let (waiting, _events) = registry.add(origin.clone(), pending, 1).unwrap();
         let pending = registry.take(&waiting.id).unwrap();
         let decision = policy.resume(pending, Answer::By(ada, Consent::Yes), clock::now());
         let released = decision.record(|_| Ok::<(), String>(()));

@@ -1,6 +1,6 @@
 //! A held command while an answer to it is recorded, or while it is judged again: it is never left without an end.
 
-use hoopcore::{Denial, Pending};
+use hoopcore::{Denial, PendingApproval};
 
 use super::registry::Registry;
 
@@ -13,18 +13,18 @@ pub(super) struct InHand<'a> {
 }
 
 enum State {
-    Waiting(Box<Pending>),
+    Waiting(Box<PendingApproval>),
     Resumed,
     Settled,
 }
 
 impl<'a> InHand<'a> {
-    pub(super) fn new(registry: &'a Registry, id: &'a str, pending: Pending) -> Self {
+    pub(super) fn new(registry: &'a Registry, id: &'a str, pending: PendingApproval) -> Self {
         Self { registry, id, state: State::Waiting(Box::new(pending)) }
     }
 
     /// Takes it out to be resumed.
-    pub(super) fn resume(&mut self) -> Option<Pending> {
+    pub(super) fn resume(&mut self) -> Option<PendingApproval> {
         match std::mem::replace(&mut self.state, State::Resumed) {
             State::Waiting(pending) => Some(*pending),
             State::Resumed | State::Settled => None,
@@ -41,7 +41,7 @@ impl Drop for InHand<'_> {
     fn drop(&mut self) {
         match std::mem::replace(&mut self.state, State::Settled) {
             State::Waiting(pending) => {
-                let _caller = self.registry.put_back(self.id, *pending, None);
+                let _caller = self.registry.requeue(self.id, *pending, None);
             }
             State::Resumed => {
                 let denial = Denial::internal("the command was not judged to the end; try again");

@@ -2,15 +2,15 @@
 
 mod client;
 mod grants;
-mod hold;
 mod in_hand;
 mod protocol;
 mod registry;
 mod server;
+mod wait;
 
 pub use client::ask;
 pub(crate) use grants::Grants;
-pub use hold::Hold;
-pub(crate) use hold::hold;
 pub use protocol::{Ask, Asked, Detail, GrantSummary, Named, Reply, Summary, Value};
-pub use registry::{AnswerError, Answered, Registry, Waiting};
+pub use registry::{AnswerError, Answered, HeldCommand, Registry};
+pub use wait::ApprovalWait;
+pub(crate) use wait::hold;

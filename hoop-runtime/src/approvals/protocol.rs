@@ -5,7 +5,7 @@ use hoopcore::parameters::Parameter;
 use hoopcore::{Command, Grant, IdentityKind, Timestamp};
 use serde::{Deserialize, Serialize};
 
-use super::registry::{Answered, Waiting};
+use super::registry::{Answered, HeldCommand};
 use crate::trail::hex;
 
 /// What an approver asks.
@@ -91,7 +91,7 @@ pub struct GrantSummary {
 }
 
 impl GrantSummary {
-    pub(crate) fn new(waiting: &Waiting, grant: &Grant, now: Timestamp) -> Self {
+    pub(crate) fn new(waiting: &HeldCommand, grant: &Grant, now: Timestamp) -> Self {
         let request = &waiting.request;
         Self {
             id: waiting.id.clone(),
@@ -184,7 +184,7 @@ pub struct Asked {
 }
 
 impl Summary {
-    pub(crate) fn new(waiting: &Waiting) -> Self {
+    pub(crate) fn new(waiting: &HeldCommand) -> Self {
         let request = &waiting.request;
         Self {
             id: waiting.id.clone(),
@@ -200,7 +200,7 @@ impl Summary {
 }
 
 impl Detail {
-    pub(crate) fn new(waiting: &Waiting) -> Self {
+    pub(crate) fn new(waiting: &HeldCommand) -> Self {
         let request = &waiting.request;
         Self {
             summary: Summary::new(waiting),

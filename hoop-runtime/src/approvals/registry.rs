@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use hoopcore::approver::{self, Unfit};
 use hoopcore::decision::{ApprovalRequest, Consent, Demand};
 use hoopcore::grant::Terms;
-use hoopcore::{Answer, Denial, Identity, Outcome, Pending, Permit, Timestamp, Verified};
+use hoopcore::{Answer, Denial, Identity, Outcome, PendingApproval, Permit, Timestamp, Verified};
 use jiff::SignedDuration;
 use serde::{Deserialize, Serialize};
 use tokio::sync::mpsc;
@@ -31,17 +31,17 @@ pub struct Registry(Arc<Mutex<BTreeMap<String, Entry>>>);
 
 #[derive(Debug)]
 struct Entry {
-    waiting: Waiting,
+    waiting: HeldCommand,
     origin: Origin,
     /// Absent while an answer is being recorded, or the command judged again.
-    pending: Option<Pending>,
+    pending: Option<PendingApproval>,
     /// The edition of the policy by which it was judged last.
     edition: u64,
     /// Who has looked since what is asked changed last; absent where it is as it was asked first.
-    lookers: Option<BTreeSet<String>>,
+    reviewed_by: Option<BTreeSet<String>>,
     /// Whether the question is on record: before, nobody sees it.
     is_recorded: bool,
-    turns: mpsc::UnboundedSender<Turn>,
+    events: mpsc::UnboundedSender<ApprovalEvent>,
 }
 
 impl Entry {
@@ -56,16 +56,16 @@ fn entry<'h>(held: &'h mut BTreeMap<String, Entry>, id: &str) -> Result<&'h mut 
 
 /// What happens to a command while it is held.
 #[derive(Debug)]
-pub(crate) enum Turn {
+pub(crate) enum ApprovalEvent {
     /// Other people are asked, or for another time.
-    Changed(Box<Waiting>),
+    Changed(Box<HeldCommand>),
     /// It is over.
     Over(Result<Permit, Denial>),
 }
 
 /// A held command, to show.
 #[derive(Clone, Debug)]
-pub struct Waiting {
+pub struct HeldCommand {
     /// Its id.
     pub id: String,
     /// Since when.
@@ -137,7 +137,7 @@ pub enum AnswerError {
 impl Registry {
     /// All that waits, by id.
     #[must_use]
-    pub fn list(&self) -> Vec<Waiting> {
+    pub fn list(&self) -> Vec<HeldCommand> {
         Entry::seen(&self.lock()).map(|entry| entry.waiting.clone()).collect()
     }
 
@@ -155,7 +155,7 @@ impl Registry {
 
     /// What waits under an id.
     #[must_use]
-    pub fn find(&self, id: &str) -> Option<Waiting> {
+    pub fn find(&self, id: &str) -> Option<HeldCommand> {
         self.lock().get(id).filter(|entry| entry.is_recorded).map(|entry| entry.waiting.clone())
     }
 
@@ -163,16 +163,16 @@ impl Registry {
     pub(crate) fn add(
         &self,
         origin: Origin,
-        mut pending: Pending,
+        mut pending: PendingApproval,
         edition: u64,
-    ) -> Result<(Waiting, mpsc::UnboundedReceiver<Turn>), Denial> {
+    ) -> Result<(HeldCommand, mpsc::UnboundedReceiver<ApprovalEvent>), Denial> {
         let mut held = self.lock();
         if held.len() >= LIMIT {
             return Err(Denial::internal("too many commands wait for approval; try again later"));
         }
         let id = unused(&held);
         pending.hold_as(id.as_str().into());
-        let waiting = Waiting {
+        let waiting = HeldCommand {
             id: id.clone(),
             since: clock::now(),
             begun: Instant::now(),
@@ -180,7 +180,7 @@ impl Registry {
             request: pending.request().clone(),
             demands: pending.demands().to_vec(),
         };
-        let (turns, receiver) = mpsc::unbounded_channel();
+        let (events, receiver) = mpsc::unbounded_channel();
         held.insert(
             id,
             Entry {
@@ -188,9 +188,9 @@ impl Registry {
                 origin,
                 pending: Some(pending),
                 edition,
-                lookers: None,
+                reviewed_by: None,
                 is_recorded: false,
-                turns,
+                events,
             },
         );
         Ok((waiting, receiver))
@@ -202,7 +202,7 @@ impl Registry {
     }
 
     /// Ends a wait from the caller's side, unless an answer is being recorded: then that one counts.
-    pub(crate) fn take(&self, id: &str) -> Option<Pending> {
+    pub(crate) fn take(&self, id: &str) -> Option<PendingApproval> {
         let mut held = self.lock();
         let pending = held.get_mut(id)?.pending.take()?;
         held.remove(id);
@@ -218,12 +218,12 @@ impl Registry {
     ///
     /// # Errors
     /// Where nothing is held under the id, or no rule asks this person.
-    pub fn look(&self, id: &str, approver: &Identity) -> Result<Waiting, AnswerError> {
+    pub fn look(&self, id: &str, approver: &Identity) -> Result<HeldCommand, AnswerError> {
         let mut held = self.lock();
         let entry = entry(&mut held, id)?;
         is_asked(&entry.waiting, approver)?;
-        if let Some(lookers) = &mut entry.lookers {
-            lookers.insert(approver.user.clone());
+        if let Some(reviewed_by) = &mut entry.reviewed_by {
+            reviewed_by.insert(approver.user.clone());
         }
         Ok(entry.waiting.clone())
     }
@@ -233,11 +233,13 @@ impl Registry {
         id: &str,
         approver: &Identity,
         consent: Consent,
-    ) -> Result<(Pending, Waiting, Origin), AnswerError> {
+    ) -> Result<(PendingApproval, HeldCommand, Origin), AnswerError> {
         let mut held = self.lock();
         let entry = entry(&mut held, id)?;
         may_answer(&entry.waiting, approver)?;
-        if consent == Consent::Yes && entry.lookers.as_ref().is_some_and(|lookers| !lookers.contains(&approver.user)) {
+        if consent == Consent::Yes
+            && entry.reviewed_by.as_ref().is_some_and(|reviewed_by| !reviewed_by.contains(&approver.user))
+        {
             return Err(AnswerError::Changed(id.to_owned()));
         }
         let pending = entry.pending.take().ok_or_else(|| AnswerError::Contested(id.to_owned()))?;
@@ -245,7 +247,7 @@ impl Registry {
     }
 
     /// What was judged by an earlier policy than this one, to be judged again.
-    fn begin_review(&self, id: &str, edition: u64) -> Option<(Pending, Waiting, Origin)> {
+    fn begin_review(&self, id: &str, edition: u64) -> Option<(PendingApproval, HeldCommand, Origin)> {
         let mut held = self.lock();
         let entry = held.get_mut(id).filter(|entry| entry.is_recorded && entry.edition < edition)?;
         Some((entry.pending.take()?, entry.waiting.clone(), entry.origin.clone()))
@@ -253,27 +255,27 @@ impl Registry {
 
     /// Puts back what goes on waiting, judged by an edition of the policy where it was judged; its caller is told where
     /// others are asked, or for something else, or for another time.
-    pub(super) fn put_back(&self, id: &str, pending: Pending, edition: Option<u64>) -> Answered {
+    pub(super) fn requeue(&self, id: &str, pending: PendingApproval, edition: Option<u64>) -> Answered {
         let mut held = self.lock();
         let Some(entry) = held.get_mut(id) else { return Answered::CallerLeft };
         let (before, now) = (&entry.waiting.request, pending.request());
         let asks_otherwise = !entry.waiting.demands.iter().map(asked).eq(pending.demands().iter().map(asked));
         let changed = asks_otherwise || before.rules != now.rules || before.deadline != now.deadline;
         if asks_otherwise {
-            entry.lookers = Some(BTreeSet::new());
+            entry.reviewed_by = Some(BTreeSet::new());
         }
         entry.waiting.request = now.clone();
         entry.waiting.demands = pending.demands().to_vec();
         entry.pending = Some(pending);
         entry.edition = edition.unwrap_or(entry.edition);
-        let told = !changed || entry.turns.send(Turn::Changed(Box::new(entry.waiting.clone()))).is_ok();
+        let told = !changed || entry.events.send(ApprovalEvent::Changed(Box::new(entry.waiting.clone()))).is_ok();
         if told { Answered::StillWaiting } else { Answered::CallerLeft }
     }
 
     pub(super) fn finish(&self, id: &str, outcome: Result<Permit, Denial>) -> Answered {
         let answered = if outcome.is_ok() { Answered::Released } else { Answered::Refused };
-        let turns = self.lock().remove(id).map(|entry| entry.turns);
-        match turns.map(|turns| turns.send(Turn::Over(outcome))) {
+        let events = self.lock().remove(id).map(|entry| entry.events);
+        match events.map(|events| events.send(ApprovalEvent::Over(outcome))) {
             Some(Ok(())) => answered,
             Some(Err(_)) | None => Answered::CallerLeft,
         }
@@ -299,16 +301,16 @@ fn asked(demand: &Demand) -> (&str, &str, u32, Terms) {
 }
 
 /// Nobody answers for themselves, and only who is asked.
-fn may_answer(waiting: &Waiting, approver: &Identity) -> Result<(), AnswerError> {
+fn may_answer(waiting: &HeldCommand, approver: &Identity) -> Result<(), AnswerError> {
     approver::may_answer(approver, &waiting.request.who, &waiting.demands).map_err(|why| waiting.refusal(why))
 }
 
 /// Some rule asks a group of this person's.
-pub(crate) fn is_asked(waiting: &Waiting, approver: &Identity) -> Result<(), AnswerError> {
+pub(crate) fn is_asked(waiting: &HeldCommand, approver: &Identity) -> Result<(), AnswerError> {
     if approver::is_asked(approver, &waiting.demands) { Ok(()) } else { Err(waiting.refusal(Unfit::NotAsked)) }
 }
 
-impl Waiting {
+impl HeldCommand {
     /// The time when it was asked, and what passed since then by a clock that nobody sets: a wall clock that is set meanwhile
     /// makes it wait neither longer nor shorter.
     pub(crate) fn now(&self) -> Timestamp {
@@ -406,7 +408,7 @@ impl Gateway {
         &self,
         id: &str,
         mut held: InHand<'_>,
-        waiting: &Waiting,
+        waiting: &HeldCommand,
         origin: &Origin,
         answer: Answer,
     ) -> Answered {
@@ -416,7 +418,7 @@ impl Gateway {
         let outcome = record(self, origin, policy.resume(pending, answer, clock::now())).await;
         held.settle();
         match outcome {
-            Outcome::Approve(pending) => self.approvals().put_back(id, pending, Some(edition)),
+            Outcome::Approve(pending) => self.approvals().requeue(id, pending, Some(edition)),
             Outcome::Block(denial) => self.approvals().finish(id, Err(denial)),
             Outcome::Allow(permit) => self.release(id, origin, permit, edition),
         }
@@ -446,7 +448,7 @@ fn word(consent: Consent) -> &'static str {
 }
 
 /// What records say of a held command, before anybody answers.
-pub(crate) fn note(waiting: &Waiting) -> Approval {
+pub(crate) fn note(waiting: &HeldCommand) -> Approval {
     Approval {
         approval: waiting.id.clone(),
         rules: waiting.request.rules.iter().map(|rule| rule.name.to_string()).collect(),

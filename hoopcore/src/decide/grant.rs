@@ -6,7 +6,7 @@ use super::evaluation::{Evaluation, Stage};
 use super::outcome::Words;
 use super::resume::quoted;
 use super::{Details, Findings};
-use crate::decision::{Decision, Outcome, Pending, Verdict};
+use crate::decision::{Decision, Outcome, PendingApproval, Verdict};
 use crate::grant::Draw;
 use crate::policy::standings::Standpoint;
 use crate::request::Call;
@@ -15,7 +15,7 @@ use crate::request::Call;
 pub(crate) fn decide_granted(
     session: Standpoint<'_>,
     call: &Call<'_>,
-    draw: &mut dyn FnMut(&Pending) -> Option<Draw>,
+    draw: &mut dyn FnMut(&PendingApproval) -> Option<Draw>,
 ) -> Decision {
     let evaluation = Evaluation { session, call, stage: Stage::Execute };
     let mut details = Details::default();

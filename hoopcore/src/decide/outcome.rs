@@ -18,8 +18,8 @@ use crate::audit::{Event, EventKind};
 use crate::command::sql::{Columns, Object, Verb};
 use crate::command::{Command, Coverage, Digest, Effects};
 use crate::decision::{
-    ApprovalRequest, Decision, DecisionId, Demand, Denial, EffectNote, Explanation, Held, Outcome, Pending, Permit,
-    RuleRef, Verdict,
+    ApprovalContext, ApprovalRequest, Decision, DecisionId, Demand, Denial, EffectNote, Explanation, Outcome,
+    PendingApproval, Permit, RuleRef, Verdict,
 };
 use crate::grant::{GrantNote, after, repeats};
 use crate::limit::{LimitKind, Limits};
@@ -335,7 +335,7 @@ impl<'a> Evaluation<'a> {
     }
 
     /// What waits for people; `tainted` says whether it may return a protected value.
-    pub(super) fn pending(&self, demands: Vec<Demand>, tainted: bool) -> Pending {
+    pub(super) fn pending(&self, demands: Vec<Demand>, tainted: bool) -> PendingApproval {
         let call = self.call;
         let named = self.named();
         let request = ApprovalRequest {
@@ -350,7 +350,7 @@ impl<'a> Evaluation<'a> {
             rules: demands.iter().map(|demand| demand.rule.clone()).collect(),
             uncertain: self.uncertain(),
         };
-        let held = Held {
+        let held = ApprovalContext {
             policy: *self.session.policy.digest(),
             protected: self.session.protected_columns(),
             on: self.session.on.clone(),
@@ -361,7 +361,7 @@ impl<'a> Evaluation<'a> {
             until: None,
             repeats: repeats(call, &request.named),
         };
-        Pending { request: Box::new(request), demands, held: Box::new(held) }
+        PendingApproval { request: Box::new(request), demands, held: Box::new(held) }
     }
 
     /// What the prepared statements and cursors do that the session knows and the command names.

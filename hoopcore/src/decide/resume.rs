@@ -13,7 +13,7 @@ use super::evaluation::{Evaluation, Stage};
 use super::outcome::{Words, deadline, reserved};
 use super::{Details, Findings};
 use crate::approver::{Unfit, is_in, may_answer};
-use crate::decision::{Answer, Consent, Decision, Demand, Outcome, Pending, Permit, Verdict};
+use crate::decision::{Answer, Consent, Decision, Demand, Outcome, PendingApproval, Permit, Verdict};
 use crate::grant::{Grant, GrantNote};
 use crate::identity::Identity;
 use crate::limit::Rates;
@@ -22,8 +22,8 @@ use crate::policy::Policy;
 use crate::request::Call;
 
 /// The decision that an answer makes of a held command. The command is judged again: by this policy, now.
-pub(crate) fn resume(policy: &Policy, held: Pending, answer: Answer, now: Timestamp) -> Decision {
-    let Pending { request, demands, held: mut facts } = held;
+pub(crate) fn resume(policy: &Policy, held: PendingApproval, answer: Answer, now: Timestamp) -> Decision {
+    let PendingApproval { request, demands, held: mut facts } = held;
     let session = policy.session(&request.who, &facts.on);
     if facts.policy != *policy.digest() {
         // What is known of protected columns was asked about another policy's.
@@ -46,7 +46,7 @@ pub(crate) fn resume(policy: &Policy, held: Pending, answer: Answer, now: Timest
     let evaluation = Evaluation { session: session.standpoint(), call: &call, stage: Stage::Execute };
     let mut details = Details::default();
     let findings = evaluation.judge(&mut details);
-    let pending = Pending { request, demands, held: facts };
+    let pending = PendingApproval { request, demands, held: facts };
     Resumption { evaluation, findings, details }.answer(pending, answer)
 }
 
@@ -58,7 +58,7 @@ struct Resumption<'a> {
 }
 
 impl Resumption<'_> {
-    fn answer(self, mut pending: Pending, answer: Answer) -> Decision {
+    fn answer(self, mut pending: PendingApproval, answer: Answer) -> Decision {
         match answer {
             Answer::Expired => return self.refuse(&pending, "nobody answered in time"),
             Answer::Withdrawn => return self.refuse(&pending, "the request was withdrawn"),
@@ -78,13 +78,13 @@ impl Resumption<'_> {
         }
     }
 
-    fn is_late(&self, pending: &Pending) -> bool {
+    fn is_late(&self, pending: &PendingApproval) -> bool {
         pending.held.until.unwrap_or(self.evaluation.call.now) >= pending.request.deadline
     }
 
     /// Demands what is demanded now, with the consent that was given, and gives what was demanded before; the time runs
     /// since it was asked first.
-    fn ask_anew(&self, pending: &mut Pending) -> Vec<Demand> {
+    fn ask_anew(&self, pending: &mut PendingApproval) -> Vec<Demand> {
         let now = carried_over(&pending.demands, self.evaluation.demands(&self.details));
         let shown = core::mem::replace(&mut pending.demands, now);
         pending.request.rules = pending.demands.iter().map(|demand| demand.rule.clone()).collect();
@@ -93,7 +93,7 @@ impl Resumption<'_> {
     }
 
     /// What a person's word makes of it. A yes is one to what was shown.
-    fn spoken(self, mut pending: Pending, shown: &[Demand], by: &Identity, consent: Consent) -> Decision {
+    fn spoken(self, mut pending: PendingApproval, shown: &[Demand], by: &Identity, consent: Consent) -> Decision {
         match may_answer(by, &pending.request.who, &pending.demands) {
             Ok(()) => {}
             // Then it goes on by the policy's word alone.
@@ -114,11 +114,11 @@ impl Resumption<'_> {
     }
 
     /// It goes on where all demands are met; else it waits, and says why.
-    fn settle(self, pending: Pending, why: &'static str) -> Decision {
+    fn settle(self, pending: PendingApproval, why: &'static str) -> Decision {
         if pending.demands.iter().all(is_satisfied) { self.release(&pending) } else { self.wait(pending, why) }
     }
 
-    fn refuse(self, pending: &Pending, why: impl Into<Cow<'static, str>>) -> Decision {
+    fn refuse(self, pending: &PendingApproval, why: impl Into<Cow<'static, str>>) -> Decision {
         let rule = pending.demands.first().map_or_else(|| reserved("default"), |demand| demand.rule.clone());
         let words = Words { verdict: Verdict::Block, rule, reason: Some(why.into()), limit: None, grant: None };
         let denial = words.denial();
@@ -126,7 +126,7 @@ impl Resumption<'_> {
     }
 
     /// It goes on waiting, for the rest of its time.
-    fn wait(self, pending: Pending, why: &'static str) -> Decision {
+    fn wait(self, pending: PendingApproval, why: &'static str) -> Decision {
         let rule = pending.demands.first().map_or_else(|| reserved("default"), |demand| demand.rule.clone());
         let missing = || format!("still waiting for {}", missing(&pending.demands));
         let reason = if why.is_empty() { missing().into() } else { Cow::Borrowed(why) };
@@ -134,7 +134,7 @@ impl Resumption<'_> {
         self.evaluation.decision(words, &self.findings, self.details, |_, _, _| Outcome::Approve(pending))
     }
 
-    fn release(self, pending: &Pending) -> Decision {
+    fn release(self, pending: &PendingApproval) -> Decision {
         let verdict = if self.findings.masked { Verdict::Mask } else { Verdict::Allow };
         let rule = self.evaluation.words(&self.findings, &self.details).rule;
         let reason = match pending.demands.as_slice() {

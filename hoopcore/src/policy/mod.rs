@@ -50,7 +50,7 @@ pub use session::PolicySession;
 pub use yaml::{Malformed, parse};
 
 use crate::command::Digest;
-use crate::decision::{Answer, Decision, NearRule, Pending, Verdict};
+use crate::decision::{Answer, Decision, NearRule, PendingApproval, Verdict};
 use crate::identity::{Identity, Verified};
 #[cfg(feature = "yaml")]
 use crate::mask::Keyring;
@@ -216,7 +216,7 @@ impl Policy {
     ///
     /// The command is judged again, by this policy and at this moment: what is no longer permitted is refused,
     /// whoever agreed.
-    pub fn resume(&self, held: Pending, answer: Answer, now: Timestamp) -> Decision {
+    pub fn resume(&self, held: PendingApproval, answer: Answer, now: Timestamp) -> Decision {
         crate::decide::resume(self, held, answer, now)
     }
 

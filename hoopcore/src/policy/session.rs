@@ -9,7 +9,7 @@ use super::rule::{Condition, OnFact, Rule, WhoFact};
 use super::standings::{Kept, Named, Standings, Standpoint};
 use super::{ColumnPattern, Glob, Policy};
 use crate::decide::Settled;
-use crate::decision::{Decision, Pending, Verdict};
+use crate::decision::{Decision, PendingApproval, Verdict};
 use crate::grant::Draw;
 use crate::identity::{Identity, Verified};
 use crate::mask::MaskPlan;
@@ -63,7 +63,11 @@ impl PolicySession {
 
     /// Decides a call for which people may have agreed before. Where it would be held, `draw` is asked for one execution
     /// out of a grant: what it gives is used up, whatever becomes of the decision.
-    pub fn decide_granted(&mut self, call: &Call<'_>, draw: &mut dyn FnMut(&Pending) -> Option<Draw>) -> Decision {
+    pub fn decide_granted(
+        &mut self,
+        call: &Call<'_>,
+        draw: &mut dyn FnMut(&PendingApproval) -> Option<Draw>,
+    ) -> Decision {
         self.decide_by(call, |session| crate::decide::decide_granted(session, call, draw))
     }
 

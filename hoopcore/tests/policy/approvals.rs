@@ -7,7 +7,7 @@ use hoopcore::decision::Consent;
 use hoopcore::identity::IdentityKind;
 use hoopcore::parameters::{Parameter, Parameters};
 use hoopcore::{
-    Answer, Call, Command, Coverage, Decision, Grant, Identity, Outcome, Pending, Policy, Request, Resource,
+    Answer, Call, Command, Coverage, Decision, Grant, Identity, Outcome, PendingApproval, Policy, Request, Resource,
     SessionFacts, Timestamp, Verified,
 };
 
@@ -57,7 +57,7 @@ fn ask_for(policy: &Policy, command: &Command) -> Outcome {
     policy.evaluate(&Request { who: &who, on: &on, call }).record(|_| Ok::<(), String>(()))
 }
 
-fn give(policy: &Policy, pending: Pending, answer: &str) -> Decision {
+fn give(policy: &Policy, pending: PendingApproval, answer: &str) -> Decision {
     match answer.split(' ').collect::<Vec<_>>()[..] {
         ["expired"] => policy.resume(pending, Answer::Expired, at("20:00")),
         ["withdrawn"] => policy.resume(pending, Answer::Withdrawn, at("01:00")),

@@ -7,11 +7,11 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use hoopcore::decision::ApprovalRequest;
-use hoopcore::{Answer, Denial, Outcome, Pending, Permit};
+use hoopcore::{Answer, Denial, Outcome, PendingApproval, Permit};
 use tokio::sync::mpsc;
 use tokio::time::{Instant, Sleep};
 
-use super::registry::{Turn, Waiting, note};
+use super::registry::{ApprovalEvent, HeldCommand, note};
 use crate::clock;
 use crate::gateway::Gateway;
 use crate::session::record;
@@ -22,11 +22,11 @@ const RECORDING: Duration = Duration::from_secs(1);
 
 /// A command that waits for people. Dropping it withdraws the question.
 #[must_use = "a held command is polled until it is answered"]
-pub struct Hold {
+pub struct ApprovalWait {
     gateway: Gateway,
     origin: Origin,
-    waiting: Box<Waiting>,
-    turns: mpsc::UnboundedReceiver<Turn>,
+    waiting: Box<HeldCommand>,
+    events: mpsc::UnboundedReceiver<ApprovalEvent>,
     /// Other people are asked than the caller was told, or for another time.
     changed: bool,
     deadline: Pin<Box<Sleep>>,
@@ -36,11 +36,16 @@ pub struct Hold {
 }
 
 /// Asks people about a command; the question is recorded before anybody sees it.
-pub(crate) async fn hold(gateway: Gateway, origin: Origin, pending: Pending, edition: u64) -> Result<Hold, Denial> {
-    let (waiting, turns) = gateway.approvals().add(origin.clone(), pending, edition)?;
+pub(crate) async fn hold(
+    gateway: Gateway,
+    origin: Origin,
+    pending: PendingApproval,
+    edition: u64,
+) -> Result<ApprovalWait, Denial> {
+    let (waiting, events) = gateway.approvals().add(origin.clone(), pending, edition)?;
     let deadline = Box::pin(tokio::time::sleep(waiting.left()));
     let waiting = Box::new(waiting);
-    let hold = Hold { gateway, origin, waiting, turns, changed: false, deadline, expiry: None, over: false };
+    let hold = ApprovalWait { gateway, origin, waiting, events, changed: false, deadline, expiry: None, over: false };
     let asked = Record::approval(hold.waiting.since, &hold.origin, Step::Asked, note(&hold.waiting));
     match hold.gateway.acknowledged(hold.gateway.trail().submit(&asked)).await {
         Ok(()) => {
@@ -53,7 +58,7 @@ pub(crate) async fn hold(gateway: Gateway, origin: Origin, pending: Pending, edi
     }
 }
 
-impl Hold {
+impl ApprovalWait {
     /// Whether, since this was asked last, the policy changed who is asked or for how long: then the caller should be
     /// told anew.
     pub fn take_change(&mut self) -> bool {
@@ -100,14 +105,14 @@ impl Hold {
 
     /// A permit that came and was not read is not carried out.
     fn leave_unread(&mut self) {
-        self.turns.close();
-        while let Ok(turn) = self.turns.try_recv() {
-            match turn {
-                Turn::Over(Ok(permit)) => {
+        self.events.close();
+        while let Ok(event) = self.events.try_recv() {
+            match event {
+                ApprovalEvent::Over(Ok(permit)) => {
                     let late = Record::not_carried_out(clock::now(), &self.origin, permit.id().number());
                     self.gateway.trail().append(&late);
                 }
-                Turn::Over(Err(_)) | Turn::Changed(_) => {}
+                ApprovalEvent::Over(Err(_)) | ApprovalEvent::Changed(_) => {}
             }
         }
     }
@@ -135,10 +140,10 @@ impl Hold {
         if let Some(expiry) = &mut self.expiry {
             return expiry.as_mut().poll(cx).map(Err);
         }
-        while let Poll::Ready(turn) = self.turns.poll_recv(cx) {
-            match turn {
-                Some(Turn::Over(answer)) => return Poll::Ready(answer),
-                Some(Turn::Changed(waiting)) => {
+        while let Poll::Ready(event) = self.events.poll_recv(cx) {
+            match event {
+                Some(ApprovalEvent::Over(answer)) => return Poll::Ready(answer),
+                Some(ApprovalEvent::Changed(waiting)) => {
                     self.deadline.as_mut().reset(Instant::now() + waiting.left());
                     self.waiting = waiting;
                     self.changed = true;
@@ -158,7 +163,7 @@ impl Hold {
     }
 }
 
-impl Future for Hold {
+impl Future for ApprovalWait {
     type Output = Result<Permit, Denial>;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
@@ -168,14 +173,14 @@ impl Future for Hold {
     }
 }
 
-impl Drop for Hold {
+impl Drop for ApprovalWait {
     fn drop(&mut self) {
         self.take_back();
     }
 }
 
-impl fmt::Debug for Hold {
+impl fmt::Debug for ApprovalWait {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Hold").field("id", &self.waiting.id).finish_non_exhaustive()
+        f.debug_struct("ApprovalWait").field("id", &self.waiting.id).finish_non_exhaustive()
     }
 }
