@@ -246,7 +246,7 @@ pub(crate) fn repeats(call: &Call<'_>, named: &[(String, Command)]) -> bool {
         None => !has_placeholder(call.command),
     };
     let mut commands = named.iter().map(|(_, command)| command).chain([call.command]);
-    told_apart && !commands.any(is_for_a_place)
+    told_apart && !commands.any(|command| command.is_unread() || is_for_a_place(command))
 }
 
 /// Whether a command means the row that a cursor stands on: the next time that is another one. Of one that was not fully

@@ -32,6 +32,9 @@ pub use crate::sql::Analyses;
 #[cfg(feature = "sql")]
 use crate::name::QualifiedName;
 
+/// The canonical form of what was not read.
+const NOT_READ: &str = "(not read)";
+
 /// SHA-256 over the exact bytes of a command.
 pub type Digest = [u8; 32];
 
@@ -176,11 +179,12 @@ impl Command {
 
     /// A batch of statements in words that are not to be read as `Command::sql` reads them, and so not at all.
     ///
-    /// Its one effect is `unknown`; nothing of the text goes into the canonical form.
+    /// Its one effect is `unknown`; nothing of the text goes into the canonical form. The text may stand for other bytes, so
+    /// people's consent to it is good for one execution.
     #[cfg(feature = "sql")]
     #[must_use]
     pub fn unread(text: &str, why: &'static str) -> Self {
-        Self::analysed(text, "(not read)".into(), Box::new([crate::sql::unknown(why)]))
+        Self::analysed(text, NOT_READ.into(), Box::new([crate::sql::unknown(why)]))
     }
 
     /// Whether a name in the statements has characters beyond ASCII, or may have. Which such names are the same to a
@@ -233,6 +237,11 @@ impl Command {
         let effect = sql::Effect { facts, ..sql::Effect::new(sql::Verb::Fastpath, object) };
         let statement = Statement { effects: Box::new([effect]), coverage: Coverage::Full, change: Change::Unknown };
         Self::analysed(&text, text.as_str().into(), Box::new([statement]))
+    }
+
+    /// Whether it is in words that were not read.
+    pub(crate) fn is_unread(&self) -> bool {
+        self.canonical() == NOT_READ
     }
 
     /// Whether both are one analysis of one text.

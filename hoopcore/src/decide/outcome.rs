@@ -433,6 +433,8 @@ fn bound(call: &Call<'_>, named: &[(String, Command)]) -> Digest {
         hash.update(bytes);
     };
     part(call.command.digest());
+    // The same text can be read in another way, and not at all, where a setting differs.
+    part(call.command.canonical().as_bytes());
     part(&(call.parameters.map_or(0, Parameters::count) as u64).to_be_bytes());
     if let Some(parameters) = call.parameters {
         parameters.identify(&mut part);

@@ -453,6 +453,21 @@ fn values_that_nobody_can_read_are_a_part_of_what_is_granted() {
     assert!(grant("UPDATE orders SET a = '$1'", None));
 }
 
+/// Of a text that is not read the bytes are not known: another may look the same. Nor is it the same as when it was read.
+#[test]
+fn what_was_not_read_is_granted_once_and_is_nothing_that_was_read() {
+    let rule = "{ rule: a0, who: anyone, on: db, approve: { sql: [update, unknown] }, by: { group: g0 }, grant: 30m }";
+    let policy = Policy::from_yaml(&format!("hoop: 1\nrules: [{rule}]")).unwrap();
+    let text = r"UPDATE t SET a = '\', b = ' WHERE a = b --'";
+    let (read, unread) = (Command::sql(text), Command::unread(text, "a backslash"));
+    assert!(granted_for(&policy, &read).is_some() && granted_for(&policy, &unread).is_none());
+    let digest = |command: &Command| match ask_for(&policy, command) {
+        Outcome::Approve(pending) => pending.request().digest,
+        other => panic!("{other:?}"),
+    };
+    assert_ne!(digest(&read), digest(&unread));
+}
+
 /// Where `PREPARE` gives its parameters other types, it may call another function.
 #[test]
 fn a_prepared_statement_is_granted_with_the_types_of_its_parameters() {
