@@ -1,15 +1,15 @@
 //! TLS on both sides: the certificate that clients see, and what is checked of a server's.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 
-use hoop_runtime::authorities::{self, AuthoritiesError, certificates};
+use hoop_runtime::authorities::{self, PemError, certificates};
 use hoop_runtime::config::{Certificate, ClientCertificates, UpstreamTls, Verify};
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::client::verify_server_cert_signed_by_trust_anchor;
 use rustls::crypto::{CryptoProvider, ring, verify_tls12_signature, verify_tls13_signature};
 use rustls::pki_types::pem::PemObject as _;
-use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName, UnixTime, pem};
+use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName, UnixTime};
 use rustls::server::danger::ClientCertVerifier;
 use rustls::server::{ParsedCertificate, VerifierBuilderError, WebPkiClientVerifier};
 use rustls::{ClientConfig, DigitallySignedStruct, RootCertStore, ServerConfig, SignatureScheme};
@@ -24,14 +24,6 @@ pub const ALPN: &[u8] = b"postgresql";
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum TlsError {
-    /// A file cannot be read, or is not PEM.
-    #[error("`{}` cannot be read as PEM: {error}", path.display())]
-    File {
-        /// The file.
-        path: PathBuf,
-        /// Why.
-        error: pem::Error,
-    },
     /// A certificate or key does not serve its purpose.
     #[error("`{}` cannot be used: {error}", path.display())]
     Unusable {
@@ -45,7 +37,7 @@ pub enum TlsError {
     Host(String),
     /// Certificates cannot be read, or no authority can be trusted.
     #[error("{0}")]
-    Authorities(#[from] AuthoritiesError),
+    Pem(#[from] PemError),
 }
 
 /// Takes TLS connections of clients.
@@ -54,7 +46,8 @@ pub enum TlsError {
 /// Where the certificate or its key cannot be read, or do not belong together.
 pub fn acceptor(files: &Certificate) -> Result<TlsAcceptor, TlsError> {
     let chain = certificates(&files.certificate)?;
-    let key = PrivateKeyDer::from_pem_file(&files.key).map_err(|error| unreadable(&files.key, error))?;
+    let key =
+        PrivateKeyDer::from_pem_file(&files.key).map_err(|error| PemError::File { path: files.key.clone(), error })?;
     let unusable = |error| TlsError::Unusable { path: files.certificate.clone(), error };
     let config = ServerConfig::builder_with_provider(provider()).with_safe_default_protocol_versions();
     let config = config.map_err(unusable)?.with_client_cert_verifier(client_verifier(files.clients.as_ref())?);
@@ -114,10 +107,6 @@ pub fn server_name(host: &str) -> Result<ServerName<'static>, TlsError> {
 
 fn provider() -> Arc<CryptoProvider> {
     Arc::new(ring::default_provider())
-}
-
-fn unreadable(path: &Path, error: pem::Error) -> TlsError {
-    TlsError::File { path: path.to_owned(), error }
 }
 
 /// Checks that a trusted authority signed a server's certificate, whatever name stands in it.

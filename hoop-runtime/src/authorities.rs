@@ -6,10 +6,10 @@ use rustls::RootCertStore;
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::{self, PemObject as _};
 
-/// Why no authority can be trusted.
+/// Why certificates cannot be had, or a key.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
-pub enum AuthoritiesError {
+pub enum PemError {
     /// The file cannot be read, or is not PEM.
     #[error("`{}` cannot be read as PEM: {error}", path.display())]
     File {
@@ -26,17 +26,17 @@ pub enum AuthoritiesError {
         /// Why.
         error: rustls::Error,
     },
-    /// The system names none.
+    /// The system names no authority.
     #[error("the system has no certificates of authorities; name a file with `ca`")]
-    None,
+    NoAuthorities,
 }
 
 /// The certificates in a PEM file, at least one.
 ///
 /// # Errors
 /// Where it cannot be read, is not PEM, or holds none.
-pub fn certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, AuthoritiesError> {
-    let unreadable = |error| AuthoritiesError::File { path: path.to_owned(), error };
+pub fn certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, PemError> {
+    let unreadable = |error| PemError::File { path: path.to_owned(), error };
     let found = CertificateDer::pem_file_iter(path).and_then(Iterator::collect::<Result<Vec<_>, _>>);
     match found.map_err(unreadable)? {
         found if found.is_empty() => Err(unreadable(pem::Error::NoItemsFound)),
@@ -48,14 +48,14 @@ pub fn certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, Authori
 ///
 /// # Errors
 /// Where there is none.
-pub fn trusted(file: Option<&Path>) -> Result<RootCertStore, AuthoritiesError> {
+pub fn trusted(file: Option<&Path>) -> Result<RootCertStore, PemError> {
     let mut roots = RootCertStore::empty();
     let Some(path) = file else {
         roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
-        return if roots.is_empty() { Err(AuthoritiesError::None) } else { Ok(roots) };
+        return if roots.is_empty() { Err(PemError::NoAuthorities) } else { Ok(roots) };
     };
     for certificate in certificates(path)? {
-        roots.add(certificate).map_err(|error| AuthoritiesError::Unusable { path: path.to_owned(), error })?;
+        roots.add(certificate).map_err(|error| PemError::Unusable { path: path.to_owned(), error })?;
     }
     Ok(roots)
 }

@@ -18,7 +18,7 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
 
-use crate::authorities::{self, AuthoritiesError};
+use crate::authorities::{self, PemError};
 
 /// How long the whole exchange may take, connecting included.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -42,7 +42,7 @@ pub enum FetchError {
     Connect(io::Error),
     /// No authority can be trusted.
     #[error("{0}")]
-    Authorities(#[from] AuthoritiesError),
+    Pem(#[from] PemError),
     /// TLS cannot be set up.
     #[error("no TLS: {0}")]
     Tls(#[from] rustls::Error),
