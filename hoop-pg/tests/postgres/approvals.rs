@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use hoop_runtime::approvals::{Ask, Detail, Reply, Value, ask};
 
-use crate::setting::{Gateway, shop};
+use crate::setting::{Gateway, direct, shop};
 use crate::wire::{Message, Wire, cancel, frame};
 
 const POLICY: &str = r#"
@@ -198,4 +198,51 @@ fn a_grant_is_for_the_values_that_were_shown() {
     assert_eq!((granted.len(), asked.len()), (1, 2));
     assert_eq!(granted[0]["grant"]["digest"], asked[0]["digest"]);
     assert_ne!(asked[0]["digest"], asked[1]["digest"]);
+}
+
+/// The server writes the values, as drivers do; people are shown what it wrote.
+#[test]
+fn values_in_binary_form_are_shown_as_what_they_are() {
+    let database = shop();
+    let mut server = Wire::connect(&direct(&database)).unwrap();
+    let values = [
+        ("numeric_send(1234567.0089)", 1700, "1234567.0089"),
+        ("numeric_send(-0.00000000000001)", 1700, "-0.00000000000001"),
+        ("numeric_send('NaN')", 1700, "NaN"),
+        ("numeric_send(repeat('9', 100)::numeric)", 1700, &"9".repeat(100)),
+        ("date_send('0044-03-15 BC')", 1082, "-000043-03-15"),
+        ("date_send('2026-02-28')", 1082, "2026-02-28"),
+        ("timestamptz_send('2026-02-28 12:34:56.789+02')", 1184, "2026-02-28T10:34:56.789Z"),
+        ("timestamp_send('-infinity')", 1114, "-infinity"),
+        ("time_send('23:59:59.5')", 1083, "23:59:59.5"),
+        ("interval_send('1 year 2 days 3 hours')", 1186, "12 months, 2 days, 3h"),
+        ("float4send(0.1)", 700, "0.1"),
+        ("float8send(-1e-7)", 701, "-1e-7"),
+        ("byteasend('\\xdeadbeef')", 17, "\\xdeadbeef"),
+        ("inet_send('fe80::1/64')", 869, "fe80::1/64"),
+        ("jsonb_send('{\"a\": [1]}')", 3802, "{\"a\": [1]}"),
+        ("array_send(array[1.5, null]::numeric[])", 1231, "{1.5,NULL}"),
+        ("array_send(array[['a', 'b,\"c']])", 1009, r#"[1][2]{"a","b,\"c"}"#),
+        ("array_send(array[]::int[])", 1007, "{}"),
+    ];
+    let (mut types, mut bound) = (Vec::new(), Vec::new());
+    for (written, kind, _) in &values {
+        let hex = server.rows(&format!("select encode({written}, 'hex')"))[0].replace("D ", "");
+        let bytes: Vec<u8> =
+            (0..hex.len()).step_by(2).map(|at| u8::from_str_radix(&hex[at..at + 2], 16).unwrap()).collect();
+        types.extend(u32::to_be_bytes(*kind));
+        bound.extend([&u32::try_from(bytes.len()).unwrap().to_be_bytes(), &bytes[..]].concat());
+    }
+    let conditions: String = (1..=values.len()).map(|number| format!(" and ${number} is not null")).collect();
+    let sql = format!("{UPDATE}{conditions}\0");
+    let count = u16::try_from(values.len()).unwrap().to_be_bytes();
+    let parse = frame(b'P', &[b"\0", sql.as_bytes(), &count, &types].concat());
+    let bind = frame(b'B', &[b"\0\0\0\x01\0\x01", &count[..], &bound, b"\0\0"].concat());
+    let gateway = Gateway::start(&database, POLICY);
+    let mut client = gateway.connect("ann");
+    client.send(&[parse, bind, frame(b'E', &[0; 5]), frame(b'S', b"")].concat());
+    let expected: Vec<_> = values.iter().map(|(_, _, shown)| Value::Shown((*shown).to_owned())).collect();
+    assert_eq!(shown(&gateway).parameters, Some(expected));
+    answer(&gateway, Ask::Approve);
+    assert!(said(&client.until(b"Z"), b'C', "UPDATE 1"));
 }
