@@ -127,14 +127,14 @@ impl Queue {
     pub(crate) fn push(&self, entry: Entry) -> Result<u64, AuditFailure> {
         let mut state = self.lock();
         if state.closed {
-            return Err(AuditFailure::new("the audit trail is closed"));
+            return Err(state.refuse(&entry.delivery, "the audit trail is closed"));
         }
         let limit = match entry.delivery {
             Delivery::Acknowledged(_) | Delivery::BestEffort => self.limit,
             Delivery::Retried => self.limit.saturating_mul(ROOM_FOR_RETRIED),
         };
         if state.bytes.saturating_add(entry.bytes()) > limit {
-            return Err(state.refuse(&entry.delivery));
+            return Err(state.refuse(&entry.delivery, "more records wait for the disk than the trail has room for"));
         }
         let number = state.add(entry);
         let wake = state.wakes_writer();
@@ -257,17 +257,18 @@ impl State {
         number
     }
 
-    fn refuse(&mut self, delivery: &Delivery) -> AuditFailure {
+    fn refuse(&mut self, delivery: &Delivery, why: &'static str) -> AuditFailure {
         match delivery {
             Delivery::Acknowledged(_) => {}
-            Delivery::Retried | Delivery::BestEffort => self.lose(),
+            Delivery::Retried | Delivery::BestEffort => self.lose(why),
         }
-        AuditFailure::new("more records wait for the disk than the trail has room for")
+        AuditFailure::new(why)
     }
 
-    fn lose(&mut self) {
+    /// Counts a record as lost. One line of the log stands for all until the trail tells how many they are.
+    fn lose(&mut self, why: &'static str) {
         if self.lost == 0 {
-            tracing::error!("records are being lost: more wait for the disk than the trail has room for");
+            tracing::error!("records are being lost: {why}");
         }
         self.lost = self.lost.saturating_add(1);
     }
