@@ -1,18 +1,8 @@
 //! The same results through the gateway as direct, message by message.
 
 use crate::script::{Case, cases, report};
-use crate::setting::{Gateway, direct, shop};
+use crate::setting::{ALLOW_ALL, Gateway, direct, shop};
 use crate::wire::{Message, Wire};
-
-/// Whoever may do everything, and what the analysis does not understand besides.
-const ALLOW_ALL: &str = r#"
-hoop: 1
-rules:
-  - rule: everything
-    who: anyone
-    on: target
-    allow: { sql: ["*", unknown] }
-"#;
 
 const MASKS_ELSEWHERE: &str = r#"
   - rule: masks-elsewhere

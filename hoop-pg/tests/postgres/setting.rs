@@ -17,6 +17,16 @@ use crate::wire::{Address, Wire};
 /// The password of every caller of a gateway in the tests.
 const PASSWORD: &str = "correct horse battery staple";
 
+/// Whoever may do everything, and what the analysis does not understand besides.
+pub(crate) const ALLOW_ALL: &str = r#"
+hoop: 1
+rules:
+  - rule: everything
+    who: anyone
+    on: target
+    allow: { sql: ["*", unknown] }
+"#;
+
 /// A way around the gateway, as the role that the gateway uses.
 pub(crate) fn direct(database: &str) -> Address {
     Address {

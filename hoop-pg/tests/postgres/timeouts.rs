@@ -2,20 +2,11 @@
 
 use std::time::Instant;
 
-use crate::setting::{Gateway, shop};
+use crate::setting::{ALLOW_ALL, Gateway, shop};
 use crate::wire::{Message, Wire, frame};
 
-const POLICY: &str = r#"
-hoop: 1
-rules:
-  - rule: everything
-    who: anyone
-    on: target
-    allow: { sql: ["*", unknown] }
-"#;
-
 fn gateway(resource: &str) -> Gateway {
-    Gateway::start_with(&shop(), POLICY, "", &format!("timeouts: {{ {resource} }},"))
+    Gateway::start_with(&shop(), ALLOW_ALL, "", &format!("timeouts: {{ {resource} }},"))
 }
 
 /// What ends a session: code and message.
@@ -149,7 +140,7 @@ rules:
 
 #[test]
 fn a_client_that_does_not_show_who_it_is() {
-    let gateway = Gateway::start_with(&shop(), POLICY, "timeouts: { login: 300ms },", "");
+    let gateway = Gateway::start_with(&shop(), ALLOW_ALL, "timeouts: { login: 300ms },", "");
     // Nothing is said to who has not said anything in PostgreSQL's protocol.
     let mut silent = Wire::open(&gateway.address("ann"));
     assert!(silent.next().is_none());
