@@ -69,6 +69,12 @@ impl Guard {
         !self.columns && !self.detectors.is_armed()
     }
 
+    /// Whether a notice is not told at all: how much a server says for its log hangs on values, too.
+    #[must_use]
+    pub fn drops(&self, notice: &Report<'_>) -> bool {
+        self.columns && is_for_the_log(notice)
+    }
+
     /// Writes an error or notice without what must not stand in it.
     pub fn report(&self, tag: u8, words: Words<'_>, out: &mut BytesMut) {
         let raised = is_raised(words.report);
@@ -191,10 +197,13 @@ fn is_raised(report: &Report<'_>) -> bool {
     let by_language = report.field(b'F').is_some_and(|file| file.starts_with(b"pl") && !file.starts_with(b"plan"));
     // Where the server's words are translated, neither the quotes nor the words are known.
     let translated = report.field(b'V').is_some_and(|severity| report.field(b'S') != Some(severity));
-    // What goes to the server's log is for those who may read it: plans, statements of functions, their parameters.
-    let logged = report.field(b'V').is_some_and(|severity| severity == b"LOG" || severity.starts_with(b"DEBUG"))
-        || report.field(b'F') == Some(b"auto_explain.c");
-    by_class || by_language || translated || logged
+    by_class || by_language || translated || is_for_the_log(report)
+}
+
+/// What goes to the server's log is for those who may read it: plans, statements of functions, their parameters.
+fn is_for_the_log(report: &Report<'_>) -> bool {
+    report.field(b'V').is_some_and(|severity| severity == b"LOG" || severity.starts_with(b"DEBUG"))
+        || report.field(b'F') == Some(b"auto_explain.c")
 }
 
 /// The classes of PostgreSQL's own error codes (its documentation, Appendix A).

@@ -30,6 +30,9 @@ const NO_PORTAL: &str = "34000";
 /// The first OID of what is not made with a database.
 const FIRST_MADE: u32 = 16384;
 
+/// `float4` and `float8`: what is compared with them is rounded.
+const FLOATS: [u32; 2] = [700, 701];
+
 /// `configuration_limit_exceeded`
 const TOO_MUCH: &str = "53400";
 
@@ -150,7 +153,7 @@ impl Conversation {
         let parse = Parse::read(self.body(head))?;
         let (given, text) = (name(parse.name), self.reading.text(parse.query));
         let known = self.reading.name(parse.name).map(|known| name(&known));
-        let made = parse.types().any(|oid| oid >= FIRST_MADE);
+        let made = parse.types().any(|oid| oid >= FIRST_MADE || FLOATS.contains(&oid));
         if self.has_prepared_too_much(head.length() + FRAME) {
             self.refuse(head, Kind::Parse, &given, too_much_prepared());
             return Ok(Next::Onward);

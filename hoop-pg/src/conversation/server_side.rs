@@ -470,7 +470,10 @@ impl Conversation {
     }
 
     fn notice_of_server(&mut self, head: Head) -> Result<(), Refusal> {
-        Report::read(self.said(head)).map_err(by_server)?;
+        if self.guard.drops(&Report::read(self.said(head)).map_err(by_server)?) {
+            self.server.skip(head);
+            return Ok(());
+        }
         self.tell(head, "")
     }
 

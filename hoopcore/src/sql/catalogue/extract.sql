@@ -14,6 +14,10 @@ HAVING bool_and(provolatile <> 'v')
 ORDER BY proname COLLATE "C";
 \echo OPERATORS
 SELECT oprname FROM pg_operator WHERE oprnamespace = 'pg_catalog'::regnamespace GROUP BY oprname ORDER BY oprname COLLATE "C";
+\echo FIELDS
+SELECT DISTINCT a.name COLLATE "C" FROM pg_proc p, unnest(p.proargnames, p.proargmodes) AS a(name, mode)
+WHERE p.pronamespace IN ('pg_catalog'::regnamespace, 'information_schema'::regnamespace) AND a.mode IN ('o', 'b', 't') AND a.name <> ''
+ORDER BY 1;
 \echo TYPES
 SELECT typname FROM pg_type
 WHERE typnamespace = 'pg_catalog'::regnamespace AND typtype IN ('b', 'r', 'm') AND typname NOT LIKE '\_pg\_%'

@@ -12,6 +12,8 @@ pub(super) use settings::{SettingKind, setting_kind};
 
 const FUNCTIONS: &str = include_str!("functions.txt");
 const OPERATORS: &str = include_str!("operators.txt");
+/// Columns of what shipped functions return.
+const FIELDS: &str = include_str!("fields.txt");
 const TYPES: &str = include_str!("types.txt");
 const KEYWORDS: &str = include_str!("keywords.txt");
 
@@ -161,6 +163,16 @@ pub(super) fn is_shipped_operator(name: &str) -> bool {
     matches!(name, "<>" | "!=") || holds(OPERATORS, name)
 }
 
+/// Whether what some shipped function returns has a column of this name.
+pub(super) fn is_field(name: &str) -> bool {
+    holds(FIELDS, name)
+}
+
+/// Whether a function of this name may be shipped.
+pub(super) fn may_be_function(name: &str) -> bool {
+    crate::policy::shipped::may_have_function(name)
+}
+
 /// Whether a type of this name is shipped; such a cast runs no code but PostgreSQL's.
 pub(super) fn is_shipped_type(name: &str) -> bool {
     holds(TYPES, name)
@@ -177,7 +189,7 @@ mod tests {
 
     #[test]
     fn lists_are_sorted_and_searched_whole() {
-        for list in [FUNCTIONS, OPERATORS, TYPES, KEYWORDS] {
+        for list in [FUNCTIONS, OPERATORS, FIELDS, TYPES, KEYWORDS] {
             assert!(list.lines().is_sorted());
             assert!(list.lines().all(|name| holds(list, name)));
         }

@@ -108,7 +108,7 @@ impl<'a> Walk<'a> {
         match expression {
             Expr::Identifier(name) => self.name(name, scope, usage),
             Expr::CompoundIdentifier(path) => self.column(path, scope, usage),
-            Expr::Value(_) => {}
+            Expr::Value(value) => self.parameter(&value.value),
             Expr::Nested(inner)
             | Expr::IsTrue(inner)
             | Expr::IsNotTrue(inner)
@@ -119,6 +119,7 @@ impl<'a> Walk<'a> {
             | Expr::IsJson { expr: inner, kind: _, unique_keys: _, negated: _ }
             | Expr::IsNormalized { expr: inner, form: _, negated: _ } => return Some((inner, usage.probed())),
             Expr::IsNull(inner) | Expr::IsNotNull(inner) | Expr::IsUnknown(inner) | Expr::IsNotUnknown(inner) => {
+                self.fixes(inner);
                 return Some((inner, if is_column(inner) { Use::TOUCH.weighed() } else { usage.probed() }));
             }
             Expr::IsDistinctFrom(left, right) | Expr::IsNotDistinctFrom(left, right) => {
@@ -129,8 +130,8 @@ impl<'a> Walk<'a> {
             Expr::Cast { kind, expr, data_type, format } => {
                 self.expect(matches!(kind, CastKind::Cast | CastKind::DoubleColon) && format.is_none());
                 self.data_type(data_type);
-                if !is_fixed(data_type) {
-                    self.typed.extend(placeholder(expr));
+                if is_fixed(data_type) {
+                    self.fixes(expr);
                 }
                 return Some((expr, if is_text(data_type) { usage } else { usage.probed() }));
             }
@@ -139,14 +140,15 @@ impl<'a> Walk<'a> {
                 return Some((timestamp, usage.probed()));
             }
             Expr::CompoundFieldAccess { root, access_chain } => {
-                self.access(access_chain, scope, usage);
-                return Some((root, usage));
+                self.access(root, access_chain, scope, usage);
+                let indexes = access_chain.iter().all(|access| matches!(access, AccessExpr::Subscript(_)));
+                return Some((root, if indexes { usage.worked() } else { usage.probed() }));
             }
             Expr::TypedString(typed) => self.typed(typed),
             Expr::Interval(interval) => return self.interval(interval, usage),
             Expr::InList { expr, list, negated: _ } => {
                 let known = is_column(expr) && list.iter().all(is_given);
-                self.compared.extend(list.iter().filter_map(placeholder));
+                list.iter().for_each(|item| self.compares(item));
                 let usage = if known { usage.equated() } else { usage.probed() };
                 self.each(list, scope, usage);
                 return Some((expr, usage));
@@ -307,7 +309,7 @@ impl<'a> Walk<'a> {
     /// Walks the right side of a comparison and says how the left one is used.
     fn comparison(&mut self, left: &'a Expr, right: &'a Expr, scope: usize, usage: Use) -> (&'a Expr, Use) {
         let known = is_column(left) && is_given(right) || is_given(left) && is_column(right);
-        self.compared.extend([left, right].into_iter().filter_map(placeholder));
+        [left, right].into_iter().for_each(|side| self.compares(side));
         let usage = if known { usage.equated() } else { usage.probed() };
         self.expression(right, scope, usage);
         (left, usage)
@@ -348,7 +350,7 @@ impl<'a> Walk<'a> {
 
     /// `x IN (SELECT …)`: with a constant on the left it compares one value, else all with all.
     fn membership(&mut self, expr: &'a Expr, subquery: &'a Query, scope: usize, usage: Use) {
-        self.compared.extend(placeholder(expr));
+        self.compares(expr);
         let usage = if is_given(expr) { usage.equated() } else { usage.probed() };
         self.expression(expr, scope, usage);
         self.sub_query(subquery, scope, usage);
@@ -356,7 +358,7 @@ impl<'a> Walk<'a> {
 
     fn quantified(&mut self, left: &'a Expr, op: &'a BinaryOperator, right: &'a Expr, scope: usize, usage: Use) {
         let compared = *op == BinaryOperator::Eq && is_column(left) && is_given(right);
-        self.compared.extend(placeholder(right));
+        self.compares(right);
         let usage = if compared { usage.equated() } else { usage.probed() };
         self.each([left, right], scope, usage);
     }
@@ -365,7 +367,7 @@ impl<'a> Walk<'a> {
     fn case(&mut self, operand: Option<&'a Expr>, conditions: &'a [CaseWhen], scope: usize, usage: Use) {
         let constants = conditions.iter().all(|when| is_given(&when.condition));
         let compared = operand.is_some_and(is_column) && constants;
-        self.compared.extend(conditions.iter().filter_map(|when| placeholder(&when.condition)));
+        conditions.iter().for_each(|when| self.compares(&when.condition));
         let asked = if compared { usage.equated() } else { usage.probed() };
         self.each(operand, scope, asked);
         for CaseWhen { condition, result } in conditions {
@@ -374,10 +376,17 @@ impl<'a> Walk<'a> {
         }
     }
 
-    fn access(&mut self, chain: &'a [AccessExpr], scope: usize, usage: Use) {
-        for access in chain {
+    /// What stands behind an expression: an element, a field, or a function. `(x).f` is `f(x)` where x has no field f.
+    fn access(&mut self, root: &'a Expr, chain: &'a [AccessExpr], scope: usize, usage: Use) {
+        let record = returns_record(root);
+        for (place, access) in chain.iter().enumerate() {
             match access {
-                AccessExpr::Dot(Expr::Identifier(field)) => self.flow.behind_row(scope, &field.value, usage),
+                AccessExpr::Dot(Expr::Identifier(field)) => {
+                    self.flow.behind_row(scope, &field.value, usage);
+                    if !(place == 0 && record && catalogue::is_field(&field.value)) {
+                        self.effects.call(QualifiedName::bare(&*field.value), &[literal(root)]);
+                    }
+                }
                 AccessExpr::Dot(_) => self.foreign(),
                 AccessExpr::Subscript(Subscript::Index { index }) => self.expression(index, scope, usage.probed()),
                 AccessExpr::Subscript(Subscript::Slice { lower_bound, upper_bound, stride }) => {
@@ -534,32 +543,38 @@ pub(super) fn is_constant(expression: &Expr) -> bool {
 }
 
 /// A constant that is compared as the other side's type compares: nobody can have made its type. One with a collation of
-/// its own is compared by that, and a row part by part.
+/// its own is compared by that, a row part by part, and beside a float numbers are rounded.
 fn is_given(expression: &Expr) -> bool {
     let mut expression = expression;
     loop {
         expression = match expression {
             Expr::Value(_) => return true,
-            Expr::TypedString(typed) => return is_fixed(&typed.data_type),
-            Expr::Cast { expr: inner, data_type, .. } if is_fixed(data_type) => inner,
+            Expr::TypedString(typed) => return is_fixed(&typed.data_type) && !is_float(&typed.data_type),
+            Expr::Cast { expr: inner, data_type, .. } if is_fixed(data_type) && !is_float(data_type) => inner,
             Expr::Nested(inner) | Expr::UnaryOp { expr: inner, .. } => inner,
             Expr::Interval(interval) => &interval.value,
             Expr::Array(Array { elem, .. }) => return elem.iter().all(is_given),
-            Expr::BinaryOp { left, right, .. } if is_given(right) => left,
             _ => return false,
         };
     }
 }
 
-/// The parameter that an expression is, behind casts.
-pub(super) fn placeholder(expression: &Expr) -> Option<&str> {
+/// Whether an expression is a call of a shipped function.
+fn returns_record(expression: &Expr) -> bool {
     match expression {
-        Expr::Value(value) => match &value.value {
-            Value::Placeholder(name) => Some(name),
-            _ => None,
-        },
-        Expr::Nested(inner) | Expr::Cast { expr: inner, .. } => placeholder(inner),
-        _ => None,
+        Expr::Nested(inner) => returns_record(inner),
+        Expr::Function(function) => parts(&function.name).is_some_and(super::from::is_shipped),
+        _ => false,
+    }
+}
+
+fn is_float(data_type: &DataType) -> bool {
+    match data_type {
+        DataType::Float(_) | DataType::Real | DataType::DoublePrecision => true,
+        DataType::Custom(name, _) => {
+            parts(name).is_some_and(|parts| matches!(parts.name.value.as_str(), "float4" | "float8"))
+        }
+        _ => false,
     }
 }
 

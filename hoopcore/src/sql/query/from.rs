@@ -10,6 +10,8 @@ use sqlparser::ast::{
 use super::flow::Use;
 use super::lineage::Outputs;
 use super::{Parts, Walk};
+use crate::name::QualifiedName;
+use crate::sql::catalogue;
 
 /// The name of a sub-select that has none: no column is written with it.
 const NAMELESS: &str = "";
@@ -142,10 +144,9 @@ impl<'a> Walk<'a> {
         // Whatever its columns are called, they come from its arguments.
         let table = self.flow.declare();
         self.flow.define(table, None, self.flow.since(mark));
-        if let Some(alias) = alias {
-            self.alias(alias);
-        }
+        let columns = alias.map_or_else(Vec::new, |alias| self.alias(alias));
         let exposed = alias.map_or(&parts.name.value, |alias| &alias.name.value);
+        self.functions.push(FromFunction { exposed, columns, shipped: is_shipped(parts) });
         self.flow.add_table(scope, exposed, table, Vec::new());
     }
 
@@ -175,6 +176,47 @@ impl<'a> Walk<'a> {
         if let Some(quantity) = quantity {
             self.expression(&quantity.value, scope, Use::PROBE);
         }
+    }
+}
+
+/// A function in FROM.
+pub(super) struct FromFunction<'a> {
+    exposed: &'a str,
+    /// The names that its alias gives to columns.
+    columns: Vec<&'a str>,
+    shipped: bool,
+}
+
+impl FromFunction<'_> {
+    /// Whether `name` behind its own may be a function of what it returns, rather than a column of that. What one of the
+    /// database's own returns is not known: there only shipped functions are told from columns.
+    fn may_be_called(&self, name: &str) -> bool {
+        let column = name == self.exposed || name == "ordinality" || self.columns.contains(&name);
+        let known = if self.shipped { catalogue::is_field(name) } else { !catalogue::may_be_function(name) };
+        !column && !known
+    }
+}
+
+impl Walk<'_> {
+    /// What stands behind the name of a function in FROM like a column, and may be a call: `f.g` is `g(f)` there.
+    pub(super) fn calls_behind_functions(&mut self) {
+        let Self { functions, flow, effects, .. } = self;
+        for mention in &flow.mentions {
+            let behind = functions.iter().filter(|function| mention.qualifier == Some(function.exposed));
+            if behind.into_iter().any(|function| function.may_be_called(mention.name)) {
+                effects.call(QualifiedName::bare(mention.name), &[]);
+            }
+        }
+    }
+}
+
+/// Whether a function is shipped, as far as its name tells.
+pub(super) fn is_shipped(name: Parts<'_>) -> bool {
+    let value = name.name.value.as_str();
+    match name.schema {
+        None | Some("pg_catalog") => catalogue::may_be_function(value),
+        Some("information_schema") => catalogue::is_of_information_schema(value),
+        Some(_) => false,
     }
 }
 

@@ -10,15 +10,19 @@ mod from;
 mod function;
 mod limits;
 mod lineage;
+mod parameters;
 mod select;
 
 use alloc::borrow::ToOwned;
-use alloc::collections::BTreeSet;
+use alloc::collections::BTreeMap;
 use alloc::string::String;
+use alloc::vec::Vec;
 
 use sqlparser::ast::{Ident, ObjectName, ObjectNamePart, Query, Statement};
 
 use self::flow::{Flow, Use};
+use self::from::FromFunction;
+use self::parameters::Places;
 use super::bridge::Parsed;
 use super::effects::Effects;
 use crate::name::QualifiedName;
@@ -39,8 +43,8 @@ pub(super) fn effects(parsed: &Parsed) -> Effects {
         versions: &parsed.versions,
         // A clause that was left out may return what it names under another name.
         passing: if parsed.compares { Use::RETURN } else { Use::PASS },
-        typed: BTreeSet::new(),
-        compared: BTreeSet::new(),
+        functions: Vec::new(),
+        parameters: BTreeMap::new(),
     };
     if parsed.compares {
         walk.flow.compare_all();
@@ -57,8 +61,9 @@ pub(super) fn effects(parsed: &Parsed) -> Effects {
     if !parsed.of_row && !walk.flow.all_meet(&parsed.given) {
         walk.effects.concede("a name that nothing in FROM has");
     }
+    walk.calls_behind_functions();
     walk.flow.distribute(&mut walk.effects);
-    if !walk.typed.is_disjoint(&walk.compared) {
+    if walk.parameters.values().any(|places| places.may_be_of_made_type()) {
         walk.effects.compare_made_types();
     }
     walk.effects
@@ -81,10 +86,8 @@ struct Walk<'a> {
     versions: &'a [String],
     /// How the lists of sub-selects in FROM are used.
     passing: Use,
-    /// Parameters that may be of a type that somebody made: they are cast to one, or assigned.
-    typed: BTreeSet<&'a str>,
-    /// Parameters that columns are compared with.
-    compared: BTreeSet<&'a str>,
+    functions: Vec<FromFunction<'a>>,
+    parameters: BTreeMap<&'a str, Places>,
 }
 
 impl<'a> Walk<'a> {

@@ -11,7 +11,7 @@ use sqlparser::ast::{
     WildcardAdditionalOptions, With,
 };
 
-use super::expression::{is_column, placeholder};
+use super::expression::is_column;
 use super::figure::name_of;
 use super::flow::{Doing, Use};
 use super::lineage::{ANY_NAME, Column, Output, Outputs, Span, column_at, columns_named};
@@ -169,6 +169,8 @@ impl<'a> Walk<'a> {
             SetQuantifier::ByName | SetQuantifier::AllByName | SetQuantifier::DistinctByName => self.foreign(),
         }
         match op {
+            // What is compared with all rows is compared by the collation of any arm.
+            SetOperator::Union if quantifier == SetQuantifier::All && usage.weighed => usage.probed(),
             SetOperator::Union if quantifier == SetQuantifier::All => usage,
             SetOperator::Union | SetOperator::Except | SetOperator::Intersect | SetOperator::Minus => {
                 Use { unused: false, ..usage.probed() }
@@ -327,8 +329,6 @@ impl<'a> Walk<'a> {
 
     /// A value that is returned or stored: as it is, where it is a bare column.
     pub(super) fn output(&mut self, expression: &'a Expr, scope: usize, usage: Use) {
-        // A parameter is of the type of what it is assigned to.
-        self.typed.extend(placeholder(expression));
         let usage = match is_column(expression) {
             true => usage,
             false if usage.weighed => usage.probed(),
@@ -472,6 +472,7 @@ impl<'a> Walk<'a> {
             LimitClause::LimitOffset { limit, offset, limit_by } => {
                 self.expect(limit_by.is_empty());
                 for expression in limit.iter().chain(offset.iter().map(|offset| &offset.value)) {
+                    self.fixes(expression);
                     self.expression(expression, scope, Use::PROBE);
                 }
             }

@@ -89,7 +89,7 @@ const STANDARD: &[&str] = &[
     "varchar",
 ];
 
-/// Whether all types of a list are PostgreSQL's own whatever types there are.
+/// Whether all types of a list are PostgreSQL's own whatever types there are, and compare exactly.
 pub(super) fn are_fixed(mut list: Cursor<'_>) -> bool {
     let mut begins = true;
     while !list.is_end() {
@@ -98,8 +98,10 @@ pub(super) fn are_fixed(mut list: Cursor<'_>) -> bool {
             continue;
         }
         let Some(next) = list.advance() else { return false };
-        let standard = STANDARD.iter().any(|word| next.is_word(list.text, word));
-        let shipped = next.is_word(list.text, "pg_catalog") && list.at(TokenKind::Period);
+        let exact = |word: &&&str| !matches!(**word, "double" | "float" | "real");
+        let standard = STANDARD.iter().filter(exact).any(|word| next.is_word(list.text, word));
+        let float = ["float4", "float8"].iter().any(|word| list.mentions(word));
+        let shipped = next.is_word(list.text, "pg_catalog") && list.at(TokenKind::Period) && !float;
         if begins && !standard && !shipped {
             return false;
         }
@@ -218,8 +220,7 @@ fn index(effects: &mut Effects, mut cursor: Cursor<'_>) -> Option<()> {
     let table = relation(&mut cursor)?;
     let name = name.unwrap_or_else(|| table.name.clone());
     effects.relation(Verb::Create, QualifiedName { schema: table.schema.clone(), name });
-    let computed = has_nested(cursor) || cursor.after_word("where").is_some() || cursor.mentions("collate");
-    effects.add(evaluated(table, cursor, computed));
+    effects.add(evaluated(table, cursor, true));
     expressions::calls(effects, cursor);
     Some(())
 }
@@ -246,7 +247,7 @@ fn statistics(effects: &mut Effects, mut cursor: Cursor<'_>) -> Option<()> {
 }
 
 /// What a definition makes of its table's rows. Expressions and conditions are evaluated for each of them and may fail,
-/// so what they name decides; nobody need be asked for it beyond `create`.
+/// as an index does whose rows are too long, so what they name decides; nobody need be asked for it beyond `create`.
 fn evaluated(table: QualifiedName, definition: Cursor<'_>, computed: bool) -> Effect {
     // Whatever stands there: words that are no columns do no harm.
     let name = |lexeme: &Lexeme| lexeme.identifier(definition.text);
@@ -256,18 +257,6 @@ fn evaluated(table: QualifiedName, definition: Cursor<'_>, computed: bool) -> Ef
     let inferred = if computed { columns.clone() } else { Columns::none() };
     let facts = Facts { inferred, compared: columns.clone(), columns, ..Facts::default() };
     Effect { facts, duty: Duty::Harmless, ..Effect::new(Verb::Read, Object::Relation(table)) }
-}
-
-/// Whether there are parentheses within parentheses.
-fn has_nested(mut definition: Cursor<'_>) -> bool {
-    while !definition.is_end() {
-        match definition.group() {
-            Some(inside) if inside.lexemes.iter().any(|lexeme| lexeme.kind() == TokenKind::Open) => return true,
-            Some(_) => {}
-            None => drop(definition.advance()),
-        }
-    }
-    false
 }
 
 /// A trigger, rule or policy on a table.

@@ -33,6 +33,14 @@ pub(super) fn calls(effects: &mut Effects, cursor: Cursor<'_>) {
         if lexeme.kind() == TokenKind::Operator {
             effects.operator(QualifiedName::bare(lexeme.token.text(cursor.text)));
         }
+        // `(x).f` is a call of f.
+        if let [period, name, ..] = rest
+            && matches!(lexeme.kind(), TokenKind::Close | TokenKind::CloseBracket)
+            && period.kind() == TokenKind::Period
+            && let Some(name) = name.identifier(cursor.text)
+        {
+            effects.call(QualifiedName::bare(name), &[]);
+        }
         let open = rest.first().is_some_and(|next| next.kind() == TokenKind::Open);
         if let Some(name) = lexeme.identifier(cursor.text).filter(|_| open) {
             call(effects, cursor, at, lexeme, name);
