@@ -242,10 +242,7 @@ where
         };
         let columns = exposed && !self.session.protected_columns().is_empty();
         let guard = Guard { columns, detectors: self.session.detectors() };
-        // What runs goes on as it began, whatever the policy says now.
-        if !guard.is_off() || self.conversation.is_at_rest() {
-            self.conversation.guard(guard);
-        }
+        self.conversation.guard(guard);
     }
 
     fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Stop> {

@@ -258,7 +258,7 @@ async fn bind(listener: &Listener) -> io::Result<(Socket, ListenAddr)> {
     match &listener.address {
         ListenAddr::Tcp(address) => bind_tcp(*address).await,
         ListenAddr::Unix(path) => {
-            let bound = socket::listen(path, listener.open_to.mode())?;
+            let bound = socket::listen(path, listener.open_to.mode()).await?;
             Ok((Socket::Unix(bound, path.clone()), listener.address.clone()))
         }
     }

@@ -216,9 +216,17 @@ impl Conversation {
         }
     }
 
-    /// What must not stand in what the server says besides rows, from now on.
+    /// What must not stand in what the server says besides rows, from now on. For what runs that is no less than when it
+    /// began, whatever the policy says now.
     pub(crate) fn guard(&mut self, guard: Guard) {
-        self.guard = guard;
+        let runs = !self.is_at_rest();
+        let before = std::mem::replace(&mut self.guard, guard);
+        if runs {
+            self.guard.columns |= before.columns;
+            if !self.guard.detectors.is_armed() {
+                self.guard.detectors = before.detectors;
+            }
+        }
     }
 
     /// Puts a catalog that was read anew in the place of the old one.

@@ -29,7 +29,7 @@ impl Gateway {
     /// Where the socket cannot be made.
     pub async fn serve_approvals(&self) -> io::Result<()> {
         let Some(settings) = &self.config().approvals else { return std::future::pending().await };
-        let listener = socket::listen(&settings.socket, if settings.group { 0o660 } else { 0o600 })?;
+        let listener = socket::listen(&settings.socket, if settings.group { 0o660 } else { 0o600 }).await?;
         let room = Arc::new(Semaphore::new(CONNECTIONS));
         loop {
             let Ok(permit) = Arc::clone(&room).acquire_owned().await else { return Ok(()) };

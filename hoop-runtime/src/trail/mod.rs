@@ -4,7 +4,6 @@
 //! syncs them together (group commit): a lone client waits for one sync, many share it. A failed write or sync closes
 //! the file for ever; what waited is refused, and the next record begins a new file.
 
-mod answers;
 mod closing;
 mod decided;
 mod files;
@@ -36,7 +35,6 @@ pub use record::{Record, hex};
 pub(crate) use ticket::Confirmation;
 pub use ticket::{NotRecorded, Ticket};
 
-use self::answers::Answers;
 use self::files::{Directory, Folder};
 use self::queue::{Delivery, Entry, Queue};
 use self::ticket::Trace;
@@ -89,8 +87,7 @@ struct Handle {
 }
 
 impl Trail {
-    /// A trail in a directory, which is made where it is missing. The first file is begun at once. Opened within a
-    /// tokio runtime, it wakes those who wait for records with fewer system calls.
+    /// A trail in a directory, which is made where it is missing. The first file is begun at once.
     ///
     /// # Errors
     /// Where the directory cannot be made or written.
@@ -102,7 +99,7 @@ impl Trail {
     fn over(folder: Box<dyn Folder>, mode: Mode, Waits { backoff, linger }: Waits) -> io::Result<Self> {
         let instance: Arc<str> = id::random(8).into();
         let prefix = format!("{}-{instance}", clock::now().strftime("%Y%m%dT%H%M%S%.3fZ"));
-        let mut writer = Writer::new(folder, mode, instance, prefix, Answers::start(), backoff);
+        let mut writer = Writer::new(folder, mode, instance, prefix, backoff);
         writer.begin()?;
         let (queue, failing) = (Arc::new(Queue::new(QUEUE_BYTES)), writer.failing());
         let shared = Arc::clone(&queue);

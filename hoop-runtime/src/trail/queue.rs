@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use hoopcore::AuditFailure;
 
-use super::answers::Waiter;
+use super::ticket::Waiter;
 
 /// How long records for which nobody waits are gathered: to wake the writer for each costs more than to write it.
 const GATHER: Duration = Duration::from_millis(20);

@@ -12,6 +12,9 @@ use super::{Record, Trail};
 /// What became of a record.
 pub(crate) type Outcome = Result<(), NotRecorded>;
 
+/// Somebody who waits for a record.
+pub(crate) type Waiter = oneshot::Sender<Outcome>;
+
 /// Why a record is not safe.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{failure}")]

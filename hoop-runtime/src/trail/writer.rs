@@ -10,7 +10,6 @@ use std::time::{Duration, Instant};
 use hoopcore::AuditFailure;
 
 use super::Mode;
-use super::answers::Answers;
 use super::files::{Folder, SegmentFile};
 use super::line;
 use super::queue::{Batch, Delivery, Entry, Queue};
@@ -67,7 +66,6 @@ pub(crate) struct Writer {
     mode: Mode,
     instance: Arc<str>,
     prefix: String,
-    answers: Answers,
     backoff: Backoff,
     seq: u64,
     segment: Option<Segment>,
@@ -100,7 +98,6 @@ impl Writer {
         mode: Mode,
         instance: Arc<str>,
         prefix: String,
-        answers: Answers,
         backoff: Backoff,
     ) -> Self {
         Self {
@@ -108,7 +105,6 @@ impl Writer {
             mode,
             instance,
             prefix,
-            answers,
             backoff,
             seq: 0,
             segment: None,
@@ -252,11 +248,12 @@ impl Writer {
     }
 
     fn settle(&mut self, entries: Vec<Entry>, outcome: Result<(), NotRecorded>) -> usize {
-        let (mut done, mut waiters) = (0, Vec::new());
+        let mut done = 0;
         for entry in entries {
             let bytes = entry.bytes();
             match (entry.delivery, &outcome) {
-                (Delivery::Acknowledged(waiter), _) => waiters.push(waiter),
+                // Whoever has gone in the meantime has said what is to be said of that.
+                (Delivery::Acknowledged(waiter), _) => drop(waiter.send(outcome.clone())),
                 (Delivery::Retried | Delivery::BestEffort, Ok(())) => {}
                 (Delivery::Retried, Err(_)) => {
                     self.owed.push(Entry { line: entry.line, delivery: Delivery::Retried });
@@ -266,7 +263,6 @@ impl Writer {
             }
             done += bytes;
         }
-        self.answers.give(waiters, outcome);
         done
     }
 }
