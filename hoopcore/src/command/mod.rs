@@ -134,11 +134,26 @@ impl Command {
     #[cfg(feature = "sql")]
     #[must_use]
     pub fn with_made_types(&self) -> Self {
+        self.with_effects(|effects| effects.iter_mut().for_each(sql::Effect::compare_made_types))
+    }
+
+    /// The same command, each statement of which calls these functions besides.
+    #[cfg(feature = "sql")]
+    pub(crate) fn with_calls(&self, names: &[QualifiedName]) -> Self {
+        let call = |name: &QualifiedName| sql::Effect::new(sql::Verb::Call, sql::Object::Function(name.clone()));
+        self.with_effects(|effects| effects.extend(names.iter().map(call)))
+    }
+
+    #[cfg(feature = "sql")]
+    fn with_effects(&self, change: impl Fn(&mut Vec<sql::Effect>)) -> Self {
         let Analysed { text, canonical, effects, coverage, digest } = &*self.0;
         let Effects::Sql(statements) = &**effects else { return self.clone() };
         let mut statements = statements.clone();
-        let all = statements.iter_mut().flat_map(|statement| &mut statement.effects);
-        all.for_each(sql::Effect::compare_made_types);
+        for statement in &mut statements {
+            let mut effects = core::mem::take(&mut statement.effects).into_vec();
+            change(&mut effects);
+            statement.effects = effects.into();
+        }
         let effects = Arc::new(Effects::Sql(statements));
         let (text, canonical, coverage) = (text.clone(), Arc::clone(canonical), coverage.clone());
         Self(Arc::new(Analysed { text, canonical, digest: *digest, effects, coverage }))

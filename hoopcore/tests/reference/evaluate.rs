@@ -456,8 +456,10 @@ impl World<'_> {
         });
         let unseen = self.masks().find(|(rule, ..)| statement.iter().any(|h| runs_unseen(h) && armed(rule, h)));
         let runs = statement.iter().any(|happening| runs_unseen(happening));
-        let asked = statement.iter().filter(|happening| happening.harmless != Some(true));
-        let keeps = asked.filter(|happening| !runs_unseen(happening)).any(|happening| keeps(&happening.effect));
+        // A setting keeps a value, whoever may set it.
+        let counts = |happening: &&&Happening| happening.harmless != Some(true) || happening.effect.verb == Verb::Set;
+        let counted = statement.iter().filter(counts);
+        let keeps = counted.filter(|happening| !runs_unseen(happening)).any(|happening| keeps(&happening.effect));
         match (reading, unseen) {
             (Some((rule, ..)), _) if keeps || runs => Some(rule.name.clone()),
             (_, Some((rule, ..))) if keeps => Some(rule.name.clone()),

@@ -140,6 +140,13 @@ impl<'a> Walk<'a> {
                 return Some((timestamp, usage.probed()));
             }
             Expr::CompoundFieldAccess { root, access_chain } => {
+                if let Some((table, column, rest)) = qualified_element(root, access_chain) {
+                    self.access(root, rest, scope, usage);
+                    let plain = rest.iter().all(|access| matches!(access, AccessExpr::Subscript(_)));
+                    let usage = if plain { usage.worked() } else { usage.probed() };
+                    self.flow.mention(scope, Some(table), column, usage);
+                    return None;
+                }
                 self.access(root, access_chain, scope, usage);
                 let indexes = access_chain.iter().all(|access| matches!(access, AccessExpr::Subscript(_)));
                 return Some((root, if indexes { usage.worked() } else { usage.probed() }));
@@ -559,6 +566,20 @@ fn is_given(expression: &Expr) -> bool {
     }
 }
 
+/// `t.c[1]`: the column in front of the first subscript, and what stands from there on.
+fn qualified_element<'e>(root: &'e Expr, chain: &'e [AccessExpr]) -> Option<(&'e str, &'e str, &'e [AccessExpr])> {
+    let Expr::Identifier(first) = root else { return None };
+    let fields = chain.iter().take_while(|access| matches!(access, AccessExpr::Dot(Expr::Identifier(_)))).count();
+    let (path, rest) = chain.split_at_checked(fields)?;
+    let name = |access: &'e AccessExpr| match access {
+        AccessExpr::Dot(Expr::Identifier(field)) => Some(field.value.as_str()),
+        AccessExpr::Dot(_) | AccessExpr::Subscript(_) => None,
+    };
+    let column = path.last().and_then(name)?;
+    let table = path.iter().rev().nth(1).map_or(Some(first.value.as_str()), name)?;
+    (path.len() <= 3 && !rest.is_empty()).then_some((table, column, rest))
+}
+
 /// Whether an expression is a call of a shipped function.
 fn returns_record(expression: &Expr) -> bool {
     match expression {
@@ -588,7 +609,7 @@ fn is_literal(expression: &Expr) -> bool {
     }
 }
 
-/// A text literal, behind casts.
+/// A text literal, behind casts that leave it as it is.
 pub(super) fn literal(expression: &Expr) -> Option<Cow<'_, str>> {
     match expression {
         Expr::Value(value) => match &value.value {
@@ -596,11 +617,27 @@ pub(super) fn literal(expression: &Expr) -> Option<Cow<'_, str>> {
             Value::Boolean(value) => Some(Cow::Borrowed(if *value { "true" } else { "false" })),
             _ => None,
         },
-        Expr::Nested(inner) | Expr::Cast { expr: inner, .. } => literal(inner),
-        Expr::TypedString(typed) => match &typed.value.value {
+        Expr::Nested(inner) => literal(inner),
+        Expr::Cast { expr: inner, data_type, .. } if keeps_text(data_type) => literal(inner),
+        Expr::TypedString(typed) if keeps_text(&typed.data_type) => match &typed.value.value {
             Value::SingleQuotedString(text) => Some(Cow::Borrowed(text)),
             _ => None,
         },
         _ => None,
+    }
+}
+
+/// Whether a text cast to the type stays as it is, or is the name of what it then stands for.
+fn keeps_text(data_type: &DataType) -> bool {
+    match data_type {
+        DataType::Varchar(None) | DataType::CharacterVarying(None) => true,
+        DataType::Custom(name, modifiers) => {
+            modifiers.is_empty()
+                && parts(name).is_some_and(|parts| {
+                    matches!(parts.schema, None | Some("pg_catalog"))
+                        && matches!(parts.name.value.as_str(), "text" | "regclass")
+                })
+        }
+        _ => false,
     }
 }

@@ -82,6 +82,7 @@ impl<'a> Walk<'a> {
                 self.sample(sample.as_ref(), scope);
                 let Some(parts) = self.object(name) else { return };
                 match args {
+                    None if is_call(parts) => self.foreign(),
                     None => self.relation(parts, alias.as_ref(), scope),
                     Some(TableFunctionArgs { args, settings }) => {
                         self.expect(settings.is_none());
@@ -191,7 +192,9 @@ impl FromFunction<'_> {
     /// Whether `name` behind its own may be a function of what it returns, rather than a column of that. What one of the
     /// database's own returns is not known: there only shipped functions are told from columns.
     fn may_be_called(&self, name: &str) -> bool {
-        let column = name == self.exposed || name == "ordinality" || self.columns.contains(&name);
+        // What returns no row has one column, which goes by the alias unless that names it.
+        let alone = self.columns.is_empty() && name == self.exposed;
+        let column = alone || name == "ordinality" || self.columns.contains(&name);
         let known = if self.shipped { catalogue::is_field(name) } else { !catalogue::may_be_function(name) };
         !column && !known
     }
@@ -208,6 +211,25 @@ impl Walk<'_> {
             }
         }
     }
+}
+
+/// Whether the name is a function that PostgreSQL's grammar calls without parentheses.
+fn is_call(name: Parts<'_>) -> bool {
+    const CALLED: &[&str] = &[
+        "current_catalog",
+        "current_date",
+        "current_role",
+        "current_schema",
+        "current_time",
+        "current_timestamp",
+        "current_user",
+        "localtime",
+        "localtimestamp",
+        "session_user",
+        "system_user",
+        "user",
+    ];
+    name.schema.is_none() && CALLED.contains(&name.name.value.as_str())
 }
 
 /// Whether a function is shipped, as far as its name tells.

@@ -101,7 +101,7 @@ fn options(effects: &mut Effects, cursor: &mut Cursor<'_>) -> Option<()> {
 /// Rows in another encoding are as good as another `client_encoding`.
 fn encoding(effects: &mut Effects, mut options: Cursor<'_>) -> Option<()> {
     while let Some(next) = options.advance() {
-        if next.is_word(options.text, "encoding") {
+        if next.identifier(options.text).as_deref() == Some("encoding") {
             let value = options.advance().and_then(|value| value.contents(options.text).ok());
             effects.set("client_encoding", value.as_deref());
         }

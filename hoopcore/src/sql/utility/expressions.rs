@@ -1,5 +1,8 @@
 //! Expressions inside statements that sqlparser is not asked about.
 
+use alloc::vec::Vec;
+
+use crate::command::sql::{Effect, Object, Verb};
 use crate::name::QualifiedName;
 use crate::sql::effects::Effects;
 use crate::sql::lex::{Cursor, Lexeme};
@@ -20,7 +23,7 @@ pub(super) fn of_row(effects: &mut Effects, cursor: Cursor<'_>) -> Option<()> {
 
 /// Keywords before which a name in front of parentheses is no function.
 const NAMES_FOLLOW: &[&str] =
-    &["by", "class", "constraint", "family", "index", "into", "like", "of", "on", "references", "table"];
+    &["by", "class", "constraint", "family", "index", "into", "of", "on", "references", "table"];
 
 /// Kinds of indexes that are shipped: `USING gin (a)` is no call.
 const METHODS: &[&str] = &["brin", "btree", "gin", "gist", "hash", "spgist"];
@@ -31,7 +34,17 @@ pub(super) fn calls(effects: &mut Effects, cursor: Cursor<'_>) {
     for at in 0..cursor.lexemes.len() {
         let Some([lexeme, rest @ ..]) = cursor.lexemes.get(at..) else { return };
         if lexeme.kind() == TokenKind::Operator {
-            effects.operator(QualifiedName::bare(lexeme.token.text(cursor.text)));
+            let before = cursor.lexemes.get(..at).unwrap_or(&[]);
+            let schema = match before {
+                [.., schema, period] if period.kind() == TokenKind::Period => schema.identifier(cursor.text),
+                _ => None,
+            };
+            effects.operator(QualifiedName { schema, name: lexeme.token.text(cursor.text).into() });
+        }
+        if lexeme.kind() == TokenKind::Cast {
+            // A cast to a type that is not shipped runs the code of its owner.
+            let made = made_type(Cursor { text: cursor.text, lexemes: rest });
+            made.into_iter().for_each(|name| effects.add(Effect::new(Verb::Call, Object::Function(name))));
         }
         // `(x).f` is a call of f.
         if let [period, name, ..] = rest
@@ -46,6 +59,33 @@ pub(super) fn calls(effects: &mut Effects, cursor: Cursor<'_>) {
             call(effects, cursor, at, lexeme, name);
         }
     }
+}
+
+/// The types of a list that are not shipped.
+pub(super) fn made_types(mut list: Cursor<'_>) -> Vec<QualifiedName> {
+    let (mut made, mut begins) = (Vec::new(), true);
+    while !list.is_end() {
+        if begins {
+            made.extend(made_type(list));
+        }
+        begins = list.at(TokenKind::Comma);
+        // Lengths.
+        if list.group().is_none() {
+            list.advance();
+        }
+    }
+    made
+}
+
+/// The type that is named here, unless it is shipped.
+fn made_type(mut list: Cursor<'_>) -> Option<QualifiedName> {
+    let name = list.name()?;
+    let bare = |name: &str| catalogue::is_shipped_type(name) || catalogue::is_keyword(name);
+    let shipped = match name.schema.as_deref() {
+        None => bare(&name.name),
+        Some(schema) => schema == "pg_catalog",
+    };
+    (!shipped).then_some(name)
 }
 
 fn call(effects: &mut Effects, cursor: Cursor<'_>, at: usize, lexeme: &Lexeme, name: alloc::string::String) {

@@ -317,7 +317,7 @@ pub(super) fn prepare(effects: &mut Effects, mut cursor: Cursor<'_>) -> Option<(
     if let Some(types) = types {
         command = command.with_types(types.source());
         if !create::are_fixed(types) {
-            command = command.with_made_types();
+            command = command.with_made_types().with_calls(&expressions::made_types(types));
         }
     }
     effects.change(Change::Prepare { name, command });
