@@ -482,6 +482,16 @@ mod tests {
     }
 
     #[test]
+    fn what_a_server_says_for_its_log_is_not_told() {
+        let drops = |guard: &Guard, body: &[u8]| guard.drops(&Report::read(body).unwrap());
+        assert!(drops(&guard(), b"SLOG\0VLOG\0C00000\0Mx\0\0"));
+        assert!(drops(&guard(), b"SDEBUG\0VDEBUG5\0C00000\0Mx\0\0"));
+        assert!(drops(&guard(), b"SNOTICE\0VNOTICE\0C00000\0Mx\0Fauto_explain.c\0\0"));
+        assert!(!drops(&guard(), b"SNOTICE\0VNOTICE\0C00000\0Mx\0\0"));
+        assert!(!drops(&Guard::default(), b"SLOG\0VLOG\0C00000\0Mx\0\0"));
+    }
+
+    #[test]
     fn a_notification_keeps_its_channel() {
         let mut out = BytesMut::new();
         let told = Notification { process: 7, channel: b"c", payload: b"1-2" };

@@ -213,23 +213,23 @@ impl Walk<'_> {
     }
 }
 
-/// Whether the name is a function that PostgreSQL's grammar calls without parentheses.
+/// Whether the name is a function that PostgreSQL's grammar calls without parentheses. In quotes it is a relation's; of
+/// those that are handed over in quotes anyway it is not known.
 fn is_call(name: Parts<'_>) -> bool {
     const CALLED: &[&str] = &[
         "current_catalog",
         "current_date",
-        "current_role",
-        "current_schema",
         "current_time",
         "current_timestamp",
         "current_user",
         "localtime",
         "localtimestamp",
         "session_user",
-        "system_user",
         "user",
     ];
-    name.schema.is_none() && CALLED.contains(&name.name.value.as_str())
+    let value = name.name.value.as_str();
+    let in_doubt = matches!(value, "current_role" | "current_schema" | "system_user");
+    name.schema.is_none() && (in_doubt || name.name.quote_style.is_none() && CALLED.contains(&value))
 }
 
 /// Whether a function is shipped, as far as its name tells.
